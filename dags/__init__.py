@@ -1,0 +1,1 @@
+"""WHEN: order, schedule, retries. Thin."""

@@ -1,0 +1,1 @@
+"""WHETHER: the rule catalogue, Great Expectations suites, the gate."""

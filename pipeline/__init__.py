@@ -1,0 +1,1 @@
+"""STEPS: everything that touches disk, clock or network."""

@@ -1,0 +1,1 @@
+"""PAGES: static HTML made from the published tables."""

@@ -1,0 +1,47 @@
+"""Everything Rapport raises on purpose.
+
+* RapportError                base class: our refusals, as opposed to Python's accidents
+  - ConfigError               a file under config/ is wrong: says file, key and remedy
+  - FileRefused               one export cannot be read or used; the others go on
+  - BalanceError              rows were lost or invented; nothing may be published
+  - BuildError                dbt or an audit failed; yesterday's release stays
+  - NothingToDoError          the command has nothing to work on
+
+A message reads ``<where>: <what is wrong, with a count>. <what to do>.``
+It names files, columns and counts. It never carries an answer, a score, a name,
+a date of birth or an identifier: logs are read by people who may not see patient data.
+"""
+
+
+class RapportError(Exception):
+    """Base class of every refusal."""
+
+
+class ConfigError(RapportError):
+    """A configuration file is wrong."""
+
+    def __init__(self, where: str, what: str, remedy: str) -> None:
+        self.where = where
+        super().__init__(f"{where}: {what}. {remedy}.")
+
+
+class FileRefused(RapportError):  # noqa: N818 - a refusal is an outcome, not an error of ours
+    """One export cannot be used. ``code`` is the rule it broke (F01, F02, …)."""
+
+    def __init__(self, code: str, what: str, remedy: str) -> None:
+        self.code = code
+        self.what = what
+        self.remedy = remedy
+        super().__init__(f"{what}. {remedy}.")
+
+
+class BalanceError(RapportError):
+    """Received rows do not equal loaded + duplicate + superseded + quarantined + erased."""
+
+
+class BuildError(RapportError):
+    """Building or auditing the release failed; the published release is unchanged."""
+
+
+class NothingToDoError(RapportError):
+    """The command found nothing to work on."""

@@ -1,0 +1,1 @@
+"""One module per export format; each turns a file into text rows that keep sheet and line."""
