@@ -1,0 +1,85 @@
+"""Ages in whole years, worked out in the vault: the birth date itself never leaves it."""
+
+from __future__ import annotations
+
+import os
+
+import duckdb
+
+from pipeline.duck import quoted, write_atomically
+from pipeline.home import Home
+from pipeline.lake import current_rows, lake_file
+from transforms.contract import TABLES
+
+# 17 until the day before the eighteenth birthday; born on 29 February: until 1 March.
+COMPLETE_YEARS = """(
+    year(start_date) - year(birth_date)
+    - case
+        when month(start_date) * 100 + day(start_date) < month(birth_date) * 100 + day(birth_date)
+        then 1 else 0
+    end
+)"""
+
+
+def write_client_ages(con: duckdb.DuckDBPyConnection, home: Home, clinic_id: str) -> None:
+    """Write ``lake/client_ages``: one row per client and start date with a known birth date.
+
+    Start dates are those of the client's episodes and the client's first contact of any kind.
+    An age outside 0 to 120 is left out: the birth date is wrong, not the client.
+    """
+    folder = home.vault / "identities" / f"clinic={clinic_id}"
+    target = lake_file(home, "client_ages", clinic_id, "ages.parquet")
+    births = [path for path in sorted(folder.glob("*.parquet")) if _has_births(con, path)]
+    if not births:
+        target.unlink(missing_ok=True)
+        return
+    partial = write_atomically(target)
+    con.execute(
+        f"""
+        copy (
+            with
+            born as (
+                select client_key, arg_max(birth_date, (received_at, birth_date)) as birth_date
+                from read_parquet([{", ".join(map(quoted, births))}], union_by_name = true)
+                where birth_date is not null
+                group by client_key
+            ),
+            contacts as (
+                select client_key, min(start_date) as start_date
+                from (
+                    select client_key, start_date from ({_rows(home, "episodes", clinic_id)})
+                    union all
+                    select client_key, cast(session_at as date)
+                    from ({_rows(home, "sessions", clinic_id)})
+                    union all
+                    select client_key, cast(completed_at as date)
+                    from ({_rows(home, "responses", clinic_id)})
+                )
+                group by client_key
+            ),
+            starts as (
+                select client_key, start_date from contacts
+                union
+                select client_key, start_date from ({_rows(home, "episodes", clinic_id)})
+            )
+            select
+                client_key,
+                start_date,
+                cast({COMPLETE_YEARS} as integer) as age_years
+            from starts
+            inner join born using (client_key)
+            where start_date is not null and {COMPLETE_YEARS} between 0 and 120
+            order by client_key, start_date
+        ) to {quoted(partial)} (format parquet)
+        """
+    )
+    os.replace(partial, target)
+
+
+def _rows(home: Home, table: str, clinic_id: str) -> str:
+    return current_rows(home, TABLES[table], clinic_id)
+
+
+def _has_births(con: duckdb.DuckDBPyConnection, path) -> bool:
+    described = con.execute(f"describe select * from read_parquet({quoted(path)})").fetchall()
+    return "birth_date" in {row[0] for row in described}

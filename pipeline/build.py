@@ -1,0 +1,83 @@
+"""Run dbt once, in a child process, into a new DuckDB file of this run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline.duck import MEMORY
+from pipeline.home import REPOSITORY, Home
+from transforms.errors import BuildError
+
+
+def build(home: Home, run_id: str) -> dict[str, int]:
+    """Build and test every model; return how many nodes ended in which state.
+
+    A child process, so that the lock on the DuckDB file goes with it. Raises BuildError with
+    the names of the nodes that failed; what dbt said in full is in ``work/<run>/dbt.log``.
+    """
+    target = home.building(run_id)
+    shutil.rmtree(target.parent, ignore_errors=True)
+    target.parent.mkdir(parents=True)
+    log = home.work(run_id) / "dbt.log"
+    artifacts = home.root / "dbt"  # kept between runs: dbt parses only what changed
+    with log.open("w", encoding="utf-8") as output:
+        returned = subprocess.run(
+            [_dbt(), "--no-use-colors", "build", *_folders(artifacts, home.work(run_id))],
+            env=os.environ | environment(home, target),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        ).returncode
+    results = _results(artifacts / "run_results.json") if returned in (0, 1) else []
+    failed = [name for name, status in results if status in ("error", "fail", "runtime error")]
+    if returned != 0:
+        raise BuildError(
+            f"build: dbt ended with code {returned}"
+            f"{'; failed: ' + ', '.join(failed[:10]) if failed else ''}. "
+            f"The published release is unchanged; see {log.relative_to(home.root)}."
+        )
+    shutil.copy(artifacts / "run_results.json", home.work(run_id) / "run_results.json")
+    states = [status for _, status in results]
+    return {state: states.count(state) for state in sorted(set(states))}
+
+
+def environment(home: Home, target: Path) -> dict[str, str]:
+    """Return what the dbt project reads from the environment."""
+    return {
+        "RAPPORT_LAKE": str(home.lake),
+        "RAPPORT_BUILD": str(target),
+        "RAPPORT_CONFIG": str(home.config),
+        "RAPPORT_MEMORY": os.environ.get("RAPPORT_MEMORY", MEMORY),
+        "RAPPORT_SPILL": str(home.scratch / "spill-dbt"),
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
+        ),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "PYTHONWARNINGS": "ignore",
+        "TZ": "UTC",
+    }
+
+
+def _dbt() -> str:
+    beside_python = Path(sys.executable).with_name("dbt")
+    return str(beside_python) if beside_python.exists() else "dbt"
+
+
+def _folders(artifacts: Path, work: Path) -> list[str]:
+    return [
+        *("--project-dir", str(REPOSITORY)),
+        *("--profiles-dir", str(REPOSITORY)),
+        *("--target-path", str(artifacts)),
+        *("--log-path", str(work)),
+    ]
+
+
+def _results(path: Path) -> list[tuple[str, str]]:
+    found = json.loads(path.read_text(encoding="utf-8"))["results"]
+    return [(node["unique_id"].split(".", 2)[2], node["status"]) for node in found]

@@ -1,0 +1,44 @@
+"""DuckDB connections as the pipeline wants them: bounded, offline, spilling into the vault."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from pipeline.home import Home
+
+# 2 of the 4 GiB a night may use; Python, Airflow and the tables being written need the rest.
+MEMORY = "2GB"
+
+
+@contextmanager
+def duck(home: Home):
+    """Yield an in-memory connection; whatever it spills goes to the private scratch folder."""
+    connection = duckdb.connect(
+        config={
+            "memory_limit": os.environ.get("RAPPORT_MEMORY", MEMORY),
+            "temp_directory": str(home.scratch / f"spill-{os.getpid()}"),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            # Timestamps without a zone are UTC, whatever the machine thinks.
+            "TimeZone": "UTC",
+        }
+    )
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def write_atomically(path: Path) -> Path:
+    """Return the temporary name to write to; `os.replace` it over ``path`` when it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.with_name(f".{path.name}.tmp")
+
+
+def quoted(path: Path | str) -> str:
+    """Return a path as an SQL string literal."""
+    return "'" + str(path).replace("'", "''") + "'"

@@ -1,0 +1,170 @@
+"""What has been received and what became of it: runs, files and rows per file and table.
+
+Reached through SQLAlchemy only, so that it can move from SQLite to a server by its address.
+Holds file names, hashes, counts and reasons; never a cell of a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Engine,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    delete,
+    event,
+    insert,
+    select,
+    update,
+)
+
+from pipeline.home import Home
+
+metadata = MetaData()
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("started_at", DateTime, nullable=False),
+    Column("finished_at", DateTime),
+    # running, published, nothing_new, failed, rolled_back
+    Column("status", String, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("message", String),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("clinic_id", String, primary_key=True),
+    Column("file_id", String, primary_key=True),  # first 16 hex digits of the SHA-256
+    Column("sha256", String, nullable=False),
+    Column("source_file", String, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("received_at", DateTime, nullable=False),
+    Column("run_id", String, ForeignKey("runs.run_id"), nullable=False),
+    # accepted; rejected = read, but too much of it broke a fatal rule; refused = could not be read
+    Column("status", String, nullable=False),
+    Column("reason", String),
+    Column("fingerprint", String, nullable=False),
+    Column("score_fingerprint", String),
+)
+
+file_tables = Table(
+    "file_tables",
+    metadata,
+    Column("clinic_id", String, primary_key=True),
+    Column("file_id", String, primary_key=True),
+    Column("table_name", String, primary_key=True),
+    Column("n_received", Integer, nullable=False),
+    Column("n_accepted", Integer, nullable=False),
+    Column("n_duplicate", Integer, nullable=False),
+    Column("n_quarantined", Integer, nullable=False),
+    Column("n_erased", Integer, nullable=False, default=0),
+)
+
+
+class Ledger:
+    """Access to the ledger of one home. Every write is one transaction."""
+
+    def __init__(self, home: Home) -> None:
+        home.root.mkdir(parents=True, exist_ok=True)
+        self._engine = _engine(f"sqlite:///{home.ledger}")
+        metadata.create_all(self._engine)
+
+    @contextmanager
+    def _rows(self) -> Iterator:
+        with self._engine.connect() as connection:
+            yield connection
+
+    def open_run(self, run_id: str, started_at: datetime, fingerprint: str) -> None:
+        """Record that a run has started; runs that never ended are marked failed."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(runs)
+                .where(runs.c.status == "running")
+                .values(status="failed", message="ended without a word (killed?)")
+            )
+            connection.execute(
+                insert(runs).values(
+                    run_id=run_id, started_at=started_at, status="running", fingerprint=fingerprint
+                )
+            )
+
+    def close_run(self, run_id: str, finished_at: datetime, status: str, message: str = "") -> None:
+        """Record how a run ended."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(runs)
+                .where(runs.c.run_id == run_id)
+                .values(finished_at=finished_at, status=status, message=message)
+            )
+
+    def all_runs(self) -> list[dict]:
+        """Return every run, newest first."""
+        with self._rows() as connection:
+            found = connection.execute(select(runs).order_by(runs.c.run_id.desc()))
+            return [dict(row) for row in found.mappings()]
+
+    def run(self, run_id: str) -> dict:
+        """Return one run."""
+        return next(row for row in self.all_runs() if row["run_id"] == run_id)
+
+    def all_files(self) -> list[dict]:
+        """Return every file with its verdict, oldest first."""
+        with self._rows() as connection:
+            found = connection.execute(
+                select(files).order_by(
+                    files.c.received_at, files.c.clinic_id, files.c.source_file, files.c.file_id
+                )
+            )
+            return [dict(row) for row in found.mappings()]
+
+    def all_file_tables(self) -> list[dict]:
+        """Return row counts per file and table."""
+        with self._rows() as connection:
+            return [dict(row) for row in connection.execute(select(file_tables)).mappings()]
+
+    def record_file(self, file: dict, tables: list[dict]) -> None:
+        """Record a file's verdict with its row counts, replacing an earlier verdict."""
+        same = (files.c.clinic_id == file["clinic_id"]) & (files.c.file_id == file["file_id"])
+        same_rows = (file_tables.c.clinic_id == file["clinic_id"]) & (
+            file_tables.c.file_id == file["file_id"]
+        )
+        with self._engine.begin() as connection:
+            connection.execute(delete(file_tables).where(same_rows))
+            connection.execute(delete(files).where(same))
+            connection.execute(insert(files).values(**file))
+            if tables:
+                connection.execute(insert(file_tables), tables)
+
+    def mark_scored(self, clinic_id: str, file_id: str, fingerprint: str) -> None:
+        """Record with which registry a file was scored."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(files)
+                .where((files.c.clinic_id == clinic_id) & (files.c.file_id == file_id))
+                .values(score_fingerprint=fingerprint)
+            )
+
+
+def _engine(url: str) -> Engine:
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def _wait_for_writers(connection, _record) -> None:
+            # Mapped tasks of one night write at the same time.
+            connection.execute("pragma busy_timeout = 30000")
+
+    return engine

@@ -1,0 +1,186 @@
+"""One night, step by step: what the DAG's tasks and the command line both call.
+
+Every step takes the run's id and finds the rest on disk, so that any step can run in any
+process. Steps return counts only; nothing with a cell value travels between tasks.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline import accept as accepting
+from pipeline import build as building
+from pipeline import intake as taking_in
+from pipeline import judge as judging
+from pipeline import lake, publish as publishing
+from pipeline.fingerprint import fingerprint
+from pipeline.home import Home
+from pipeline.landing import Delivery, new_deliveries, odd_folders
+from pipeline.ledger import Ledger
+from pipeline.progress import say, timed
+from pipeline.summary import write_summary
+from pipeline.vault import master_key, sweep_scratch
+from transforms.errors import BuildError
+
+RUN_ID = "%Y-%m-%dT%H-%M-%SZ"
+
+
+def open_run() -> dict:
+    """Tidy up after a killed run, find what is new, and give the night an id.
+
+    Returns ``{"run_id", "clinics", "is_new"}``. A night is worth running when a file is new, or
+    when the configuration or the code has changed since the last published release.
+    """
+    home, now = Home.from_environment(), datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    home.prepare()
+    ledger = Ledger(home)
+    master_key(home)
+    sweep_scratch(home)
+    publishing.clear_builds(home)
+    known = {
+        (row["clinic_id"], row["file_id"])
+        for row in ledger.all_files()
+        if row["status"] == "accepted"
+    }
+    lake.sweep(home, known)
+    lake.write_empty_tables(home)
+    run_id, state = _unused_run_id(ledger, now), fingerprint(home)
+    deliveries = new_deliveries(home, ledger, now, state)
+    for folder in odd_folders(home):
+        say(f"landing/{folder}: not a clinic id (a-z, 0-9, _ and -); left alone. Rename it.")
+    is_new = bool(deliveries) or _is_stale(home, ledger, state)
+    ledger.open_run(run_id, now, state)
+    if not is_new:
+        ledger.close_run(run_id, now, "nothing_new", "no new file, no changed configuration")
+        say("Nothing new in landing/: no release was made, the published one stays.")
+    else:
+        _write_deliveries(home, run_id, deliveries)
+        n_clinics = len({delivery.clinic_id for delivery in deliveries})
+        say(f"Run {run_id}: {len(deliveries)} new file(s) of {n_clinics} clinic(s)")
+    clinics = sorted({delivery.clinic_id for delivery in deliveries})
+    return {"run_id": run_id, "clinics": clinics, "is_new": is_new}
+
+
+def intake(run_id: str, clinic_id: str) -> dict:
+    """Read, map, pseudonymize and mark one clinic's new files."""
+    home = Home.from_environment()
+    with timed(home, run_id, "intake", clinic_id):
+        deliveries = [
+            delivery
+            for delivery in read_deliveries(home, run_id)
+            if delivery.clinic_id == clinic_id
+        ]
+        return taking_in.intake(home, run_id, clinic_id, deliveries)
+
+
+def judge(run_id: str) -> dict:
+    """Let Great Expectations judge the counts; decide which files are rejected."""
+    home = Home.from_environment()
+    with timed(home, run_id, "judge"):
+        return judging.judge(home, run_id)
+
+
+def accept(run_id: str) -> dict:
+    """Move good rows to the lake and broken ones to quarantine; rows must balance."""
+    home = Home.from_environment()
+    with timed(home, run_id, "accept"):
+        return accepting.accept(home, run_id, Ledger(home), read_deliveries(home, run_id))
+
+
+def build(run_id: str) -> dict:
+    """Run dbt into a new file."""
+    home = Home.from_environment()
+    with timed(home, run_id, "build"):
+        return building.build(home, run_id)
+
+
+def audit(run_id: str) -> dict:
+    """Check the marts; a broken fatal promise stops the night."""
+    home = Home.from_environment()
+    with timed(home, run_id, "audit"):
+        return judging.audit(home, run_id)
+
+
+def report(run_id: str) -> str:
+    """Write this run's validation report and the index over runs."""
+    from reports.validation_report import write_index, write_report
+
+    home = Home.from_environment()
+    with timed(home, run_id, "report"):
+        page = write_report(home.building(run_id), home.reports, run_id)
+        write_index(home.reports)
+        return str(page.relative_to(home.root))
+
+
+def publish(run_id: str) -> dict:
+    """Switch analysts to the new file."""
+    home = Home.from_environment()
+    with timed(home, run_id, "publish"):
+        release = publishing.publish(home, run_id)
+        Ledger(home).close_run(run_id, _now(), "published")
+        return {"run_id": run_id, "megabytes": round(release.stat().st_size / 1e6, 1)}
+
+
+def close_run(run_id: str) -> dict:
+    """Write the summary; raise BuildError when the night did not publish or a clinic fell out."""
+    home, ledger = Home.from_environment(), Ledger(Home.from_environment())
+    status = ledger.run(run_id)["status"]
+    if status == "running":
+        ledger.close_run(run_id, _now(), "failed", "a step failed; see its log")
+    unread = _clinics_without_result(home, run_id)
+    write_summary(home, run_id, ledger)
+    if status != "published":
+        raise BuildError(
+            f"run {run_id}: not published, yesterday's release stays. "
+            "See the first failed step's message and docs/runbook.md."
+        )
+    if unread:
+        raise BuildError(
+            f"run {run_id}: published without {len(unread)} clinic(s) whose intake broke off: "
+            f"{', '.join(unread)}. Their files are read again next time; report this as a defect."
+        )
+    return {"run_id": run_id, "status": "published"}
+
+
+def read_deliveries(home: Home, run_id: str) -> list[Delivery]:
+    """Return the files this run is about."""
+    rows = json.loads((home.work(run_id) / "deliveries.json").read_text(encoding="utf-8"))
+    return [
+        Delivery(**row | {"received_at": datetime.fromisoformat(row["received_at"])})
+        for row in rows
+    ]
+
+
+def _write_deliveries(home: Home, run_id: str, deliveries: list[Delivery]) -> None:
+    path: Path = home.work(run_id) / "deliveries.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [delivery.as_row() for delivery in deliveries]
+    path.write_text(json.dumps(rows, default=datetime.isoformat, indent=1), encoding="utf-8")
+
+
+def _clinics_without_result(home: Home, run_id: str) -> list[str]:
+    clinics = {delivery.clinic_id for delivery in read_deliveries(home, run_id)}
+    return sorted(
+        clinic for clinic in clinics if not (taking_in.result_path(home, run_id, clinic)).exists()
+    )
+
+
+def _is_stale(home: Home, ledger: Ledger, state: str) -> bool:
+    run_id = publishing.published_run(home)
+    if run_id is None:
+        return any(row["status"] == "accepted" for row in ledger.all_files())
+    latest = next((row for row in ledger.all_runs() if row["status"] == "published"), None)
+    return latest is None or latest["fingerprint"] != state
+
+
+def _unused_run_id(ledger: Ledger, now: datetime) -> str:
+    taken = {row["run_id"] for row in ledger.all_runs()}
+    base = now.strftime(RUN_ID)
+    numbered = (f"{base}-{n}" for n in range(2, len(taken) + 3))
+    return base if base not in taken else next(name for name in numbered if name not in taken)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)

@@ -1,0 +1,47 @@
+"""What a person watching the night sees, and how long each step took."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from contextlib import contextmanager
+
+from pipeline.home import Home
+
+
+def say(text: str) -> None:
+    """Print one line of progress where the person is, also from inside an Airflow task.
+
+    Airflow takes over a task's stdout and stderr; the command line passes a descriptor of the
+    terminal in RAPPORT_PROGRESS_FD. In the service there is none and the line goes to the log.
+    """
+    descriptor = os.environ.get("RAPPORT_PROGRESS_FD")
+    if descriptor:
+        os.write(int(descriptor), f"{text}\n".encode())
+    else:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the one place that prints
+
+
+@contextmanager
+def timed(home: Home, run_id: str, step: str, part: str = ""):
+    """Say that a step begins and how long it took; keep the seconds for the bench."""
+    name = f"{step} {part}".strip()
+    started = time.perf_counter()
+    yield
+    seconds = round(time.perf_counter() - started, 3)
+    say(f"  {name:<24} {seconds:6.1f} s")
+    folder = home.work(run_id) / "timings"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{name.replace(' ', '-')}.json"
+    file.write_text(json.dumps({"step": step, "seconds": seconds}), encoding="utf-8")
+
+
+def timings(home: Home, run_id: str) -> dict[str, float]:
+    """Return seconds per step, clinics added up."""
+    total: dict[str, float] = {}
+    for file in sorted((home.work(run_id) / "timings").glob("*.json")):
+        entry = json.loads(file.read_text(encoding="utf-8"))
+        total[entry["step"]] = round(total.get(entry["step"], 0.0) + entry["seconds"], 3)
+    return total

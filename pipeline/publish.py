@@ -1,0 +1,97 @@
+"""Switch readers to a finished DuckDB file with one rename, keep the last releases, go back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import duckdb
+
+from pipeline.home import Home
+from transforms.errors import BuildError, NothingToDoError
+
+PUBLIC_SCHEMAS = ("core", "process", "common_factors", "quality")
+KEEP_RELEASES = 5
+
+
+def publish(home: Home, run_id: str, keep: int = KEEP_RELEASES) -> Path:
+    """Make the file this run built the one analysts open.
+
+    The file gets a folder of its own and ``published/analytics.duckdb``, a symbolic link, is
+    replaced in one step: a reader that has the old file open finishes undisturbed, a new one
+    sees the new file, nobody sees a mix. Releases beyond ``keep`` are deleted, oldest first.
+    """
+    build = home.building(run_id)
+    _close_cleanly(build)
+    release = home.release(run_id)
+    _sync(build)
+    os.replace(build.parent, release.parent)
+    release.chmod(0o440)
+    _point_to(home, release)
+    for old in releases(home)[keep:]:
+        if old != run_id:
+            shutil.rmtree(home.release(old).parent)
+    return release
+
+
+def releases(home: Home) -> list[str]:
+    """Return the run ids of finished releases, newest first."""
+    found = (path.parent.name for path in home.releases.glob("[!.]*/analytics.duckdb"))
+    return sorted(found, reverse=True)
+
+
+def published_run(home: Home) -> str | None:
+    """Return the run whose release analysts see."""
+    return home.published.resolve().parent.name if home.published.exists() else None
+
+
+def rollback(home: Home, run_id: str | None = None) -> str:
+    """Point readers back to an earlier release (default: the one before) and return its id."""
+    now = published_run(home)
+    kept = releases(home)
+    older = [release for release in kept if now is None or release < now]
+    target = run_id or (older[0] if older else None)
+    if target is None:
+        raise NothingToDoError("rollback: there is no earlier release. Run `rapport status`.")
+    if target not in kept:
+        raise NothingToDoError(
+            f"rollback: release {target} is not kept. Kept: {', '.join(kept) or 'none'}."
+        )
+    _point_to(home, home.release(target))
+    return target
+
+
+def clear_builds(home: Home) -> None:
+    """Delete half-built files that a killed run left."""
+    for folder in home.releases.glob(".building-*"):
+        shutil.rmtree(folder)
+
+
+def _point_to(home: Home, release: Path) -> None:
+    link = home.published
+    partial = link.with_name(f".{link.name}.tmp")
+    partial.unlink(missing_ok=True)
+    partial.symlink_to(os.path.relpath(release, link.parent))
+    os.replace(partial, link)
+    _sync(link.parent)
+
+
+def _close_cleanly(build: Path) -> None:
+    """Write everything into the one file and refuse to go on if somebody still writes to it."""
+    with duckdb.connect(str(build)) as con:
+        con.execute("force checkpoint")
+    if build.with_name(build.name + ".wal").exists():
+        raise BuildError("publish: another process still writes to the new file. Run again.")
+    with duckdb.connect(str(build), read_only=True) as con:
+        rows = con.execute("select distinct schema_name from duckdb_tables()").fetchall()
+    if missing := set(PUBLIC_SCHEMAS) - {row[0] for row in rows}:
+        raise BuildError(f"publish: the new file lacks {', '.join(sorted(missing))}. Run again.")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
