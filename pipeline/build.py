@@ -54,7 +54,7 @@ def environment(home: Home, target: Path) -> dict[str, str]:
         "RAPPORT_BUILD": str(target),
         "RAPPORT_CONFIG": str(home.config),
         "RAPPORT_MEMORY": os.environ.get("RAPPORT_MEMORY", MEMORY),
-        "RAPPORT_SPILL": str(home.scratch / "spill-dbt"),
+        "RAPPORT_TEMP": str(home.scratch / "spill-dbt"),
         "PYTHONPATH": os.pathsep.join(
             filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
         ),

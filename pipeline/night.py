@@ -14,7 +14,8 @@ from pipeline import accept as accepting
 from pipeline import build as building
 from pipeline import intake as taking_in
 from pipeline import judge as judging
-from pipeline import lake, publish as publishing
+from pipeline import lake
+from pipeline import publish as publishing
 from pipeline.fingerprint import fingerprint
 from pipeline.home import Home
 from pipeline.landing import Delivery, new_deliveries, odd_folders

@@ -9,13 +9,36 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-
-from pipeline.duck import quoted, write_atomically
-from transforms.registry import Instrument, Registry
 from transforms.scoring import score_items
 
+from pipeline.duck import quoted, write_atomically
+from transforms.instrument import Instrument
+from transforms.registry import Registry
+
 BATCH_ROWS = 250_000
+# instrument, version, rater, language as the rows have them
+Form = tuple[str, str | None, str | None, str | None]
+SCHEMA = pa.schema(
+    [
+        ("response_key", pa.uuid()),
+        ("file_id", pa.string()),
+        ("source_line", pa.int64()),
+        ("instrument_id", pa.string()),
+        ("version", pa.string()),
+        ("rater", pa.string()),
+        ("language", pa.string()),
+        ("scale", pa.string()),
+        ("score", pa.float64()),
+        ("n_answered", pa.int32()),
+        ("n_items", pa.int32()),
+        ("is_prorated", pa.bool_()),
+        ("score_source", pa.string()),
+        ("submitted_score", pa.float64()),
+        ("score_version", pa.string()),
+    ]
+)
 
 
 def write_scores(
@@ -37,29 +60,105 @@ def write_scores(
     }
     partial = write_atomically(target)
     with pq.ParquetWriter(partial, SCHEMA, compression="snappy") as writer:
-        for instrument in _instruments(con, responses, registry):
-            for batch in _batches(con, responses, columns, instrument):
+        for kind, instrument in _forms(con, responses, registry):
+            for batch in _batches(con, responses, columns, kind, instrument):
                 for rows in _score_batch(batch, instrument):
                     writer.write_batch(rows)
     os.replace(partial, target)
 
 
-SCHEMA = pa.schema(
-    [
-        ("response_key", pa.uuid()),
-        ("file_id", pa.string()),
-        ("source_line", pa.int64()),
-        ("instrument_id", pa.string()),
-        ("version", pa.string()),
-        ("rater", pa.string()),
-        ("language", pa.string()),
-        ("scale", pa.string()),
-        ("score", pa.float64()),
-        ("n_answered", pa.int32()),
-        ("n_items", pa.int32()),
-        ("is_prorated", pa.bool_()),
-        ("score_source", pa.string()),
-        ("submitted_score", pa.float64()),
-        ("score_version", pa.string()),
-    ]
-)
+def _forms(
+    con: duckdb.DuckDBPyConnection, responses: Path, registry: Registry
+) -> Iterator[tuple[Form, Instrument]]:
+    """Yield each kind of form in the file with the definition it falls under."""
+    kinds = con.execute(
+        f"""
+        select distinct instrument_id, version, rater, language
+        from read_parquet({quoted(responses)})
+        where instrument_id is not null
+        order by all
+        """
+    ).fetchall()
+    for kind in kinds:
+        instrument = registry.find(*kind)
+        if instrument is not None:
+            yield kind, instrument
+
+
+def _batches(
+    con: duckdb.DuckDBPyConnection,
+    responses: Path,
+    columns: set[str],
+    kind: Form,
+    instrument: Instrument,
+) -> Iterator[pa.RecordBatch]:
+    """Yield the forms of one kind: identity, items in order, submitted scores."""
+    n_items = instrument.items.n if instrument.items else 0
+    wanted = [f"item_{n}" for n in range(1, n_items + 1)]
+    wanted += [f"submitted_{scale}" for scale in instrument.scales]
+    values = [name if name in columns else f"cast(null as double) as {name}" for name in wanted]
+    query = f"""
+        select {", ".join(["response_key", "file_id", "source_line", "language", *values])}
+        from read_parquet({quoted(responses)})
+        where instrument_id = $1
+            and version is not distinct from $2
+            and rater is not distinct from $3
+            and language is not distinct from $4
+    """
+    yield from con.execute(query, list(kind)).to_arrow_reader(BATCH_ROWS)
+
+
+def _score_batch(batch: pa.RecordBatch, instrument: Instrument) -> Iterator[pa.RecordBatch]:
+    scores = score_items(_answers(batch, instrument), instrument) if instrument.items else {}
+    for scale in instrument.scales:
+        submitted = _numbers(batch, f"submitted_{scale}")
+        computed = scores.get(scale)
+        yield _rows(batch, instrument, scale, computed, submitted)
+
+
+def _answers(batch: pa.RecordBatch, instrument: Instrument) -> np.ndarray:
+    """Return forms × items with NaN for unanswered; a form with an impossible answer is blank."""
+    grid = instrument.items
+    answers = np.column_stack([_numbers(batch, f"item_{n}") for n in range(1, grid.n + 1)])
+    impossible = (answers < grid.min) | (answers > grid.max)
+    if impossible.any():
+        answers[impossible.any(axis=1)] = np.nan
+    return answers
+
+
+def _numbers(batch: pa.RecordBatch, column: str) -> np.ndarray:
+    return batch.column(column).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+
+
+def _rows(batch, instrument: Instrument, scale: str, computed, submitted) -> pa.RecordBatch:
+    n_rows = batch.num_rows
+    if computed is None:
+        score = np.full(n_rows, np.nan)
+        n_answered = np.zeros(n_rows, dtype=np.int32)
+        is_prorated = np.zeros(n_rows, dtype=bool)
+    else:
+        score, n_answered, is_prorated = computed.score, computed.n_answered, computed.is_prorated
+    is_submitted = (n_answered == 0) & ~np.isnan(submitted)
+    n_items = instrument.item_count(scale)
+    return pa.RecordBatch.from_arrays(
+        [
+            batch.column("response_key"),
+            batch.column("file_id"),
+            batch.column("source_line"),
+            *(_constant(value, n_rows) for value in instrument.key[:3]),
+            batch.column("language"),
+            _constant(scale, n_rows),
+            pa.array(np.where(is_submitted, submitted, score), from_pandas=True),
+            pa.array(n_answered, pa.int32()),
+            pa.array(np.full(n_rows, n_items or 0), pa.int32()),
+            pa.array(is_prorated),
+            pc.if_else(pa.array(is_submitted), "submitted", "computed"),
+            pa.array(submitted, from_pandas=True),
+            _constant(instrument.score_version, n_rows),
+        ],
+        schema=SCHEMA,
+    )
+
+
+def _constant(value: str, n_rows: int) -> pa.Array:
+    return pa.repeat(pa.scalar(value, pa.string()), n_rows)

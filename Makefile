@@ -1,0 +1,63 @@
+# `make` prints this list. Needs python3 (3.11 or newer), make and a package index.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := .tools/bin/uv
+UV_VERSION := 0.13.9
+# uv brings its own list of certificates; behind a hospital's proxy the system's is the right one.
+export UV_SYSTEM_CERTS ?= 1
+export RAPPORT_HOME ?= data
+
+.PHONY: help setup run test test-slow check fix bench serve lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.stamp ## create the environment from the hash-pinned lock
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' || { echo "Rapport needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Setting up the environment (once, about a minute) ..."
+	@$(PYTHON) -m venv .tools
+	@.tools/bin/pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+
+$(VENV)/.stamp: requirements.txt pyproject.toml $(UV)
+	@$(UV) venv -q --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
+	@$(UV) pip sync -q --python $(BIN)/python --require-hashes requirements.txt
+	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: setup ## run the night over data/landing (made-up clinics if it is empty)
+	@if [ -z "$$(ls -A $(RAPPORT_HOME)/landing 2>/dev/null)" ]; then $(BIN)/rapport demo; fi
+	@$(BIN)/rapport run
+
+test: setup ## run the test suite
+	@$(BIN)/python -m pytest -q
+
+test-slow: setup ## run the longer proofs (planted truth over many seeds, large files)
+	@$(BIN)/python -m pytest -q -m slow
+
+check: setup ## lint, formatting, import contracts, SQL style; changes nothing
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/sqlfluff lint --disable-progress-bar models tests/models
+
+fix: setup ## let the formatters repair what they can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/sqlfluff fix --disable-progress-bar models tests/models
+
+bench: setup ## cost of a million sessions against DuckDB alone, in the same run
+	@$(BIN)/python benchmarks/bench.py
+
+serve: setup ## Airflow with its user interface on http://127.0.0.1:8080
+	@$(BIN)/python -m pipeline.serve
+
+lock: $(UV) ## write requirements.txt anew from requirements.in (no index addresses in it)
+	@$(UV) pip compile -q --generate-hashes --python-version 3.11 --no-header -o requirements.txt requirements.in
+
+clean: ## remove the environment; data/ stays
+	@rm -rf $(VENV) .tools

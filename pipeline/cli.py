@@ -1,0 +1,108 @@
+"""The `rapport` command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="""Measurement-based care, every night: exports in, common-factors tables out.
+
+    RAPPORT_HOME (default ./data) holds everything: put each clinic's exports into
+    landing/<clinic>/ and run `rapport run`. Start reading at reports/index.html; analysts open
+    published/analytics.duckdb.""",
+)
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", help="Folder with landing/ (default: RAPPORT_HOME or ./data)."),
+]
+
+
+@app.command()
+def run(home: HomeOption = None) -> None:
+    """Run the night: read what is new in landing/, check it, build and publish the tables.
+
+    Runs the Airflow DAG `nightly` in this process. Safe to repeat: a second run with nothing new
+    publishes nothing. Exit code 0: done or nothing to do; 1: not published, the earlier release
+    stays.
+    """
+    from pipeline.airflow_run import configure_airflow, run_nightly
+    from pipeline.ledger import Ledger
+    from pipeline.summary import summary_text
+
+    place = _home(home)
+    os.environ["RAPPORT_PROGRESS_FD"] = str(os.dup(sys.stderr.fileno()))
+    configure_airflow(place)
+    state = run_nightly(place)
+    newest = Ledger(place).all_runs()[:1]
+    if newest:
+        typer.echo(summary_text(place, newest[0]["run_id"]), nl=False)
+    raise typer.Exit(0 if state == "success" else 1)
+
+
+@app.command()
+def demo(
+    home: HomeOption = None,
+    sessions: Annotated[int, typer.Option(min=300, help="Sessions over all clinics.")] = 12_000,
+    seed: Annotated[int, typer.Option(help="Same seed, same files.")] = 1,
+    force: Annotated[
+        bool, typer.Option(help="Write even if landing/ already holds files.")
+    ] = False,
+) -> None:
+    """Write three made-up clinics into landing/, with planted effects and planted errors.
+
+    What was planted is in demo/truth.json and demo/defects.json, see docs/demo.md.
+    """
+    from pipeline.demo import generate
+
+    place = _home(home)
+    place.prepare()
+    if any(place.landing.iterdir()) and not force:
+        typer.echo("landing/ already holds files: left alone. Use --force to write anyway.")
+        return
+    summary = generate(place.landing, place.root / "demo", n_sessions=sessions, seed=seed)
+    typer.echo(str(summary))
+
+
+@app.command()
+def status(home: HomeOption = None) -> None:
+    """Show what is published, the last runs and the files that were left out."""
+    from pipeline.status import print_status
+
+    print_status(_home(home))
+
+
+@app.command()
+def rollback(
+    run_id: Annotated[str | None, typer.Argument(help="Release to go back to.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Point readers back to an earlier release (default: the one before the published one)."""
+    from pipeline.publish import rollback as go_back
+    from transforms.errors import RapportError
+
+    try:
+        release = go_back(_home(home), run_id)
+    except RapportError as refusal:
+        typer.echo(str(refusal), err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"published/analytics.duckdb is now the release of run {release}.")
+
+
+def _home(folder: Path | None):
+    from pipeline.home import Home
+
+    if folder is not None:
+        os.environ["RAPPORT_HOME"] = str(folder.resolve())
+    return Home.from_environment()
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,110 @@
+"""What the quality tables are made of: files with their rows, clinics, the registry."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.clinics import read_clinics
+from pipeline.duck import write_atomically
+from pipeline.home import Home
+from pipeline.ledger import Ledger
+
+FILES = pa.schema(
+    [
+        ("clinic_id", pa.string()),
+        ("clinic_group", pa.string()),
+        ("file_id", pa.string()),
+        ("source_file", pa.string()),
+        ("table_name", pa.string()),
+        ("received_at", pa.timestamp("us")),
+        ("run_id", pa.string()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("n_received", pa.int64()),
+        ("n_duplicate", pa.int64()),
+        ("n_quarantined", pa.int64()),
+        ("n_accepted", pa.int64()),
+        ("n_erased", pa.int64()),
+    ]
+)
+CLINICS = pa.schema(
+    [("clinic_id", pa.string()), ("clinic_group", pa.string()), ("name", pa.string())]
+)
+RULE_RESULTS = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("run_at", pa.timestamp("us")),
+        ("clinic_id", pa.string()),
+        ("file_id", pa.string()),
+        ("source_file", pa.string()),
+        ("table_name", pa.string()),
+        ("rule_id", pa.string()),
+        ("title", pa.string()),
+        ("category", pa.string()),
+        ("severity", pa.string()),
+        ("n_scope", pa.int64()),
+        ("n_failed", pa.int64()),
+        ("share_failed", pa.float64()),
+        ("threshold", pa.float64()),
+        ("state", pa.string()),
+        ("message", pa.string()),
+    ]
+)
+QUARANTINE = pa.schema(
+    [
+        ("table_name", pa.string()),
+        ("clinic_id", pa.string()),
+        ("file_id", pa.string()),
+        ("source_file", pa.string()),
+        ("source_sheet", pa.string()),
+        ("source_line", pa.int64()),
+        ("row_key", pa.uuid()),
+        ("rule_id", pa.string()),
+        ("column_name", pa.string()),
+        ("reason", pa.string()),
+        ("severity", pa.string()),
+        ("first_seen", pa.timestamp("us")),
+        ("last_seen", pa.timestamp("us")),
+        ("status", pa.string()),
+    ]
+)
+
+
+def write_quality_tables(con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger) -> None:
+    """Export the ledger's files and the clinics for dbt; one owner, rewritten every night.
+
+    A file that was refused has one row without a table, so that it is counted too.
+    """
+    folder = home.lake / "quality"
+    clinics = read_clinics(home, {row["clinic_id"] for row in ledger.all_files()})
+    tables: dict[tuple[str, str], list[dict]] = {}
+    for row in ledger.all_file_tables():
+        tables.setdefault((row["clinic_id"], row["file_id"]), []).append(row)
+    rows = []
+    for file in ledger.all_files():
+        key = (file["clinic_id"], file["file_id"])
+        group = {"clinic_group": clinics[file["clinic_id"]].group}
+        empty = {"table_name": None} | {name: 0 for name in FILES.names if name.startswith("n_")}
+        for table in tables.get(key) or [empty]:
+            row = file | table | group
+            rows.append({name: row[name] for name in FILES.names})
+    write_rows(folder / "files.parquet", rows, FILES)
+    named = [
+        {"clinic_id": clinic_id, "clinic_group": clinic.group, "name": clinic.name or clinic_id}
+        for clinic_id, clinic in sorted(clinics.items())
+    ]
+    write_rows(folder / "clinics.parquet", named, CLINICS)
+    write_rows(folder / "rule_results" / "empty.parquet", [], RULE_RESULTS)
+    write_rows(folder / "quarantine" / "empty.parquet", [], QUARANTINE)
+
+
+def write_rows(path: Path, rows: list[dict], schema: pa.Schema) -> None:
+    """Write rows to a Parquet file in one step."""
+    partial = write_atomically(path)
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), partial)
+    os.replace(partial, path)
