@@ -48,7 +48,7 @@ def new_deliveries(home: Home, ledger: Ledger, now: datetime, fingerprint: str) 
         if row["status"] == "accepted" or row["fingerprint"] == fingerprint
     }
     found: dict[tuple[str, str], Delivery] = {}
-    for clinic in sorted(path for path in home.landing.iterdir() if path.is_dir()):
+    for clinic in sorted(path for path in home.landing.iterdir() if _is_clinic(path)):
         for path in sorted(clinic.rglob("*")):
             if path.is_file() and not _is_ignored(path):
                 delivery = _delivery(clinic, path, now)
@@ -61,10 +61,12 @@ def new_deliveries(home: Home, ledger: Ledger, now: datetime, fingerprint: str) 
 def odd_folders(home: Home) -> list[str]:
     """Return landing folders whose name cannot be a clinic id."""
     return sorted(
-        path.name
-        for path in home.landing.iterdir()
-        if path.is_dir() and not CLINIC_ID.fullmatch(path.name)
+        path.name for path in home.landing.iterdir() if path.is_dir() and not _is_clinic(path)
     )
+
+
+def _is_clinic(path: Path) -> bool:
+    return path.is_dir() and CLINIC_ID.fullmatch(path.name) is not None
 
 
 def _is_ignored(path: Path) -> bool:

@@ -1,0 +1,84 @@
+"""What counts as a new file."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pipeline.landing import new_deliveries, odd_folders
+from pipeline.ledger import Ledger
+
+NOW = datetime(2026, 1, 1)
+
+
+def land(home, name, content="x"):
+    path = home.landing / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+
+
+def found(home, ledger, fingerprint="v1"):
+    return [d.source_file for d in new_deliveries(home, ledger, NOW, fingerprint)]
+
+
+def settle(home, ledger, status, fingerprint="v1"):
+    ledger.open_run("r1", NOW, fingerprint)
+    for delivery in new_deliveries(home, ledger, NOW, fingerprint):
+        ledger.record_file(
+            delivery.as_row()
+            | {
+                "run_id": "r1",
+                "status": status,
+                "reason": None,
+                "fingerprint": fingerprint,
+                "score_fingerprint": None,
+            },
+            [],
+        )
+
+
+def test_files_come_in_the_order_of_their_names(home):
+    for name in ("b.csv", "a.csv", "sub/c.csv"):
+        land(home, f"harbor/{name}", name)
+
+    assert found(home, Ledger(home)) == ["a.csv", "b.csv", "sub/c.csv"]
+
+
+def test_an_accepted_file_is_not_new_even_under_another_name(home):
+    ledger = Ledger(home)
+    land(home, "harbor/a.csv")
+    settle(home, ledger, "accepted")
+    land(home, "harbor/renamed.csv")
+
+    assert found(home, ledger) == []
+
+
+def test_the_same_content_in_another_clinic_is_another_delivery(home):
+    ledger = Ledger(home)
+    land(home, "harbor/a.csv")
+    settle(home, ledger, "accepted")
+    land(home, "summit/a.csv")
+
+    assert len(new_deliveries(home, ledger, NOW, "v1")) == 1
+
+
+def test_a_refused_file_is_tried_again_once_the_configuration_changed(home):
+    ledger = Ledger(home)
+    land(home, "harbor/a.csv")
+    settle(home, ledger, "refused")
+
+    assert found(home, ledger, "v1") == []
+    assert found(home, ledger, "v2") == ["a.csv"]
+
+
+def test_half_written_and_hidden_files_are_left_alone(home):
+    for name in (".a.csv", "~$book.xlsx", "b.csv.part", "c.tmp"):
+        land(home, f"harbor/{name}")
+
+    assert found(home, Ledger(home)) == []
+
+
+def test_a_folder_that_cannot_be_a_clinic_is_named_and_not_read(home):
+    land(home, "Weird Name/a.csv")
+
+    assert odd_folders(home) == ["Weird Name"]
+    assert found(home, Ledger(home)) == []
