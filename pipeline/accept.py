@@ -9,9 +9,10 @@ from pathlib import Path
 import duckdb
 
 from pipeline.ages import write_client_ages
+from pipeline.clinics import read_registry, rules
 from pipeline.duck import duck, quoted, write_atomically
 from pipeline.home import Home
-from pipeline.intake import read_registry, read_result, staged_files
+from pipeline.intake import read_results, scores_path, staged_path
 from pipeline.judge import rejected_files
 from pipeline.lake import accept as accept_rows
 from pipeline.lake import keep_left_in, lake_file
@@ -53,9 +54,11 @@ def accept(home: Home, run_id: str, ledger: Ledger, deliveries: list[Delivery]) 
     registry = read_registry(home)
     totals = dict.fromkeys(("received", "accepted", "duplicate", "quarantined"), 0)
     with duck(home) as con:
+        _load_rules(con, home)
         for delivery in deliveries:
-            result = read_result(home, run_id, delivery)
-            if result is None:  # this clinic's intake broke off: its files stay new
+            # Without a result the clinic's intake broke off: its files stay new.
+            result = read_results(home, run_id, delivery.clinic_id).get(delivery.file_id)
+            if result is None:
                 continue
             rejection = "; ".join(rejected.get((delivery.clinic_id, delivery.file_id), ()))
             verdict = Verdict(delivery, result.refusal, rejection)
@@ -90,32 +93,50 @@ def rescore(con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, registry
     return len(stale)
 
 
+def _load_rules(con: duckdb.DuckDBPyConnection, home: Home) -> None:
+    con.execute(
+        "create temp table rules (rule_id varchar, severity varchar, takes_row_out boolean)"
+    )
+    con.executemany(
+        "insert into rules values (?, ?, ?)",
+        [[rule.id, rule.severity, rule.keeps_out] for rule in rules(home).rules],
+    )
+
+
 def _settle(
     con: duckdb.DuckDBPyConnection, home: Home, run_id: str, verdict: Verdict
 ) -> list[dict]:
     """Move one file's rows to where they belong; return its counts per table."""
-    counts: dict[str, dict] = {}
+    counts: list[dict] = []
     delivery = verdict.delivery
     for name in ORDER:
-        for staged in staged_files(home, run_id, name, delivery.file_id, delivery.clinic_id):
-            excluded = _excluded_query(home, run_id, verdict, TABLES[name], staged)
-            accepted = accept_rows(
-                con,
-                home,
-                TABLES[name],
-                staged,
-                clinic_id=delivery.clinic_id,
-                excluded=excluded,
-                marked_at=delivery.received_at,
-            )
-            _quarantine(con, home, run_id, verdict, TABLES[name], staged)
-            if name == "responses":
-                scored = home.work(run_id) / "scores" / delivery.clinic_id / staged.name
-                target = lake_file(home, "scores", delivery.clinic_id, staged.name)
-                if accepted.n_accepted:
-                    keep_left_in(con, scored, target, "response_key")
-            _add(counts.setdefault(name, _no_rows(verdict, name)), accepted)
-    return list(counts.values())
+        staged = staged_path(home, run_id, delivery.clinic_id, name, delivery.file_id)
+        if not staged.exists():
+            continue
+        accepted = accept_rows(
+            con,
+            home,
+            TABLES[name],
+            staged,
+            clinic_id=delivery.clinic_id,
+            excluded=_excluded_query(home, run_id, verdict, TABLES[name], staged),
+            marked_at=delivery.received_at,
+        )
+        _quarantine(con, home, run_id, verdict, TABLES[name], staged)
+        if name == "responses":
+            scored = scores_path(home, run_id, delivery.clinic_id, delivery.file_id)
+            target = lake_file(home, "scores", delivery.clinic_id, staged.name)
+            keep_left_in(con, scored, target, "response_key")
+        counts.append(
+            {
+                "clinic_id": delivery.clinic_id,
+                "file_id": delivery.file_id,
+                "table_name": name,
+                "n_erased": 0,
+            }
+            | asdict(accepted)
+        )
+    return counts
 
 
 def _excluded_query(home: Home, run_id: str, verdict: Verdict, table: Table, staged: Path) -> str:
@@ -133,9 +154,9 @@ def _marks(home: Home, run_id: str, verdict: Verdict) -> str:
     """Return SQL for one file's marks with the severity of their rule."""
     work, delivery = home.work(run_id), verdict.delivery
     return f"""
-        select marks.*, rules.severity, rules.severity in ('fatal', 'quarantine') as takes_row_out
+        select marks.*, rules.severity, rules.takes_row_out
         from read_parquet({quoted(work / "marks" / f"{delivery.clinic_id}.parquet")}) as marks
-        inner join read_parquet({quoted(work / "rules.parquet")}) as rules using (rule_id)
+        inner join rules using (rule_id)
         where marks.file_id = {quoted(delivery.file_id)}
     """
 
@@ -218,24 +239,6 @@ def _write(con: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:
         os.replace(partial, target)
     else:
         partial.unlink()
-
-
-def _no_rows(verdict: Verdict, table_name: str) -> dict:
-    return {
-        "clinic_id": verdict.delivery.clinic_id,
-        "file_id": verdict.delivery.file_id,
-        "table_name": table_name,
-        "n_received": 0,
-        "n_accepted": 0,
-        "n_duplicate": 0,
-        "n_quarantined": 0,
-        "n_erased": 0,
-    }
-
-
-def _add(counts: dict, accepted) -> None:
-    for outcome, rows in asdict(accepted).items():
-        counts[outcome] += rows
 
 
 def _record(

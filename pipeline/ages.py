@@ -29,7 +29,7 @@ def write_client_ages(con: duckdb.DuckDBPyConnection, home: Home, clinic_id: str
     """
     folder = home.vault / "identities" / f"clinic={clinic_id}"
     target = lake_file(home, "client_ages", clinic_id, "ages.parquet")
-    births = [path for path in sorted(folder.glob("*.parquet")) if _has_births(con, path)]
+    births = sorted(folder.glob("*-clients.parquet"))
     if not births:
         target.unlink(missing_ok=True)
         return
@@ -39,8 +39,9 @@ def write_client_ages(con: duckdb.DuckDBPyConnection, home: Home, clinic_id: str
         copy (
             with
             born as (
-                select client_key, arg_max(birth_date, (received_at, birth_date)) as birth_date
-                from read_parquet([{", ".join(map(quoted, births))}], union_by_name = true)
+                -- File names start with the time of receipt: the latest known date counts.
+                select client_key, arg_max(birth_date, (filename, birth_date)) as birth_date
+                from read_parquet([{", ".join(map(quoted, births))}], filename = true)
                 where birth_date is not null
                 group by client_key
             ),
@@ -78,8 +79,3 @@ def write_client_ages(con: duckdb.DuckDBPyConnection, home: Home, clinic_id: str
 
 def _rows(home: Home, table: str, clinic_id: str) -> str:
     return current_rows(home, TABLES[table], clinic_id)
-
-
-def _has_births(con: duckdb.DuckDBPyConnection, path) -> bool:
-    described = con.execute(f"describe select * from read_parquet({quoted(path)})").fetchall()
-    return "birth_date" in {row[0] for row in described}

@@ -45,9 +45,9 @@ def read_registry(home: Home) -> Registry:
 
 def rules(home: Home):
     """Return the rule catalogue."""
-    from expectations.catalogue import load_catalogue
+    from expectations.catalogue import load_rules
 
-    return load_catalogue(home.config / "rules.yml")
+    return load_rules(home.config / "rules.yml")
 
 
 def write_registry(home: Home) -> None:

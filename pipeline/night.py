@@ -7,6 +7,7 @@ process. Steps return counts only; nothing with a cell value travels between tas
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pipeline import intake as taking_in
 from pipeline import judge as judging
 from pipeline import lake
 from pipeline import publish as publishing
+from pipeline.clinics import write_registry
 from pipeline.fingerprint import fingerprint
 from pipeline.home import Home
 from pipeline.landing import Delivery, new_deliveries, odd_folders
@@ -47,6 +49,7 @@ def open_run() -> dict:
     }
     lake.sweep(home, known)
     lake.write_empty_tables(home)
+    write_registry(home)
     run_id, state = _unused_run_id(ledger, now), fingerprint(home)
     deliveries = new_deliveries(home, ledger, now, state)
     for folder in odd_folders(home):
@@ -132,6 +135,8 @@ def close_run(run_id: str) -> dict:
         ledger.close_run(run_id, _now(), "failed", "a step failed; see its log")
     unread = _clinics_without_result(home, run_id)
     write_summary(home, run_id, ledger)
+    for folder in ("staged", "scores", "marks"):
+        shutil.rmtree(home.work(run_id) / folder, ignore_errors=True)
     if status != "published":
         raise BuildError(
             f"run {run_id}: not published, yesterday's release stays. "

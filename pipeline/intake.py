@@ -1,0 +1,191 @@
+"""One clinic's new files: read, mapped, pseudonymized, scored and marked. Nothing is decided yet.
+
+Everything it writes lies below ``work/<run>`` (and identifiers in the vault); the lake is
+untouched until every file of the night has been judged.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import duckdb
+from transforms.export import read_export
+
+from pipeline.clinics import read_clinic, read_registry, rules
+from pipeline.duck import duck
+from pipeline.home import Home
+from pipeline.landing import Delivery
+from pipeline.progress import say
+from pipeline.refusals import write_refusal_counts
+from pipeline.scores import write_scores
+from pipeline.vault import identities_folder, master_key
+from transforms.clinic import Clinic
+from transforms.errors import FileRefused
+from transforms.feeding import Wiring, wire
+from transforms.mapping import stage
+from transforms.pseudonyms import GroupKey
+from transforms.registry_export import registry_rows
+
+
+@dataclass(frozen=True)
+class IntakeResult:
+    """What became of one file. ``refusal`` is empty when it could be read."""
+
+    file_id: str
+    refusal: str = ""
+    refusal_rule: str = ""
+    notes: list[str] = field(default_factory=list)
+    rows: dict[str, int] = field(default_factory=dict)
+
+
+def intake(home: Home, run_id: str, clinic_id: str, deliveries: list[Delivery]) -> dict[str, int]:
+    """Take in one clinic's files; a file that cannot be read is refused, the others go on."""
+    clinic = read_clinic(home, clinic_id)
+    with duck(home) as con:
+        results = [
+            _take_in(con, home, run_id, clinic, delivery)
+            for delivery in deliveries
+            if not clinic.is_dictionary(Path(delivery.source_file).name)
+        ]
+        _mark(con, home, run_id, clinic_id, deliveries, results)
+    names = {delivery.file_id: delivery.source_file for delivery in deliveries}
+    for result in results:
+        if result.refusal:
+            say(f"    {clinic_id}/{names[result.file_id]} refused: {result.refusal}")
+    path = result_path(home, run_id, clinic_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([asdict(result) for result in results], indent=1), "utf-8")
+    return {
+        "files": len(results),
+        "refused": sum(bool(result.refusal) for result in results),
+        "rows": sum(sum(result.rows.values()) for result in results),
+    }
+
+
+def result_path(home: Home, run_id: str, clinic_id: str) -> Path:
+    """Return where a clinic's intake says what became of its files."""
+    return home.work(run_id) / "intake" / f"{clinic_id}.json"
+
+
+def read_results(home: Home, run_id: str, clinic_id: str) -> dict[str, IntakeResult]:
+    """Return what became of a clinic's files; empty if its intake broke off."""
+    path = result_path(home, run_id, clinic_id)
+    if not path.exists():
+        return {}
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return {row["file_id"]: IntakeResult(**row) for row in rows}
+
+
+def staged_path(home: Home, run_id: str, clinic_id: str, table: str, file_id: str) -> Path:
+    """Return the staged rows of one file and table."""
+    return home.work(run_id) / "staged" / clinic_id / table / f"{file_id}-0.parquet"
+
+
+def scores_path(home: Home, run_id: str, clinic_id: str, file_id: str) -> Path:
+    """Return the scores of one file's staged responses."""
+    return home.work(run_id) / "scores" / clinic_id / f"{file_id}-0.parquet"
+
+
+def _take_in(
+    con: duckdb.DuckDBPyConnection, home: Home, run_id: str, clinic: Clinic, delivery: Delivery
+) -> IntakeResult:
+    try:
+        return _stage(con, home, run_id, clinic, delivery)
+    except FileRefused as refusal:
+        return IntakeResult(delivery.file_id, str(refusal), refusal.code)
+    finally:
+        # Raw cells of one file must not outlive it.
+        for (name,) in con.execute(
+            "select table_name from duckdb_tables() where temporary"
+        ).fetchall():
+            con.execute(f'drop table "{name}"')
+
+
+def _stage(
+    con: duckdb.DuckDBPyConnection, home: Home, run_id: str, clinic: Clinic, delivery: Delivery
+) -> IntakeResult:
+    registry = read_registry(home)
+    wirings, notes = _wire(con, home, clinic, delivery)
+    rows: dict[str, int] = {}
+    for table, feeds in wirings.items():
+        identities = f"{delivery.received_at:%Y%m%dT%H%M%S}-{delivery.file_id}-{table}.parquet"
+        staged = stage(
+            con,
+            table,
+            feeds,
+            clinic,
+            file_id=delivery.file_id,
+            source_file=delivery.source_file,
+            received_at=delivery.received_at,
+            key=GroupKey.derive(master_key(home), clinic.group),
+            registry_rows=registry_rows(registry),
+            out=staged_path(home, run_id, clinic.clinic, table, delivery.file_id),
+            identities=identities_folder(home, clinic.clinic) / identities,
+        )
+        rows[table] = staged.n_rows
+        notes += [note.text for note in staged.notes]
+        if table == "responses":
+            scores = scores_path(home, run_id, clinic.clinic, delivery.file_id)
+            write_scores(con, staged.path, scores, registry)
+    return IntakeResult(delivery.file_id, notes=notes, rows=rows)
+
+
+def _wire(
+    con: duckdb.DuckDBPyConnection, home: Home, clinic: Clinic, delivery: Delivery
+) -> tuple[dict[str, list[Wiring]], list[str]]:
+    """Read the file and find the feeds of each of its tables."""
+    wirings: dict[str, list[Wiring]] = {}
+    notes: list[str] = []
+    path = delivery.path(home)
+    for source in read_export(path, clinic, con=con, scratch=home.scratch):
+        notes += [note.text for note in source.notes]
+        for feed in clinic.feeds_for(path.name, source.sheet):
+            wirings.setdefault(feed.table, []).append(wire(feed, source))
+    if not wirings:
+        raise FileRefused(
+            "F02",
+            "neither the file's name nor a sheet tells which table it holds",
+            "Name it responses…, sessions…, episodes…, clients… or therapists…, "
+            "or say in the clinic's YAML what it is",
+        )
+    return wirings, notes
+
+
+def _mark(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    run_id: str,
+    clinic_id: str,
+    deliveries: list[Delivery],
+    results: list[IntakeResult],
+) -> None:
+    """Mark every broken row of the clinic's staged files, and count per rule and file."""
+    from expectations.marking import mark
+
+    read = [result for result in results if not result.refusal]
+    staged: dict[str, list[Path]] = {}
+    for result in read:
+        for table in result.rows:
+            path = staged_path(home, run_id, clinic_id, table, result.file_id)
+            staged.setdefault(table, []).append(path)
+    work = home.work(run_id)
+    for folder in ("marks", "counts"):
+        (work / folder).mkdir(parents=True, exist_ok=True)
+    mark(
+        con,
+        staged,
+        home.lake,
+        home.lake / "registry",
+        rules(home),
+        clinic_id=clinic_id,
+        run_id=run_id,
+        received_at=deliveries[0].received_at,
+        marks_path=work / "marks" / f"{clinic_id}.parquet",
+        counts_path=work / "counts" / f"{clinic_id}.parquet",
+        scores=sorted((work / "scores" / clinic_id).glob("*.parquet")),
+    )
+    names = {delivery.file_id: delivery.source_file for delivery in deliveries}
+    files = [(r.file_id, names[r.file_id], r.refusal_rule) for r in results]
+    write_refusal_counts(home, run_id, clinic_id, files)

@@ -1,0 +1,56 @@
+"""Files that could not be read, as counts of the rules F01 and F02 like any other finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from pipeline.home import Home
+from pipeline.quality import write_rows
+
+COUNTS = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("clinic_id", pa.string()),
+        ("file_id", pa.string()),
+        ("source_file", pa.string()),
+        ("table_name", pa.string()),
+        ("rule_id", pa.string()),
+        ("n_scope", pa.int64()),
+        ("n_failed", pa.int64()),
+        ("error", pa.string()),
+    ]
+)
+FILE_RULES = ("F01", "F02")
+
+
+def write_refusal_counts(
+    home: Home, run_id: str, clinic_id: str, files: Iterable[tuple[str, str, str]]
+) -> None:
+    """Count each file once under each rule a reader decides.
+
+    Parameters
+    ----------
+    files : tuples (file_id, source_file, rule the file was refused under or "")
+        A file refused under F01 was never looked at for F02: not in scope there.
+    """
+    rows = []
+    for file_id, source_file, refused_under in files:
+        for rule_id in FILE_RULES:
+            in_scope = not (refused_under == "F01" and rule_id == "F02")
+            rows.append(
+                {
+                    "run_id": run_id,
+                    "clinic_id": clinic_id,
+                    "file_id": file_id,
+                    "source_file": source_file,
+                    "table_name": None,
+                    "rule_id": rule_id,
+                    "n_scope": int(in_scope),
+                    "n_failed": int(refused_under == rule_id),
+                    "error": None,
+                }
+            )
+    path = home.work(run_id) / "counts" / f"{clinic_id}-files.parquet"
+    write_rows(path, rows, COUNTS)
