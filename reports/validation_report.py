@@ -1,0 +1,245 @@
+"""The validation report: one page per run, one index over runs, static HTML.
+
+The page of a run is made from the quality tables of that run's release. Beside it lies
+``run.json``, the run in a few kilobytes; the index is made from these files alone, so it
+costs one small file per run and never opens an old release.
+
+No page holds a cell value: the quality tables have none, and no other table is read.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from reports.grades import (
+    GRADES,
+    NEEDS_ATTENTION,
+    Tally,
+    files_by_status,
+    grade_clinics,
+    heat_map,
+    worst_first,
+)
+from reports.pages import anchor, short_key, write_page, write_text
+from reports.quality import HeldRow, RunQuality, read_run_quality
+
+# Above this a rule's rows move to a page of their own, so that the run's page opens at once.
+ROWS_ON_THE_PAGE = 2_000
+
+# What a finding of each severity did to the data, and what to do; used where the rule
+# catalogue brings no words of its own.
+EFFECTS = {
+    "fatal": "The file was not loaded. Ask the clinic for a corrected export.",
+    "quarantine": "These rows are held back and count nowhere. Correct them at the source and "
+    "send the export again: corrected rows leave quarantine by their key.",
+    "warn": "The rows were loaded and may move the numbers. Look at the largest file first.",
+    "inform": "Nothing was held back. Watch whether the share grows.",
+}
+ERROR_EFFECT = (
+    "The check itself could not run, so nothing is known about these rows. This is a matter for "
+    "the data team, not for the clinic."
+)
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """Words of the rule catalogue on one rule."""
+
+    meaning: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class RuleRows:
+    """The quarantined rows of one rule."""
+
+    rule_id: str
+    title: str
+    rows: list[HeldRow]
+    n_clinics: int
+    page: str | None
+    csv_name: str
+
+
+def write_report(
+    analytics: Path, reports: Path, run_id: str, *, guidance: Mapping[str, Guidance] | None = None
+) -> Path:
+    """Write the page of one run and return its path.
+
+    Parameters
+    ----------
+    analytics
+        DuckDB file of the run; opened read-only.
+    reports
+        Folder of all reports; the page becomes ``<reports>/<run_id>/index.html``.
+    run_id
+        Run whose rule results and files are shown. One folder name, no separators.
+    guidance
+        Meaning and remedy per rule id, from the rule catalogue.
+    """
+    folder = _folder(reports, run_id)
+    quality = read_run_quality(analytics, run_id)
+    checks = worst_first(quality.checks)
+    titles = {check.rule_id: check.title for check in checks}
+    clinics = {clinic.clinic_id: clinic for clinic in quality.clinics}
+    held = _rows_per_rule(quality, titles)
+    for rule in held:
+        _write_rows(folder, rule, run_id=run_id, clinics=clinics)
+    categories, cells = heat_map(quality)
+    page = write_page(
+        folder / "index.html",
+        "run.html.j2",
+        quality=quality,
+        tally=Tally.of(checks),
+        statuses=files_by_status(quality.files),
+        grades=grade_clinics(quality),
+        grade_meanings=GRADES,
+        checks=checks,
+        advice={(c.rule_id, c.clinic_id): _advice(c, guidance or {}) for c in checks},
+        clinics=clinics,
+        categories=categories,
+        cells=cells,
+        held=held,
+        held_places={(row.rule_id, row.clinic_id): r.page or "" for r in held for row in r.rows},
+        needs_attention=NEEDS_ATTENTION,
+        rows_on_the_page=ROWS_ON_THE_PAGE,
+    )
+    write_text(folder / "run.json", json.dumps(_summary(quality), indent=1, ensure_ascii=False))
+    return page
+
+
+def write_index(reports: Path, releases: Sequence[str], *, published: str | None = None) -> Path:
+    """Write ``<reports>/index.html`` over all runs that have a page, and return its path.
+
+    Parameters
+    ----------
+    reports
+        Folder of all reports.
+    releases
+        Run ids whose release file is still kept.
+    published
+        Run id of the release that analysts read now.
+    """
+    runs = [
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted(reports.glob("*/run.json"))
+    ]
+    runs.sort(key=lambda run: (run["run_at"] or "", run["run_id"]), reverse=True)
+    for run in runs:
+        run["release"] = (
+            "published"
+            if run["run_id"] == published
+            else "kept"
+            if run["run_id"] in releases
+            else "none"
+        )
+    return write_page(reports / "index.html", "index.html.j2", runs=runs)
+
+
+def _folder(reports: Path, run_id: str) -> Path:
+    if Path(run_id).name != run_id or run_id in ("", ".", ".."):
+        raise ValueError("run_id must be the name of one folder")
+    return reports / run_id
+
+
+def _advice(check: Any, guidance: Mapping[str, Guidance]) -> tuple[str, str]:
+    """Return what a finding means and what to do about it."""
+    words = guidance.get(check.rule_id)
+    if check.state == "error":
+        return check.message or "", ERROR_EFFECT
+    if words:
+        return words.meaning, words.remedy
+    return check.message or "", EFFECTS.get(check.severity, EFFECTS["warn"])
+
+
+def _rows_per_rule(quality: RunQuality, titles: Mapping[str, str]) -> list[RuleRows]:
+    """Group the quarantined rows by rule, the rule with most rows first."""
+    rules = []
+    for rule_id, rows_of_rule in groupby(quality.held_rows, key=lambda row: row.rule_id):
+        rows = list(rows_of_rule)
+        name = f"rows-{anchor(rule_id)}"
+        rules.append(
+            RuleRows(
+                rule_id=rule_id,
+                title=titles.get(rule_id, ""),
+                rows=rows,
+                n_clinics=len({row.clinic_id for row in rows}),
+                page=f"{name}.html" if len(rows) > ROWS_ON_THE_PAGE else None,
+                csv_name=f"{name}.csv",
+            )
+        )
+    return sorted(rules, key=lambda rule: (-len(rule.rows), rule.rule_id))
+
+
+_CSV_COLUMNS = (
+    "rule_id",
+    "clinic_id",
+    "source_file",
+    "source_sheet",
+    "source_line",
+    "table_name",
+    "column_name",
+    "reason",
+    "row_key",
+    "first_seen",
+    "status",
+)
+
+
+def _write_rows(folder: Path, rule: RuleRows, *, run_id: str, clinics: Mapping[str, Any]) -> None:
+    """Write the complete list of a rule's rows as CSV, and as a page where there are many."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_CSV_COLUMNS)
+    for row in rule.rows:
+        shown = replace(row, row_key=short_key(row.row_key))
+        writer.writerow([_safe_cell(getattr(shown, column)) for column in _CSV_COLUMNS])
+    write_text(folder / rule.csv_name, text.getvalue())
+    if rule.page:
+        write_page(folder / rule.page, "rows.html.j2", rule=rule, run_id=run_id, clinics=clinics)
+
+
+def _safe_cell(value: object) -> str:
+    """Return a cell that no spreadsheet runs as a formula."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else text
+
+
+def _summary(quality: RunQuality) -> dict[str, Any]:
+    """Return the run as the index needs it, and each rule's counts for trends over runs."""
+    tally = Tally.of(quality.checks)
+    statuses = files_by_status(quality.files)
+    worst = [check for check in worst_first(quality.checks) if check.state in NEEDS_ATTENTION]
+    return {
+        "run_id": quality.run_id,
+        "run_at": quality.run_at.isoformat(sep=" ", timespec="minutes") if quality.run_at else None,
+        "n_pass": tally.n_pass,
+        "n_applied": tally.n_applied,
+        "pass_share": tally.pass_share,
+        "state": tally.state,
+        "n_accepted": statuses["accepted"],
+        "n_rejected": statuses["rejected"],
+        "n_refused": statuses["refused"],
+        "n_received": sum(line.n_received for line in quality.files),
+        "n_quarantined": sum(line.n_quarantined for line in quality.files),
+        "grades": [
+            {"clinic": grade.clinic.label, "grade": grade.grade, "meaning": grade.meaning}
+            for grade in grade_clinics(quality)
+        ],
+        "worst": {
+            "rule_id": worst[0].rule_id,
+            "title": worst[0].title,
+            "state": worst[0].state,
+            "severity": worst[0].severity,
+            "clinic_id": worst[0].clinic_id,
+        }
+        if worst
+        else None,
+        "rules": [[c.clinic_id, c.rule_id, c.state, c.n_scope, c.n_failed] for c in quality.checks],
+    }
