@@ -1,0 +1,220 @@
+"""What a clinic's YAML may say: where its columns are and how its values are written.
+
+A clinic without YAML sends canonical files and gets `canonical_clinic`. Every scalar is read
+as the text it is written in, so the codes 01, -9 and no stay 01, -9 and no.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import PurePath
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from transforms.contract import TABLES
+
+Format = Literal["canonical", "delimited", "redcap", "workbook"]
+TableName = Literal["responses", "sessions", "episodes", "clients", "therapists"]
+WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+ITEM = re.compile(r"item_([1-9]\d*)")
+SUBMITTED = re.compile(r"submitted_([a-z][a-z0-9_]*)")
+Problem = tuple[tuple[str | int, ...], str, str]
+
+
+class Strict(BaseModel):
+    """A part of the YAML: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Join(Strict):
+    """Several source columns joined into one value, for example record and event."""
+
+    join: list[str] = Field(min_length=1, description="Source columns, in order.")
+    separator: str = Field("-", description="Stands between them.")
+
+
+class Dialect(Strict):
+    """How values are written. A feed's own setting wins over the clinic's."""
+
+    date_format: list[str] = Field(
+        default_factory=list,
+        description="strptime formats of dates, tried in order. Empty: ISO 8601.",
+    )
+    timestamp_format: list[str] = Field(
+        default_factory=list,
+        description="strptime formats of timestamps; date_format is tried too. Empty: ISO 8601.",
+    )
+    missing_codes: list[str] = Field(
+        default_factory=list, description="Texts that mean: no value. Added to the clinic's."
+    )
+
+    @field_validator("date_format", "timestamp_format", mode="before")
+    @classmethod
+    def _one_or_many(cls, value):
+        return [value] if isinstance(value, str) else value
+
+
+class Feed(Dialect):
+    """One canonical table filled from one kind of source row."""
+
+    table: TableName
+    form: str | None = Field(None, description="REDCap form the rows come from.")
+    sheet: str | None = Field(None, description="Sheet of a workbook.")
+    files: str | None = Field(None, description="Only files whose name fits this pattern.")
+    constants: dict[str, str] = Field(
+        default_factory=dict,
+        alias="set",
+        description="Canonical column: the same value in all rows.",
+    )
+    columns: dict[str, str | Join] | None = Field(
+        None, description="Canonical column: source column. Left out: the names are canonical."
+    )
+    items: str | list[str] | dict[int, str] | None = Field(
+        None, description="Item answers: a pattern such as srs_{n}, a list, or number: column."
+    )
+    submitted: dict[str, str] = Field(
+        default_factory=dict, description="Scale: source column of the score the clinic computed."
+    )
+    values: dict[str, dict[str, str]] = Field(
+        default_factory=dict,
+        description="Canonical column (or `items`): code: word. Other codes stay as they are.",
+    )
+    when: dict[str, list[str]] = Field(
+        default_factory=dict, description="Source column: only rows with one of these values."
+    )
+    skip_unanswered: bool = Field(
+        False, description="Leave out rows without any answer or submitted score."
+    )
+
+    @property
+    def is_canonical(self) -> bool:
+        """Whether source columns carry canonical names."""
+        return self.columns is None
+
+
+class Clinic(Dialect):
+    """One clinic: its exports, their format, and what goes where."""
+
+    clinic: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Name of its landing folder.")
+    group: str = Field(
+        "default",
+        pattern=r"^[a-z0-9][a-z0-9_-]*$",
+        description="Clinics of one group share clients and therapists.",
+    )
+    name: str | None = Field(None, description="Name shown in reports.")
+    format: Format = "canonical"
+    files: str = Field("*", description="Exports among the files of the landing folder.")
+    dictionary: str | None = Field(None, description="REDCap data dictionary (file name pattern).")
+    delimiter: str | None = Field(None, description="One character. Left out: recognized.")
+    encoding: str | None = Field(None, description="Left out: UTF-8, UTF-16 or Windows-1252.")
+    decimal: Literal[".", ","] = Field(".", description="Decimal sign.")
+    feeds: list[Feed] = Field(default_factory=list)
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, value: str | None) -> str | None:
+        value = "\t" if value == "tab" else value
+        if value is not None and (len(value) != 1 or value in '"\r\n'):
+            raise ValueError("must be one character, or `tab`")
+        return value
+
+    @property
+    def shown_name(self) -> str:
+        """Name for reports."""
+        return self.name or self.clinic
+
+    def is_dictionary(self, file_name: str) -> bool:
+        """Whether a file of the landing folder is the data dictionary, not an export."""
+        return self.dictionary is not None and fnmatchcase(file_name, self.dictionary)
+
+    def is_export(self, file_name: str) -> bool:
+        """Whether a file of the landing folder is to be read."""
+        return (
+            not file_name.startswith((".", "~$"))
+            and not self.is_dictionary(file_name)
+            and fnmatchcase(file_name, self.files)
+        )
+
+    def feeds_for(self, file_name: str, sheet: str | None) -> list[Feed]:
+        """Return the feeds that read this file's sheet (or form)."""
+        if not self.feeds:
+            table = canonical_table(sheet or PurePath(file_name).name)
+            return [Feed(table=table)] if table else []
+        return [feed for feed in self.feeds if _reads(feed, file_name, sheet)]
+
+
+def _reads(feed: Feed, file_name: str, sheet: str | None) -> bool:
+    wanted = feed.form or feed.sheet
+    if feed.files and not fnmatchcase(file_name, feed.files):
+        return False
+    return wanted is None or sheet is None or wanted.lower() == sheet.lower()
+
+
+def canonical_table(name: str) -> str | None:
+    """Return the canonical table a file or sheet name starts with.
+
+    Examples
+    --------
+    >>> canonical_table("Responses_2024-05.csv")
+    'responses'
+    """
+    return next((table for table in TABLES if name.lower().startswith(table)), None)
+
+
+def canonical_clinic(clinic: str) -> Clinic:
+    """Return the clinic that has no YAML: canonical files, default group."""
+    return Clinic(clinic=clinic)
+
+
+def problems(clinic: Clinic) -> Iterator[Problem]:
+    """Yield what is wrong beyond single values: (path of keys, what, remedy)."""
+    if clinic.format == "redcap" and not clinic.dictionary:
+        yield ("format",), "redcap needs `dictionary`", "Name the data dictionary's file"
+    if clinic.format != "canonical" and not clinic.feeds:
+        yield ("format",), f"{clinic.format} needs `feeds`", "Say which table each source fills"
+    for number, feed in enumerate(clinic.feeds):
+        for path, what, remedy in _feed_problems(clinic, feed):
+            yield ("feeds", number, *path), what, remedy
+
+
+def _feed_problems(clinic: Clinic, feed: Feed) -> Iterator[Problem]:
+    table = TABLES[feed.table]
+    known = {column.name for column in table.columns}
+    for key in ("constants", "columns"):
+        for column in getattr(feed, key) or {}:
+            if column not in known:
+                yield _unknown_column("set" if key == "constants" else key, column, feed)
+    for column in feed.values:
+        if column != "items" and column not in known and not ITEM.fullmatch(column):
+            yield _unknown_column("values", column, feed)
+    for column in feed.constants:
+        if column in known and table.column(column).kind == "id":
+            yield ("set", column), f"{column} cannot be the same in all rows", "Map a source column"
+    if clinic.format == "redcap" and not feed.form:
+        yield (), "a REDCap feed needs `form`", "Name the form as in the data dictionary"
+    yield from _missing_and_misplaced(feed, table.required)
+
+
+def _missing_and_misplaced(feed: Feed, required: tuple[str, ...]) -> Iterator[Problem]:
+    given = {*(feed.columns or {}), *feed.constants}
+    missing = [] if feed.is_canonical else [column for column in required if column not in given]
+    if missing:
+        yield (), f"{feed.table} gets no {', '.join(missing)}", "Add it to `columns` or `set`"
+    if feed.table != "responses":
+        for key in ("items", "submitted", "skip_unanswered"):
+            if getattr(feed, key):
+                yield (key,), f"{feed.table} has no answers", "Move it to a feed of responses"
+    if isinstance(feed.items, str) and "{n}" not in feed.items:
+        yield ("items",), "the pattern has no {n}", "Write {n} where the item's number stands"
+    for scale in feed.submitted:
+        if not SUBMITTED.fullmatch(f"submitted_{scale}"):
+            yield ("submitted", scale), "not a scale's name", "Use lowercase letters, digits and _"
+
+
+def _unknown_column(key: str, column: str, feed: Feed) -> Problem:
+    known = ", ".join(column.name for column in TABLES[feed.table].columns)
+    return (key, column), f"{feed.table} has no column {column}", f"Known are {known}"

@@ -1,0 +1,150 @@
+"""What every reader takes and gives.
+
+A reader turns a file into one or more temporary tables: every cell as text, every row with
+its place in the file. It converts nothing and drops nothing but empty rows.
+
+Codes of a refusal (`REFUSALS`):
+
+    F01  the file cannot be read: empty, binary, cut off, encrypted, unknown encoding
+    F02  a required column is missing
+    F03  the delimiter is not the one expected
+    F04  the header is missing, or has blank or duplicate names
+    F05  rows do not have the header's number of cells
+    F06  the file or sheet belongs to no canonical table
+    F07  a REDCap export holds labels where codes are needed
+    F08  the REDCap data dictionary is missing or does not fit
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from transforms import sql
+
+REFUSALS = {
+    "F01": "File cannot be read",
+    "F02": "Required column is missing",
+    "F03": "Delimiter is not the one expected",
+    "F04": "Header is missing, blank or ambiguous",
+    "F05": "Rows differ in their number of cells",
+    "F06": "File belongs to no canonical table",
+    "F07": "Labels where codes are needed",
+    "F08": "Data dictionary is missing or does not fit",
+}
+LINE = "_line"
+CELLS_AT_ONCE = 500_000
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something worth knowing about a file that was read. Carries no cell value.
+
+    kind : encoding, delimiter, no_rows, blank_rows, blank_columns, ignored_sheets,
+        extra_columns, missing_columns or skipped_rows.
+    """
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a file is to be read.
+
+    delimiter : one character, or None to recognize , ; tab or | from the header.
+    encoding : a codec's name, or None to recognize UTF-8, UTF-16 and Windows-1252.
+    expected : column names that tell a right delimiter from a wrong one; may be empty.
+    dictionary : the REDCap data dictionary.
+    sheets : names (or their beginnings) of the sheets wanted; None takes all.
+    coded_columns : columns that must hold codes, not labels (REDCap items).
+    """
+
+    delimiter: str | None = None
+    encoding: str | None = None
+    expected: frozenset[str] = frozenset()
+    dictionary: Path | None = None
+    sheets: tuple[str, ...] | None = None
+    coded_columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """One table read from a file; ``relation`` also has ``_line``, counted from 1.
+
+    has_odd_spaces : whether values may be surrounded by more than blanks (tabs, line ends,
+        no-break spaces), which is slower to trim.
+    drops : statements that remove the relation and what it stands on.
+    has_real_dates : whether typed dates were written as ISO whatever the clinic's format.
+    """
+
+    sheet: str | None
+    relation: str
+    columns: tuple[str, ...]
+    n_rows: int
+    notes: tuple[Note, ...] = ()
+    has_odd_spaces: bool = True
+    has_real_dates: bool = False
+    drops: tuple[str, ...] = ()
+
+    def drop(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Free the memory of the source."""
+        for statement in self.drops:
+            con.execute(statement)
+
+
+def plural(number: int, noun: str) -> str:
+    """Write a count with its noun: `1 row`, `3,000 rows`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def in_batches(rows: Iterable[tuple], n_columns: int) -> Iterator[list[tuple]]:
+    """Cut rows into lists of about half a million cells."""
+    size = max(1, CELLS_AT_ONCE // max(1, n_columns))
+    batch: list[tuple] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def load_rows(
+    con: duckdb.DuckDBPyConnection,
+    scratch: Path,
+    columns: tuple[str, ...],
+    rows: Iterable[tuple],
+) -> tuple[str, int]:
+    """Load rows of (line, cell, cell, …) into a new temporary table; return name and count.
+
+    They are handed over as a Parquet file in ``scratch``, readable by its owner only and
+    deleted at once: DuckDB 2.0.0 reads frames wrongly.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([(LINE, pa.int64()), *((column, pa.string()) for column in columns)])
+    relation = sql.new_relation("source")
+    path = scratch / f"{relation}.parquet"
+    path.touch(mode=0o600)
+    n_rows = 0
+    try:
+        with pq.ParquetWriter(path, schema, compression="snappy") as writer:
+            for batch in in_batches(rows, len(columns)):
+                n_rows += len(batch)
+                arrays = [
+                    pa.array(cells, type=kind.type)
+                    for cells, kind in zip(zip(*batch, strict=True), schema, strict=True)
+                ]
+                writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+        kept = ", ".join(map(sql.name, (*columns, LINE)))
+        parquet = f"read_parquet({sql.text(str(path))})"
+        con.execute(f"create temp table {relation} as select {kept} from {parquet}")
+    finally:
+        path.unlink(missing_ok=True)
+    return relation, n_rows
