@@ -36,7 +36,8 @@ ROWS_ON_THE_PAGE = 2_000
 # What a finding of each severity did to the data, and what to do; used where the rule
 # catalogue brings no words of its own.
 EFFECTS = {
-    "fatal": "The file was not loaded. Ask the clinic for a corrected export.",
+    "fatal": "The rows are held back; above the limit the whole file is. Ask the clinic for a "
+    "corrected export.",
     "quarantine": "These rows are held back and count nowhere. Correct them at the source and "
     "send the export again: corrected rows leave quarantine by their key.",
     "warn": "The rows were loaded and may move the numbers. Look at the largest file first.",
@@ -115,7 +116,9 @@ def write_report(
     return page
 
 
-def write_index(reports: Path, releases: Sequence[str], *, published: str | None = None) -> Path:
+def write_index(
+    reports: Path, releases: Sequence[str] | None = None, *, published: str | None = None
+) -> Path:
     """Write ``<reports>/index.html`` over all runs that have a page, and return its path.
 
     Parameters
@@ -123,7 +126,7 @@ def write_index(reports: Path, releases: Sequence[str], *, published: str | None
     reports
         Folder of all reports.
     releases
-        Run ids whose release file is still kept.
+        Run ids whose release file is still kept; without it the index does not say which are.
     published
         Run id of the release that analysts read now.
     """
@@ -132,14 +135,16 @@ def write_index(reports: Path, releases: Sequence[str], *, published: str | None
     ]
     runs.sort(key=lambda run: (run["run_at"] or "", run["run_id"]), reverse=True)
     for run in runs:
-        run["release"] = (
-            "published"
-            if run["run_id"] == published
-            else "kept"
-            if run["run_id"] in releases
-            else "none"
-        )
-    return write_page(reports / "index.html", "index.html.j2", runs=runs)
+        run["release"] = _release_state(run["run_id"], releases or (), published)
+    return write_page(
+        reports / "index.html", "index.html.j2", runs=runs, knows_releases=releases is not None
+    )
+
+
+def _release_state(run_id: str, releases: Sequence[str], published: str | None) -> str:
+    if run_id == published:
+        return "published"
+    return "kept" if run_id in releases else "none"
 
 
 def _folder(reports: Path, run_id: str) -> Path:

@@ -72,6 +72,7 @@ def test_nothing_in_scope_has_no_pass_share():
         ([check(severity="inform")], [delivered()], "B"),
         ([check(severity="quarantine")], [delivered()], "C"),
         ([check(severity="quarantine", state="pass", n_failed=1)], [delivered()], "C"),
+        ([check(severity="fatal", state="pass", n_failed=1)], [delivered()], "C"),
         ([check(severity="inform", state="error", n_failed=0)], [delivered()], "C"),
         ([check(severity="fatal")], [delivered()], "D"),
         ([check(state="pass", n_failed=0)], [delivered(), delivered("refused", "f2")], "D"),

@@ -210,6 +210,15 @@ def test_the_index_lists_runs_newest_first_and_says_which_is_published(reports, 
     assert by_run == {"a": "Published", "b": "Kept", "c": "Not kept"}
 
 
+def test_an_index_that_knows_no_releases_does_not_guess(reports, tmp_path):
+    (tmp_path / "a").mkdir()
+    shutil.copy(reports / RUN / "run.json", tmp_path / "a" / "run.json")
+
+    index = write_index(tmp_path).read_text(encoding="utf-8")
+
+    assert not re.search(r"Published|Kept|Not kept", index)
+
+
 def test_the_index_leads_to_the_worst_rule(reports):
     index = (reports / "index.html").read_text(encoding="utf-8")
 
