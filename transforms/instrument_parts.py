@@ -83,6 +83,11 @@ class Items(Sourced):
     uncertain: tuple[int, ...] = Field(default=(), description="Key not checked against its author")
     optional: tuple[OptionalItem, ...] = ()
 
+    @property
+    def n_columns(self) -> int:
+        """Item columns an export may have: the items and the optional ones after them."""
+        return max((item.item for item in self.optional), default=self.n)
+
 
 class MissingRule(Part):
     """What happens to a scale when answers are missing. Default: no score.

@@ -46,6 +46,12 @@ class Registry:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     @cached_property
+    def score_fingerprint(self) -> str:
+        """Hash over what makes a number: unchanged by a corrected source, note or cut-off."""
+        lines = (f"{'/'.join(i.key)}={i.score_version}" for i in self.instruments)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    @cached_property
     def _by_id(self) -> dict[str, tuple[Instrument, ...]]:
         groups: dict[str, list[Instrument]] = defaultdict(list)
         for instrument in self.instruments:

@@ -14,7 +14,8 @@ _KEY = {
     "rater": "VARCHAR",
     "language": "VARCHAR",
 }
-# Columns of lake/registry/instruments.parquet in order: name to DuckDB type.
+# Columns of lake/registry/instruments.parquet in order: name to DuckDB type. ``key_evidence`` is
+# how well the scoring key is known; ``n_item_columns`` counts optional items on top of n_items.
 INSTRUMENT_COLUMNS = _KEY | {
     "is_default": "BOOLEAN",
     "name": "VARCHAR",
@@ -31,6 +32,7 @@ INSTRUMENT_COLUMNS = _KEY | {
     "citation": "VARCHAR",
     "licence": "VARCHAR",
     "key_evidence": "VARCHAR",
+    "n_item_columns": "INTEGER",
 }
 # Columns of lake/registry/scales.parquet in order.
 SCALE_COLUMNS = _KEY | {
@@ -94,6 +96,7 @@ def _instrument_row(instrument: Instrument) -> dict[str, Any]:
         "citation": instrument.citation,
         "licence": instrument.licence,
         "key_evidence": instrument.key_evidence,
+        "n_item_columns": items.n_columns if items else None,
     }
 
 

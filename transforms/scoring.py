@@ -162,8 +162,7 @@ def _scored_columns(items: NDArray, instrument: Instrument) -> Floats:
     """Return the scored columns after checking shape and range, without copying floats."""
     answers = np.asarray(items, dtype=np.float64)
     grid, name = instrument.items, instrument.instrument_id
-    extra = max((item.item for item in grid.optional), default=grid.n)
-    if answers.ndim != 2 or not grid.n <= answers.shape[1] <= extra:
+    if answers.ndim != 2 or not grid.n <= answers.shape[1] <= grid.n_columns:
         columns = answers.shape[1] if answers.ndim == 2 else 0
         raise AnswersOutsideScale(name, f"{columns} item columns where {grid.n} are scored")
     answers = answers[:, : grid.n]
