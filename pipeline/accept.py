@@ -12,7 +12,7 @@ from pipeline.ages import write_client_ages
 from pipeline.clinics import read_registry, rules
 from pipeline.duck import duck, quoted, write_atomically
 from pipeline.home import Home
-from pipeline.intake import read_results, scores_path, staged_path
+from pipeline.intake import read_results, scores_path, staged_folder
 from pipeline.judge import rejected_files
 from pipeline.lake import accept as accept_rows
 from pipeline.lake import keep_left_in, lake_file
@@ -84,7 +84,7 @@ def rescore(con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, registry
     ]
     for row in stale:
         folder = home.lake / "responses" / f"clinic={row['clinic_id']}"
-        for responses in sorted(folder.glob(f"{row['file_id']}-*.parquet")):
+        for responses in sorted(folder.glob(f"{row['file_id']}.parquet")):
             target = lake_file(home, "scores", row["clinic_id"], responses.name)
             write_scores(con, responses, target, registry)
         ledger.mark_scored(row["clinic_id"], row["file_id"], registry.fingerprint)
@@ -110,7 +110,8 @@ def _settle(
     counts: list[dict] = []
     delivery = verdict.delivery
     for name in ORDER:
-        staged = staged_path(home, run_id, delivery.clinic_id, name, delivery.file_id)
+        staged = staged_folder(home, run_id, delivery.clinic_id) / name
+        staged /= f"{delivery.file_id}.parquet"
         if not staged.exists():
             continue
         accepted = accept_rows(

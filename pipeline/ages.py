@@ -29,7 +29,7 @@ def write_client_ages(con: duckdb.DuckDBPyConnection, home: Home, clinic_id: str
     """
     folder = home.vault / "identities" / f"clinic={clinic_id}"
     target = lake_file(home, "client_ages", clinic_id, "ages.parquet")
-    births = sorted(folder.glob("*-clients.parquet"))
+    births = sorted(folder.glob("*/*.clients.parquet"))
     if not births:
         target.unlink(missing_ok=True)
         return
@@ -39,7 +39,7 @@ def write_client_ages(con: duckdb.DuckDBPyConnection, home: Home, clinic_id: str
         copy (
             with
             born as (
-                -- File names start with the time of receipt: the latest known date counts.
+                -- Folders are named by the time of receipt: the latest known date counts.
                 select client_key, arg_max(birth_date, (filename, birth_date)) as birth_date
                 from read_parquet([{", ".join(map(quoted, births))}], filename = true)
                 where birth_date is not null

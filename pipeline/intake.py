@@ -11,20 +11,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import duckdb
-from transforms.export import read_export
 
 from pipeline.clinics import read_clinic, read_registry, rules
 from pipeline.duck import duck
 from pipeline.home import Home
 from pipeline.landing import Delivery
 from pipeline.progress import say
-from pipeline.refusals import write_refusal_counts
+from pipeline.refusals import FILE_RULE, write_refusal_counts
 from pipeline.scores import write_scores
 from pipeline.vault import identities_folder, master_key
 from transforms.clinic import Clinic
+from transforms.delivery import stage_file
 from transforms.errors import FileRefused
-from transforms.feeding import Wiring, wire
-from transforms.mapping import stage
 from transforms.pseudonyms import GroupKey
 from transforms.registry_export import registry_rows
 
@@ -78,14 +76,14 @@ def read_results(home: Home, run_id: str, clinic_id: str) -> dict[str, IntakeRes
     return {row["file_id"]: IntakeResult(**row) for row in rows}
 
 
-def staged_path(home: Home, run_id: str, clinic_id: str, table: str, file_id: str) -> Path:
-    """Return the staged rows of one file and table."""
-    return home.work(run_id) / "staged" / clinic_id / table / f"{file_id}-0.parquet"
+def staged_folder(home: Home, run_id: str, clinic_id: str) -> Path:
+    """Return the folder of a clinic's staged rows: ``<table>/<file_id>.parquet``."""
+    return home.work(run_id) / "staged" / clinic_id
 
 
 def scores_path(home: Home, run_id: str, clinic_id: str, file_id: str) -> Path:
     """Return the scores of one file's staged responses."""
-    return home.work(run_id) / "scores" / clinic_id / f"{file_id}-0.parquet"
+    return home.work(run_id) / "scores" / clinic_id / f"{file_id}.parquet"
 
 
 def _take_in(
@@ -94,7 +92,7 @@ def _take_in(
     try:
         return _stage(con, home, run_id, clinic, delivery)
     except FileRefused as refusal:
-        return IntakeResult(delivery.file_id, str(refusal), refusal.code)
+        return IntakeResult(delivery.file_id, str(refusal), FILE_RULE[refusal.code])
     finally:
         # Raw cells of one file must not outlive it.
         for (name,) in con.execute(
@@ -107,50 +105,26 @@ def _stage(
     con: duckdb.DuckDBPyConnection, home: Home, run_id: str, clinic: Clinic, delivery: Delivery
 ) -> IntakeResult:
     registry = read_registry(home)
-    wirings, notes = _wire(con, home, clinic, delivery)
-    rows: dict[str, int] = {}
-    for table, feeds in wirings.items():
-        identities = f"{delivery.received_at:%Y%m%dT%H%M%S}-{delivery.file_id}-{table}.parquet"
-        staged = stage(
-            con,
-            table,
-            feeds,
-            clinic,
-            file_id=delivery.file_id,
-            source_file=delivery.source_file,
-            received_at=delivery.received_at,
-            key=GroupKey.derive(master_key(home), clinic.group),
-            registry_rows=registry_rows(registry),
-            out=staged_path(home, run_id, clinic.clinic, table, delivery.file_id),
-            identities=identities_folder(home, clinic.clinic) / identities,
-        )
-        rows[table] = staged.n_rows
-        notes += [note.text for note in staged.notes]
-        if table == "responses":
+    received = f"{delivery.received_at:%Y%m%dT%H%M%S}"
+    staged = stage_file(
+        con,
+        delivery.path(home),
+        clinic,
+        file_id=delivery.file_id,
+        received_at=delivery.received_at,
+        key=GroupKey.derive(master_key(home), clinic.group),
+        registry_rows=registry_rows(registry),
+        staged=staged_folder(home, run_id, clinic.clinic),
+        identities=identities_folder(home, clinic.clinic, received),
+        scratch=home.scratch,
+    )
+    for table in staged.tables:
+        if table.table == "responses":
             scores = scores_path(home, run_id, clinic.clinic, delivery.file_id)
-            write_scores(con, staged.path, scores, registry)
+            write_scores(con, table.path, scores, registry)
+    notes = [note.text for note in (*staged.notes, *(n for t in staged.tables for n in t.notes))]
+    rows = {table.table: table.n_rows for table in staged.tables}
     return IntakeResult(delivery.file_id, notes=notes, rows=rows)
-
-
-def _wire(
-    con: duckdb.DuckDBPyConnection, home: Home, clinic: Clinic, delivery: Delivery
-) -> tuple[dict[str, list[Wiring]], list[str]]:
-    """Read the file and find the feeds of each of its tables."""
-    wirings: dict[str, list[Wiring]] = {}
-    notes: list[str] = []
-    path = delivery.path(home)
-    for source in read_export(path, clinic, con=con, scratch=home.scratch):
-        notes += [note.text for note in source.notes]
-        for feed in clinic.feeds_for(path.name, source.sheet):
-            wirings.setdefault(feed.table, []).append(wire(feed, source))
-    if not wirings:
-        raise FileRefused(
-            "F02",
-            "neither the file's name nor a sheet tells which table it holds",
-            "Name it responses…, sessions…, episodes…, clients… or therapists…, "
-            "or say in the clinic's YAML what it is",
-        )
-    return wirings, notes
 
 
 def _mark(
@@ -168,7 +142,7 @@ def _mark(
     staged: dict[str, list[Path]] = {}
     for result in read:
         for table in result.rows:
-            path = staged_path(home, run_id, clinic_id, table, result.file_id)
+            path = staged_folder(home, run_id, clinic_id) / table / f"{result.file_id}.parquet"
             staged.setdefault(table, []).append(path)
     work = home.work(run_id)
     for folder in ("marks", "counts"):

@@ -58,13 +58,13 @@ class Accepted:
 
 
 def lake_file(home: Home, folder: str, clinic_id: str, name: str) -> Path:
-    """Return the lake's file of one delivered file, e.g. ``lake/scores/clinic=x/<file_id>-0``."""
+    """Return the lake's file of one delivery: ``lake/<folder>/clinic=<id>/<file_id>.parquet``."""
     return home.lake / folder / f"clinic={clinic_id}" / name
 
 
 def file_id_of(path: Path) -> str:
-    """Return the delivery a staged or lake file came from (``<file_id>-<n>.parquet``)."""
-    return path.stem.split("-")[0]
+    """Return the delivery a staged or lake file came from (``<file_id>.parquet``)."""
+    return path.stem
 
 
 def write_empty_tables(home: Home) -> None:

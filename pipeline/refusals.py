@@ -23,6 +23,17 @@ COUNTS = pa.schema(
     ]
 )
 FILE_RULES = ("F01", "F02")
+# A reader's code for a refusal, and the rule of the catalogue it belongs to.
+FILE_RULE = {
+    "F01": "F01",  # cannot be read
+    "F03": "F01",  # another delimiter than expected
+    "F05": "F01",  # ragged rows
+    "F02": "F02",  # a required column is missing
+    "F04": "F02",  # no header, blank or double names
+    "F06": "F02",  # belongs to no table
+    "F07": "F02",  # labels where codes are needed
+    "F08": "F02",  # no data dictionary
+}
 
 
 def write_refusal_counts(

@@ -29,9 +29,12 @@ def master_key(home: Home) -> bytes:
     return _parse(path.read_text(encoding="ascii"), "vault/key")
 
 
-def identities_folder(home: Home, clinic_id: str) -> Path:
-    """Return (and create) the private folder for one clinic's identifiers."""
-    folder = home.vault / "identities" / f"clinic={clinic_id}"
+def identities_folder(home: Home, clinic_id: str, received: str) -> Path:
+    """Return (and create) the private folder for what one clinic sent at one time.
+
+    Folders sort by time of receipt: the latest known birth date is in the last one.
+    """
+    folder = home.vault / "identities" / f"clinic={clinic_id}" / received
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
 

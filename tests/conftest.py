@@ -63,7 +63,7 @@ def stage(tmp_path: Path, con):
             names = ", ".join(filled)
             marks = ", ".join("?" for _ in filled)
             con.execute(f"insert into staged_rows ({names}) values ({marks})", [*filled.values()])
-        path = tmp_path / "staged" / table / f"{file_id}-0.parquet"
+        path = tmp_path / "staged" / table / f"{file_id}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         con.execute(f"copy staged_rows to '{path}'")
         return path

@@ -1,0 +1,89 @@
+"""The DAG loads fast, keeps the house rules, and lays the night out in the agreed order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.airflow_run import POOL
+
+DAG_FOLDER = Path(__file__).parents[2] / "dags"
+
+
+@pytest.fixture(scope="module")
+def bag(airflow_home):
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(str(DAG_FOLDER), bundle_name="dags-folder", known_pools={"default_pool", POOL})
+
+
+def test_every_file_yields_its_dag(bag):
+    """One DAG a file, same name; an empty folder cannot pass this."""
+    files = sorted(path.stem for path in DAG_FOLDER.glob("*.py") if path.stem != "__init__")
+
+    assert bag.import_errors == {}
+    assert sorted(bag.dags) == files != []
+    assert bag.dag_warnings == set()
+
+
+def test_one_night_at_a_time_never_backfilled_by_surprise(bag):
+    dag = bag.dags["nightly"]
+
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+    assert dag.doc_md
+    assert "docs/runbook.md" in dag.doc_md
+
+
+def test_the_steps_stand_in_order(bag):
+    dag = bag.dags["nightly"]
+    order = [
+        "open_run", "clinics", "intake", "judge", "accept", "build",
+        "audit", "report", "publish", "close_run",
+    ]  # fmt: skip
+
+    assert set(dag.task_dict) == {*order, "is_anything_new"}
+    for earlier, later in zip(order, order[1:], strict=False):
+        assert earlier in dag.get_task(later).get_flat_relative_ids(upstream=True)
+
+
+def test_writers_share_one_slot(bag):
+    dag = bag.dags["nightly"]
+
+    assert {task.task_id for task in dag.tasks if task.pool == POOL} == {"accept", "build", "audit"}
+
+
+def test_refusals_are_not_retried_and_disk_errors_are(bag):
+    from airflow.sdk import RetryAction
+
+    from transforms.errors import BuildError, FileRefused
+
+    policy = bag.dags["nightly"].get_task("build").retry_policy
+
+    def action(error):
+        return next(rule.action for rule in policy.rules if rule.matches(error))
+
+    assert action(BuildError("x")) is RetryAction.FAIL
+    assert action(FileRefused("F01", "what", "remedy")) is RetryAction.FAIL
+    assert action(ValueError("a defect")) is RetryAction.FAIL
+    assert action(OSError("disk")) is RetryAction.RETRY
+
+
+def test_the_dag_serializes(bag):
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    dag = bag.dags["nightly"]
+    dag.validate()
+
+    assert DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag)).dag_id == "nightly"
+
+
+def test_loading_the_file_imports_nothing_heavy(airflow_home):
+    """Parsing happens every few seconds in the service; work is imported inside tasks."""
+    source = (DAG_FOLDER / "nightly.py").read_text()
+    top = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
+
+    assert top
+    allowed = ("from __future__", "from datetime", "from airflow.sdk")
+    assert [line for line in top if not line.startswith(allowed)] == []
