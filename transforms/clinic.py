@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from pathlib import PurePath
-from typing import Literal
+from pathlib import Path, PurePath
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
 from transforms.contract import TABLES
 
@@ -21,6 +21,12 @@ TableName = Literal["responses", "sessions", "episodes", "clients", "therapists"
 WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 ITEM = re.compile(r"item_([1-9]\d*)")
 SUBMITTED = re.compile(r"submitted_([a-z][a-z0-9_]*)")
+# Written without quotes, codes such as -9 are numbers to an editor; they are read as text.
+Code = Annotated[str, WithJsonSchema({"type": ["string", "number"]})]
+Formats = Annotated[
+    list[str],
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
 Problem = tuple[tuple[str | int, ...], str, str]
 
 
@@ -40,15 +46,15 @@ class Join(Strict):
 class Dialect(Strict):
     """How values are written. A feed's own setting wins over the clinic's."""
 
-    date_format: list[str] = Field(
+    date_format: Formats = Field(
         default_factory=list,
         description="strptime formats of dates, tried in order. Empty: ISO 8601.",
     )
-    timestamp_format: list[str] = Field(
+    timestamp_format: Formats = Field(
         default_factory=list,
         description="strptime formats of timestamps; date_format is tried too. Empty: ISO 8601.",
     )
-    missing_codes: list[str] = Field(
+    missing_codes: list[Code] = Field(
         default_factory=list, description="Texts that mean: no value. Added to the clinic's."
     )
 
@@ -65,7 +71,7 @@ class Feed(Dialect):
     form: str | None = Field(None, description="REDCap form the rows come from.")
     sheet: str | None = Field(None, description="Sheet of a workbook.")
     files: str | None = Field(None, description="Only files whose name fits this pattern.")
-    constants: dict[str, str] = Field(
+    constants: dict[str, Code] = Field(
         default_factory=dict,
         alias="set",
         description="Canonical column: the same value in all rows.",
@@ -83,7 +89,7 @@ class Feed(Dialect):
         default_factory=dict,
         description="Canonical column (or `items`): code: word. Other codes stay as they are.",
     )
-    when: dict[str, list[str]] = Field(
+    when: dict[str, list[Code]] = Field(
         default_factory=dict, description="Source column: only rows with one of these values."
     )
     skip_unanswered: bool = Field(
@@ -163,6 +169,20 @@ def canonical_table(name: str) -> str | None:
     'responses'
     """
     return next((table for table in TABLES if name.lower().startswith(table)), None)
+
+
+def load_clinic(folder: Path, clinic: str) -> Clinic:
+    """Read ``folder/<clinic>.yml``; a clinic without one sends canonical files.
+
+    Raises
+    ------
+    ConfigError
+        The file is wrong: names file, line and key.
+    """
+    from transforms.clinic_yaml import read_clinic_yaml
+
+    path = folder / f"{clinic}.yml"
+    return read_clinic_yaml(path) if path.exists() else canonical_clinic(clinic)
 
 
 def canonical_clinic(clinic: str) -> Clinic:

@@ -115,6 +115,20 @@ def _refuse_absent_filters(feed: Feed, source: Source) -> None:
 
 def _answers(feed: Feed, source: Source) -> tuple[dict[int, str], dict[str, str]]:
     """Return item columns, all of which must be there, and the submitted ones found."""
+    submitted = {
+        scale: column for scale, column in feed.submitted.items() if column in source.columns
+    }
+    return item_columns(feed, source), submitted
+
+
+def item_columns(feed: Feed, source: Source) -> dict[int, str]:
+    """Return the source column of every item the feed names.
+
+    Raises
+    ------
+    FileRefused
+        F02 if one is missing: the answers of the others would be scored without it.
+    """
     if isinstance(feed.items, str):
         items = _matching(feed.items, source.columns)
         if not items:
@@ -129,10 +143,7 @@ def _answers(feed: Feed, source: Source) -> tuple[dict[int, str], dict[str, str]
         items = dict(feed.items or {})
     absent = [column for column in items.values() if column not in source.columns]
     refuse_missing(absent, source.columns, where=f"{feed.table}, items: ")
-    submitted = {
-        scale: column for scale, column in feed.submitted.items() if column in source.columns
-    }
-    return items, submitted
+    return items
 
 
 def _matching(pattern: str, columns: tuple[str, ...]) -> dict[int, str]:

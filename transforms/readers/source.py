@@ -17,7 +17,7 @@ Codes of a refusal (`REFUSALS`):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,17 +58,13 @@ class ReadOptions:
     delimiter : one character, or None to recognize , ; tab or | from the header.
     encoding : a codec's name, or None to recognize UTF-8, UTF-16 and Windows-1252.
     expected : column names that tell a right delimiter from a wrong one; may be empty.
-    dictionary : the REDCap data dictionary.
-    sheets : names (or their beginnings) of the sheets wanted; None takes all.
-    coded_columns : columns that must hold codes, not labels (REDCap items).
+    is_wanted : whether a sheet or form of this name is to be read.
     """
 
     delimiter: str | None = None
     encoding: str | None = None
     expected: frozenset[str] = frozenset()
-    dictionary: Path | None = None
-    sheets: tuple[str, ...] | None = None
-    coded_columns: tuple[str, ...] = ()
+    is_wanted: Callable[[str], bool] = lambda name: True
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,128 @@
+"""Reading a clinic's YAML: text in, `Clinic` out, errors with file, line and key.
+
+    python -m transforms.clinic_yaml config/schema/clinic.schema.json
+
+writes the JSON Schema that editors use to complete and check these files.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from transforms.clinic import Clinic, Feed, problems
+from transforms.errors import ConfigError
+
+Keys = tuple[str | int, ...]
+_NULLS = ("", "~", "null")
+_REMEDY = "See docs/clinic-yaml.md"
+
+
+def read_clinic_yaml(path: Path) -> Clinic:
+    """Read and check one clinic's file.
+
+    Raises
+    ------
+    ConfigError
+        Not YAML, an unknown key, a wrong value, or a name that is not the file's.
+    """
+    content, lines = _compose(path)
+    if not isinstance(content, dict):
+        raise ConfigError(path.name, "the file holds no keys", _REMEDY)
+    try:
+        clinic = Clinic(**content)
+    except ValidationError as error:
+        raise _from_pydantic(path, error, lines) from None
+    if clinic.clinic != path.stem:
+        raise _error(
+            path, lines, ("clinic",), f"the file is called {path.name}", "Use the same name"
+        )
+    for keys, what, remedy in problems(clinic):
+        raise _error(path, lines, keys, what, remedy)
+    return clinic
+
+
+def clinic_schema() -> str:
+    """Return the JSON Schema of a clinic's YAML, as it lies in config/schema."""
+    return json.dumps(Clinic.model_json_schema(by_alias=True), indent=2) + "\n"
+
+
+def _compose(path: Path) -> tuple[object, dict[Keys, int]]:
+    lines: dict[Keys, int] = {}
+    try:
+        node = YAML().compose(path.read_text(encoding="utf-8"))
+        content = _plain(node, (), lines) if node else None
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(
+            f"{path.name}:{line}", f"not valid YAML ({error.problem})", "Check the indentation"
+        ) from None
+    except _DuplicateKey as twice:
+        raise _error(path, lines, twice.keys, "the key is there twice", "Keep one") from None
+    return content, lines
+
+
+class _DuplicateKey(Exception):  # noqa: N818 - never leaves this module
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
+
+
+def _plain(node: Node, keys: Keys, lines: dict[Keys, int]) -> object:
+    """Turn a node into dicts, lists and the texts as written, noting each key's line."""
+    lines.setdefault(keys, node.start_mark.line + 1)
+    if isinstance(node, ScalarNode):
+        return None if node.style is None and node.value in _NULLS else node.value
+    if isinstance(node, SequenceNode):
+        return [_plain(child, (*keys, i), lines) for i, child in enumerate(node.value)]
+    assert isinstance(node, MappingNode)
+    content: dict[str, object] = {}
+    for key, value in node.value:
+        inner = (*keys, key.value)
+        lines[inner] = key.start_mark.line + 1
+        if key.value in content:
+            raise _DuplicateKey(inner)
+        content[key.value] = _plain(value, inner, lines)
+    return content
+
+
+def _from_pydantic(path: Path, error: ValidationError, lines: dict[Keys, int]) -> ConfigError:
+    """Describe the error that stands first in the file."""
+    described = [
+        (_line_of(lines, tuple(one["loc"])), number, one)
+        for number, one in enumerate(error.errors(include_input=False, include_url=False))
+    ]
+    _, _, first = min(described, key=lambda entry: entry[:2])
+    keys = tuple(first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = Feed if keys[0] == "feeds" and len(keys) == 3 else Clinic
+        names = [field.alias or name for name, field in known.model_fields.items()]
+        similar = get_close_matches(str(keys[-1]), names, n=1)
+        remedy = f"Did you mean {similar[0]}" if similar else _REMEDY
+        return _error(path, lines, keys, "the key is not known", remedy)
+    if first["type"] == "missing":
+        return _error(path, lines, keys, "the key is missing", "Add it")
+    return _error(path, lines, keys, first["msg"].removeprefix("Value error, "), _REMEDY)
+
+
+def _error(path: Path, lines: dict[Keys, int], keys: Keys, what: str, remedy: str) -> ConfigError:
+    shown = ".".join(str(key + 1) if isinstance(key, int) else key for key in keys)
+    where = f"{path.name}:{_line_of(lines, keys)}"
+    return ConfigError(where, f"{shown}: {what}" if shown else what, remedy)
+
+
+def _line_of(lines: dict[Keys, int], keys: Keys) -> int:
+    """Return the line of the innermost key that stands in the file."""
+    while keys and keys not in lines:
+        keys = keys[:-1]
+    return lines.get(keys, 1)
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(clinic_schema(), encoding="utf-8")
