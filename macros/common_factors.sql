@@ -1,0 +1,120 @@
+{# What the cf_ tables share: scopes, exclusions in words, suppression, and the benchmark beside. #}
+
+{# Rows of CTE `rows` (with clinic_id and clinic_group) once per scope they belong to. #}
+{% macro cf_scoped(rows) -%}
+    select 'overall' as scope_level, 'all' as scope_id, {{ rows }}.*
+    from {{ rows }}
+
+    union all
+
+    select 'group' as scope_level, {{ rows }}.clinic_group as scope_id, {{ rows }}.*
+    from {{ rows }}
+    where {{ rows }}.clinic_group is not null
+
+    union all
+
+    select 'clinic' as scope_level, {{ rows }}.clinic_id as scope_id, {{ rows }}.*
+    from {{ rows }}
+{%- endmacro %}
+
+{# A count as text; 1 to small_number - 1 is never printed exactly. #}
+{% macro cf_count_in_words(count) -%}
+    case
+        when {{ count }} between 1 and {{ var('small_number', 11) - 1 }}
+            then 'fewer than {{ var('small_number', 11) }}'
+        else cast({{ count }} as {{ dbt.type_string() }})
+    end
+{%- endmacro %}
+
+{# A count of clients that may be printed, else NULL. #}
+{% macro cf_visible_count(count) -%}
+    case when {{ count }} >= {{ var('small_number', 11) }} then {{ count }} end
+{%- endmacro %}
+
+{#
+    CTEs that say, per scope and `by` columns, how many candidate episodes there are and why some
+    were left out. `candidates` has one row per episode with exclusion_reason (NULL = used).
+#}
+{% macro cf_exclusions(candidates, by=[]) -%}
+{%- set keys = ['scope_level', 'scope_id'] + by -%}
+scoped_candidates as (
+
+    {{ cf_scoped(candidates) }}
+
+),
+
+reason_counts as (
+
+    select
+        {{ keys | join(',\n        ') }},
+        exclusion_reason,
+        count(*) as reason_count
+
+    from scoped_candidates
+
+    group by
+        {{ keys | join(',\n        ') }},
+        exclusion_reason
+
+),
+
+exclusions as (
+
+    select
+        {{ keys | join(',\n        ') }},
+        sum(reason_count) as candidate_count,
+        sum(case when exclusion_reason is null then reason_count else 0 end) as usable_count,
+        {{ cf_list_of(
+            "exclusion_reason || ': ' || " ~ cf_count_in_words('reason_count'),
+            'reason_count desc, exclusion_reason',
+        ) }} as reasons
+
+    from reason_counts
+
+    group by {{ keys | join(', ') }}
+
+)
+{%- endmacro %}
+
+{# 'a; b; c' of the rows where `text` is not null. #}
+{% macro cf_list_of(text, order_by) -%}
+    {{ return(adapter.dispatch('cf_list_of')(text, order_by)) }}
+{%- endmacro %}
+
+{% macro default__cf_list_of(text, order_by) -%}
+    string_agg({{ text }}, '; ' order by {{ order_by }})
+{%- endmacro %}
+
+{% macro spark__cf_list_of(text, order_by) -%}
+    array_join(transform(array_sort(collect_list(struct({{ order_by | replace(' desc', ' * -1') }}, {{ text }} as words))), entry -> entry.words), '; ')
+{%- endmacro %}
+
+{# Usable episodes that this row does not use because their instruments are others. #}
+{% macro cf_reasons_in_words(n_used) -%}
+    nullif(
+        concat_ws(
+            '; ',
+            exclusions.reasons,
+            case
+                when exclusions.usable_count > {{ n_used }}
+                    then 'other instruments: '
+                    || {{ cf_count_in_words('(exclusions.usable_count - ' ~ n_used ~ ')') }}
+            end
+        ),
+        ''
+    )
+{%- endmacro %}
+
+{# The benchmark columns; only a verified one may stand beside an estimate. #}
+{% macro cf_benchmark_columns() -%}
+        benchmarks.value as benchmark_value,
+        benchmarks.ci_low as benchmark_ci_low,
+        benchmarks.ci_high as benchmark_ci_high,
+        benchmarks.source as benchmark_source,
+        benchmarks.is_comparable as benchmark_is_comparable,
+        benchmarks.why_not as benchmark_why_not
+{%- endmacro %}
+
+{% macro cf_definition_version() -%}
+    '{{ var('cf_definition_version', '1') }}'
+{%- endmacro %}

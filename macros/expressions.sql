@@ -1,0 +1,70 @@
+{# Expressions that are written differently in another dialect, or that the house writes often. #}
+
+{# A UUID made from the parts, for rows the clinic gave no identifier. `kind` keeps spaces apart. #}
+{% macro key_of(kind, parts) -%}
+    {{ return(adapter.dispatch('key_of')(kind, parts)) }}
+{%- endmacro %}
+
+{% macro default__key_of(kind, parts) -%}
+    md5(concat_ws('|', '{{ kind }}', {{ parts | join(', ') }}))
+{%- endmacro %}
+
+{% macro duckdb__key_of(kind, parts) -%}
+    cast(md5(concat_ws('|', '{{ kind }}', {{ parts | join(', ') }})) as uuid)
+{%- endmacro %}
+
+{# Calendar days from `earlier` to `later`; negative when they are the other way round. #}
+{% macro days_between(earlier, later) -%}
+    {{ return(adapter.dispatch('days_between')(earlier, later)) }}
+{%- endmacro %}
+
+{% macro default__days_between(earlier, later) -%}
+    datediff({{ later }}, {{ earlier }})
+{%- endmacro %}
+
+{% macro duckdb__days_between(earlier, later) -%}
+    date_diff('day', {{ earlier }}, {{ later }})
+{%- endmacro %}
+
+{# The value in the first / last row by a timestamp; `key` breaks ties, so the answer is one. #}
+{% macro first_by(value, at, key) -%}
+    {{ return(adapter.dispatch('first_by')(value, at, key)) }}
+{%- endmacro %}
+
+{% macro default__first_by(value, at, key) -%}
+    min_by({{ value }}, struct({{ at }}, {{ key }}))
+{%- endmacro %}
+
+{% macro duckdb__first_by(value, at, key) -%}
+    arg_min({{ value }}, ({{ at }}, {{ key }}))
+{%- endmacro %}
+
+{% macro last_by(value, at, key) -%}
+    {{ return(adapter.dispatch('last_by')(value, at, key)) }}
+{%- endmacro %}
+
+{% macro default__last_by(value, at, key) -%}
+    max_by({{ value }}, struct({{ at }}, {{ key }}))
+{%- endmacro %}
+
+{% macro duckdb__last_by(value, at, key) -%}
+    arg_max({{ value }}, ({{ at }}, {{ key }}))
+{%- endmacro %}
+
+{# The latest of several dates, ignoring missing ones (greatest() does so in DuckDB and Spark). #}
+{% macro latest_of(dates) -%}
+    greatest({{ dates | join(', ') }})
+{%- endmacro %}
+
+{# Seconds from `earlier` to `later`; negative when they are the other way round. #}
+{% macro seconds_between(earlier, later) -%}
+    {{ return(adapter.dispatch('seconds_between')(earlier, later)) }}
+{%- endmacro %}
+
+{% macro default__seconds_between(earlier, later) -%}
+    (unix_timestamp({{ later }}) - unix_timestamp({{ earlier }}))
+{%- endmacro %}
+
+{% macro duckdb__seconds_between(earlier, later) -%}
+    date_diff('second', {{ earlier }}, {{ later }})
+{%- endmacro %}

@@ -1,0 +1,103 @@
+{# Scores stay in the instrument's own direction; `direction` says which way is better. #}
+
+with
+
+episodes as (
+
+    select * from {{ ref('fct_episodes') }}
+
+),
+
+directions as (
+
+    select * from {{ ref('int_cf_outcome_directions') }}
+
+),
+
+judged as (
+
+    select
+        episodes.clinic_id,
+        episodes.clinic_group,
+        episodes.episode_key,
+        episodes.client_key,
+        episodes.therapist_key,
+        episodes.start_date,
+        episodes.outcome_instrument_id,
+        episodes.outcome_pre,
+        episodes.outcome_post,
+        episodes.age_years_at_start,
+        directions.direction,
+        case
+            when episodes.course_status = 'open'
+                then 'still in treatment'
+            when episodes.therapist_key is null
+                then 'no therapist'
+            when episodes.is_mixed_therapist
+                then 'no therapist held most of the sessions'
+            when
+                episodes.outcome_pre is null
+                or episodes.outcome_post is null
+                or coalesce(episodes.n_outcome_scores, 0) < 2
+                then 'no first and last outcome score'
+            when directions.direction is null
+                then 'outcome instrument without a direction in the registry'
+        end as missing_reason
+
+    from episodes
+
+    left join directions on episodes.outcome_instrument_id = directions.instrument_id
+
+    where episodes.n_sessions_attended >= 1
+
+),
+
+ranked as (
+
+    select
+        judged.*,
+        row_number() over (
+            partition by client_key, missing_reason is null
+            order by start_date, episode_key
+        ) as client_episode_number
+
+    from judged
+
+),
+
+reasoned as (
+
+    select
+        ranked.*,
+        coalesce(
+            missing_reason,
+            case when client_episode_number > 1 then 'later episode of a client counted once' end
+        ) as exclusion_reason
+
+    from ranked
+
+)
+
+select
+    clinic_id,
+    clinic_group,
+    episode_key,
+    client_key,
+    therapist_key,
+    outcome_instrument_id,
+    direction,
+    exclusion_reason,
+    case
+        when exclusion_reason is null
+            then
+                dense_rank() over (
+                    partition by exclusion_reason is null
+                    order by clinic_id, outcome_instrument_id
+                ) - 1
+    end as stratum,
+    dense_rank() over (order by therapist_key) as therapist_code,
+    cast(outcome_pre as double) as pre_score,
+    cast(outcome_post as double) as post_score,
+    cast(age_years_at_start as double) as age_years
+
+from reasoned

@@ -1,0 +1,127 @@
+{# Contacts outside every delivered episode, and the derived episode each falls into. #}
+
+with
+
+sessions as (
+
+    select * from {{ ref('int_sessions') }}
+
+),
+
+loose_responses as (
+
+    select * from {{ ref('int_loose_responses') }}
+
+),
+
+episodes as (
+
+    select * from {{ ref('stg_lake__episodes') }}
+
+),
+
+session_contacts as (
+
+    select distinct
+        clinic_id,
+        client_key,
+        session_date as contact_date
+
+    from sessions
+
+    where episode_key is null
+
+),
+
+{# A stray form of a client with delivered episodes is an orphan, not a treatment. #}
+
+response_contacts as (
+
+    select distinct
+        loose_responses.clinic_id,
+        loose_responses.client_key,
+        loose_responses.contact_date
+
+    from loose_responses
+
+    where
+        loose_responses.episode_key is null
+        and loose_responses.session_key is null
+        and loose_responses.rater in ('client', 'therapist')
+        and not exists (
+            select 1
+            from episodes
+            where
+                episodes.client_key = loose_responses.client_key
+                and episodes.clinic_id = loose_responses.clinic_id
+        )
+
+),
+
+contacts as (
+
+    select * from session_contacts
+
+    union distinct
+
+    select * from response_contacts
+
+),
+
+gaps as (
+
+    select
+        clinic_id,
+        client_key,
+        contact_date,
+        lag(contact_date) over (
+            partition by clinic_id, client_key
+            order by contact_date
+        ) as previous_date
+
+    from contacts
+
+),
+
+starts as (
+
+    select
+        clinic_id,
+        client_key,
+        contact_date,
+        max(
+            case
+                when
+                    previous_date is null
+                    or {{ days_between('previous_date', 'contact_date') }}
+                    > {{ var('new_episode_gap_days') }}
+                    then contact_date
+            end
+        ) over (
+            partition by clinic_id, client_key
+            order by contact_date
+            rows between unbounded preceding and current row
+        ) as start_date
+
+    from gaps
+
+),
+
+keyed as (
+
+    select
+        clinic_id,
+        client_key,
+        contact_date,
+        start_date,
+        {{ key_of('episode', [
+            'clinic_id',
+            'client_key',
+            'start_date',
+        ]) }} as episode_key
+
+    from starts
+
+)
+
+select * from keyed

@@ -1,0 +1,70 @@
+with
+
+scores as (
+
+    select * from {{ ref('stg_lake__scores') }}
+
+),
+
+responses as (
+
+    select * from {{ ref('int_responses') }}
+
+),
+
+episodes as (
+
+    select * from {{ ref('int_episodes') }}
+
+),
+
+placed as (
+
+    select
+        responses.clinic_id,
+        responses.client_key,
+        coalesce(responses.therapist_key, episodes.therapist_key) as therapist_key,
+        responses.episode_key,
+        responses.session_key,
+        responses.response_key,
+        responses.completed_at,
+        responses.source_file,
+        responses.source_line
+
+    from responses
+
+    left join episodes on responses.episode_key = episodes.episode_key
+
+),
+
+joined as (
+
+    select
+        placed.clinic_id,
+        placed.client_key,
+        placed.therapist_key,
+        placed.episode_key,
+        placed.session_key,
+        scores.response_key,
+        scores.instrument_id,
+        scores.version,
+        scores.rater,
+        scores.scale,
+        scores.score,
+        scores.n_answered,
+        scores.n_items,
+        scores.is_prorated,
+        scores.score_source,
+        scores.submitted_score,
+        scores.score_version,
+        placed.completed_at,
+        placed.source_file,
+        placed.source_line
+
+    from scores
+
+    inner join placed on scores.response_key = placed.response_key
+
+)
+
+select * from joined
