@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from pipeline.duck import write_atomically
 from pipeline.home import Home
-from transforms.clinic import Clinic, load_clinic
+from transforms.clinic import Clinic, canonical_clinic
+from transforms.clinic_yaml import read_clinic_yaml
 from transforms.registry import Registry, load_registry
 from transforms.registry_export import (
     INSTRUMENT_COLUMNS,
@@ -34,8 +35,9 @@ def read_clinics(home: Home, clinic_ids: set[str]) -> dict[str, Clinic]:
 
 
 def read_clinic(home: Home, clinic_id: str) -> Clinic:
-    """Return one clinic's configuration."""
-    return load_clinic(home.config / "clinics", clinic_id)
+    """Return one clinic's configuration; without a YAML it sends canonical files."""
+    path = home.config / "clinics" / f"{clinic_id}.yml"
+    return read_clinic_yaml(path) if path.exists() else canonical_clinic(clinic_id)
 
 
 def read_registry(home: Home) -> Registry:

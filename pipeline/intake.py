@@ -21,9 +21,12 @@ from pipeline.refusals import FILE_RULE, write_refusal_counts
 from pipeline.scores import write_scores
 from pipeline.vault import identities_folder, master_key
 from transforms.clinic import Clinic
-from transforms.delivery import stage_file
-from transforms.errors import FileRefused
+from transforms.errors import BalanceError, FileRefused, RapportError
+from transforms.export import read_export
+from transforms.feeding import Wiring, wire
+from transforms.mapping import stage
 from transforms.pseudonyms import GroupKey
+from transforms.readers.source import Source
 from transforms.registry_export import registry_rows
 
 
@@ -42,11 +45,7 @@ def intake(home: Home, run_id: str, clinic_id: str, deliveries: list[Delivery]) 
     """Take in one clinic's files; a file that cannot be read is refused, the others go on."""
     clinic = read_clinic(home, clinic_id)
     with duck(home) as con:
-        results = [
-            _take_in(con, home, run_id, clinic, delivery)
-            for delivery in deliveries
-            if not clinic.is_dictionary(Path(delivery.source_file).name)
-        ]
+        results = [_take_in(con, home, run_id, clinic, delivery) for delivery in deliveries]
         _mark(con, home, run_id, clinic_id, deliveries, results)
     names = {delivery.file_id: delivery.source_file for delivery in deliveries}
     for result in results:
@@ -89,42 +88,81 @@ def scores_path(home: Home, run_id: str, clinic_id: str, file_id: str) -> Path:
 def _take_in(
     con: duckdb.DuckDBPyConnection, home: Home, run_id: str, clinic: Clinic, delivery: Delivery
 ) -> IntakeResult:
+    if clinic.is_dictionary(Path(delivery.source_file).name):
+        return IntakeResult(delivery.file_id)
     try:
-        return _stage(con, home, run_id, clinic, delivery)
+        return _read(con, home, run_id, clinic, delivery)
     except FileRefused as refusal:
         return IntakeResult(delivery.file_id, str(refusal), FILE_RULE[refusal.code])
+    except BalanceError:
+        raise
+    except RapportError as refusal:  # DuckDB could not do it; its own message may quote a row
+        return IntakeResult(delivery.file_id, str(refusal), "F01")
+
+
+def _read(
+    con: duckdb.DuckDBPyConnection, home: Home, run_id: str, clinic: Clinic, delivery: Delivery
+) -> IntakeResult:
+    path = delivery.path(home)
+    if not clinic.is_export(path.name):
+        raise FileRefused(
+            "F06",
+            f"The file's name does not fit the pattern `files: {clinic.files}`",
+            "Correct the pattern in the clinic's YAML, or take the file away",
+        )
+    sources = read_export(path, clinic, con=con, scratch=home.scratch)
+    try:
+        return _stage(con, home, run_id, clinic, delivery, sources)
     finally:
-        # Raw cells of one file must not outlive it.
-        for (name,) in con.execute(
-            "select table_name from duckdb_tables() where temporary"
-        ).fetchall():
-            con.execute(f'drop table "{name}"')
+        for source in sources:  # raw cells must not outlive their file
+            source.drop(con)
 
 
 def _stage(
-    con: duckdb.DuckDBPyConnection, home: Home, run_id: str, clinic: Clinic, delivery: Delivery
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    run_id: str,
+    clinic: Clinic,
+    delivery: Delivery,
+    sources: list[Source],
 ) -> IntakeResult:
+    """Write one staged file per canonical table, and the scores of its responses."""
     registry = read_registry(home)
     received = f"{delivery.received_at:%Y%m%dT%H%M%S}"
-    staged = stage_file(
-        con,
-        delivery.path(home),
-        clinic,
-        file_id=delivery.file_id,
-        received_at=delivery.received_at,
-        key=GroupKey.derive(master_key(home), clinic.group),
-        registry_rows=registry_rows(registry),
-        staged=staged_folder(home, run_id, clinic.clinic),
-        identities=identities_folder(home, clinic.clinic, received),
-        scratch=home.scratch,
-    )
-    for table in staged.tables:
-        if table.table == "responses":
+    identities = identities_folder(home, clinic.clinic, received)
+    notes = [note.text for source in sources for note in source.notes]
+    rows: dict[str, int] = {}
+    for table, wirings in _wirings_by_table(clinic, delivery, sources).items():
+        staged = stage(
+            con,
+            table,
+            wirings,
+            clinic,
+            file_id=delivery.file_id,
+            source_file=delivery.source_file,
+            received_at=delivery.received_at,
+            key=GroupKey.derive(master_key(home), clinic.group),
+            registry_rows=registry_rows(registry),
+            out=staged_folder(home, run_id, clinic.clinic) / table / f"{delivery.file_id}.parquet",
+            identities=identities / f"{delivery.file_id}.{table}.parquet",
+        )
+        rows[table] = staged.n_rows
+        notes += [note.text for note in staged.notes]
+        if table == "responses":
             scores = scores_path(home, run_id, clinic.clinic, delivery.file_id)
-            write_scores(con, table.path, scores, registry)
-    notes = [note.text for note in (*staged.notes, *(n for t in staged.tables for n in t.notes))]
-    rows = {table.table: table.n_rows for table in staged.tables}
+            write_scores(con, staged.path, scores, registry)
     return IntakeResult(delivery.file_id, notes=notes, rows=rows)
+
+
+def _wirings_by_table(
+    clinic: Clinic, delivery: Delivery, sources: list[Source]
+) -> dict[str, list[Wiring]]:
+    name = Path(delivery.source_file).name
+    wirings: dict[str, list[Wiring]] = {}
+    for source in sources:
+        for feed in clinic.feeds_for(name, source.sheet):
+            wirings.setdefault(feed.table, []).append(wire(feed, source))
+    return wirings
 
 
 def _mark(

@@ -38,24 +38,25 @@ class Delivery:
 def new_deliveries(home: Home, ledger: Ledger, now: datetime, fingerprint: str) -> list[Delivery]:
     """Return files whose content was not dealt with yet, in the order they are to be read.
 
-    A file that was refused or rejected is tried again once the configuration has changed.
+    A file that was refused or rejected is tried again once the configuration has changed, or
+    when its clinic sends anything new: what it lacked, a data dictionary or the client a row
+    refers to, may have come.
     Order: clinic, then file name, so that `responses_2026-10.csv` comes before
     `responses_2026-11.csv` and the later one wins.
     """
-    settled = {
-        (row["clinic_id"], row["file_id"])
-        for row in ledger.all_files()
-        if row["status"] == "accepted" or row["fingerprint"] == fingerprint
-    }
-    found: dict[tuple[str, str], Delivery] = {}
+    known = {(row["clinic_id"], row["file_id"]): row for row in ledger.all_files()}
+    accepted = {key for key, row in known.items() if row["status"] == "accepted"}
+    waiting = {key for key, row in known.items() if row["fingerprint"] == fingerprint} - accepted
+    new: list[Delivery] = []
     for clinic in sorted(path for path in home.landing.iterdir() if _is_clinic(path)):
+        found: dict[tuple[str, str], Delivery] = {}
         for path in sorted(clinic.rglob("*")):
             if path.is_file() and not _is_ignored(path):
                 delivery = _delivery(clinic, path, now)
-                key = (delivery.clinic_id, delivery.file_id)
-                if key not in settled:
-                    found.setdefault(key, delivery)
-    return list(found.values())
+                found.setdefault((delivery.clinic_id, delivery.file_id), delivery)
+        if found.keys() - accepted - waiting:
+            new += [found[key] for key in found if key not in accepted]
+    return new
 
 
 def odd_folders(home: Home) -> list[str]:
