@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from transforms.registry import SCHEMA_PATH, load_registry, schema_text
 
@@ -148,3 +150,10 @@ def test_the_committed_json_schema_is_current():
 
     assert committed == schema_text(), "Run python -m docs.generate"
     assert json.loads(committed)["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yml")), ids=lambda path: path.stem)
+def test_an_editor_with_the_schema_finds_nothing_wrong_in_a_shipped_file(path):
+    schema = json.loads((ROOT / SCHEMA_PATH).read_text(encoding="utf-8"))
+
+    jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schema)

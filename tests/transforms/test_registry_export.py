@@ -35,6 +35,8 @@ def test_exported_rows_have_exactly_the_columns_of_the_plan():
         ("oq45", "standard", (64, ">=", 14, ">=", None, None, None, None)),
         ("wsas", "standard", (10, ">", 8, ">=", None, None, None, None)),
         ("who5", "standard", (50, "<=", 10, ">=", None, None, None, None)),
+        # Four cut-offs by age and sex, none of them the headline.
+        ("yp_core", "standard", (None, None, None, None, None, None, None, None)),
         ("oci", "standard", (None, None, None, None, 40, ">=", 32, ">=")),
         ("pswq", "standard", (None, None, None, None, 45, ">=", None, None)),
     ],
