@@ -79,7 +79,7 @@ def write_csv(table: pa.Table, path: Path) -> None:
     """Write a table as UTF-8 CSV with one header line; no value is an empty cell."""
     header = io.StringIO()
     csv.writer(header, lineterminator="\n").writerow(table.column_names)
-    options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
+    options = pa_csv.WriteOptions(include_header=False, quoting_style="none")
     with path.open("wb") as file:
         file.write(header.getvalue().encode())
         pa_csv.write_csv(table, file, options)

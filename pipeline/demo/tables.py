@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipeline.demo.answers import ITEM_MODELS, split_into_items
 from pipeline.demo.clinics import FIRST_WEEK, MODALITIES
+from pipeline.demo.columns import Visits, days, identifiers, whole, words
 from pipeline.demo.model import Simulation
+from pipeline.demo.questionnaires import responses_of
 from pipeline.demo.schedule import HANDOVER_HOUR, MISSED
 
 Tables = dict[str, pa.Table]
 
 SECOND_EPISODE_SHARE = 0.02
 SECOND_EPISODE_GAP_DAYS = 120  # beyond the 90 days after which an episode is a new one
-MISSING_ITEM_SHARE = 0.004
-TOTALS_SENT_BY = {"srs": 0.8, "core10": 0.7}
 PROFESSIONS = ("psychologist", "counsellor", "psychotherapist", "nurse_therapist")
 GENDERS = ("female", "male", "nonbinary")
 LANGUAGES = ("en", "es", "pl", "ur", "ar")
 EMPLOYMENT = ("employed", "unemployed", "student", "retired", "homemaker", "long_term_sick")
 STEPS = ("low_intensity", "high_intensity")
-MODES = ("web", "tablet", "paper")
-
-
-@dataclass(frozen=True)
-class Visits:
-    """All attended sessions in long form: where each one sits in the matrices."""
-
-    episode: np.ndarray
-    number: np.ndarray  # 0-based
-    start: np.ndarray
-    therapist: np.ndarray
 
 
 def build_tables(
@@ -45,40 +30,12 @@ def build_tables(
     visits = _visits(courses)
     sessions, session_of_visit = _sessions(courses, client, visits, rng)
     return {
-        "responses": _responses(courses, client, visits, session_of_visit, rng, is_complete),
+        "responses": responses_of(courses, client, visits, session_of_visit, rng, is_complete),
         "sessions": sessions,
         "episodes": _episodes(courses, client, rng),
         "clients": _clients(courses, client, rng),
         "therapists": _therapists(courses, rng),
     }
-
-
-def identifiers(prefix: str, numbers: np.ndarray, width: int = 6) -> pa.Array:
-    """Return identifiers such as HC000012; a negative number gives no identifier."""
-    text = pc.utf8_lpad(pa.array(numbers).cast(pa.string()), width, "0")
-    joined = pc.binary_join_element_wise(pa.scalar(prefix), text, "")
-    return pc.if_else(pa.array(numbers >= 0), joined, None)
-
-
-def words(options: tuple[str, ...], codes: np.ndarray) -> pa.Array:
-    """Return the word of each code; a negative code gives no value."""
-    known = pa.array(codes, mask=codes < 0)
-    return pa.array(options, pa.string()).take(known)
-
-
-def whole(values: np.ndarray, kind: pa.DataType | None = None) -> pa.Array:
-    """Return whole numbers, no value where the input is not a number."""
-    missing = np.isnan(values)
-    numbers = np.where(missing, 0, values).astype(np.int64)
-    return pa.array(numbers, kind or pa.int64(), mask=missing)
-
-
-def _days(values: np.ndarray) -> pa.Array:
-    return pa.array(values.astype("datetime64[D]"), pa.date32())
-
-
-def _minutes(values: np.ndarray) -> np.ndarray:
-    return np.round(values * 60).astype("timedelta64[s]")
 
 
 def _client_of_episode(courses: Simulation, rng: np.random.Generator) -> np.ndarray:
@@ -172,124 +129,6 @@ def _sessions(
     return sessions, number[:n_visits]
 
 
-def _responses(
-    courses: Simulation,
-    client: np.ndarray,
-    visits: Visits,
-    session_of_visit: np.ndarray,
-    rng: np.random.Generator,
-    is_complete: bool,
-) -> pa.Table:
-    """Return one row per form: outcomes before the session, alliance after it."""
-    forms = _forms(courses)
-    width = max(ITEM_MODELS[form["instrument"]].n_items for form in forms)
-    parts = []
-    for place, form in enumerate(forms):
-        at = np.flatnonzero(form["given"][visits.episode, visits.number])
-        totals = form["totals"][visits.episode[at], visits.number[at]]
-        answers = np.full((len(at), width), np.nan)
-        n_items = ITEM_MODELS[form["instrument"]].n_items
-        answers[:, :n_items] = split_into_items(form["instrument"], totals, rng)
-        is_whole_form = np.ones(len(at), bool)
-        if not is_complete:
-            is_whole_form = rng.random(len(at)) >= MISSING_ITEM_SHARE
-            blank = np.flatnonzero(~is_whole_form)
-            answers[blank, rng.integers(0, n_items, len(blank))] = np.nan
-        sent = rng.random(len(at)) < TOTALS_SENT_BY.get(form["instrument"], 0.0)
-        parts.append(
-            {
-                "form": np.full(len(at), place),
-                "visit": at,
-                "answers": answers,
-                "submitted": np.where(sent & is_whole_form, totals, np.nan),
-                "completed": visits.start[at] + _minutes(form["minutes"](len(at), rng)),
-                "seconds": rng.integers(70, 420, len(at)).astype("timedelta64[s]"),
-            }
-        )
-    rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    order = np.lexsort((rows["form"], session_of_visit[rows["visit"]]))
-    rows = {name: values[order] for name, values in rows.items()}
-    return _responses_table(courses, client, visits, session_of_visit, forms, rows)
-
-
-def _forms(courses: Simulation) -> list[dict]:
-    """List the clinic's questionnaires: totals, which were handed in, minutes after the start."""
-    clinic = courses.clinic
-    forms = [
-        {
-            "instrument": outcome.instrument,
-            "version": outcome.version,
-            "rater": "client",
-            "totals": totals,
-            "given": courses.outcome_given,
-            "minutes": lambda n, rng, nth=nth: -rng.uniform(5 + 12 * nth, 15 + 12 * nth, n),
-        }
-        for nth, (outcome, totals) in enumerate(zip(clinic.outcomes, courses.outcomes, strict=True))
-    ]
-    forms.append(
-        {
-            "instrument": clinic.alliance.instrument,
-            "version": clinic.alliance.version,
-            "rater": "client",
-            "totals": courses.alliance,
-            "given": courses.alliance_given,
-            "minutes": lambda n, rng: rng.uniform(61, 95, n),
-        }
-    )
-    if clinic.therapist_form is not None:
-        forms.append(
-            {
-                "instrument": clinic.therapist_form.instrument,
-                "version": clinic.therapist_form.version,
-                "rater": "therapist",
-                "totals": courses.therapist_rating,
-                "given": ~np.isnan(courses.therapist_rating),
-                "minutes": lambda n, rng: rng.uniform(61, 170, n),
-            }
-        )
-    return forms
-
-
-def _responses_table(
-    courses: Simulation,
-    client: np.ndarray,
-    visits: Visits,
-    session_of_visit: np.ndarray,
-    forms: list[dict],
-    rows: dict[str, np.ndarray],
-) -> pa.Table:
-    letter, visit, form = courses.clinic.letter, rows["visit"], rows["form"]
-    episode = visits.episode[visit]
-    instruments = tuple(item["instrument"] for item in forms)
-    mode = np.where(client[episode] % 9 == 0, 2, client[episode] % 2)
-    columns = {
-        "response_id": identifiers(f"{letter}R", np.arange(len(visit)), 7),
-        "client_id": identifiers(f"{letter}C", client[episode]),
-        "instrument": words(instruments, form),
-        "version": words(tuple(item["version"] for item in forms), form),
-        "rater": words(tuple(item["rater"] for item in forms), form),
-        "completed_at": pa.array(rows["completed"]),
-        "started_at": pa.array(rows["completed"] - rows["seconds"]),
-        "session_id": identifiers(f"{letter}S", session_of_visit[visit], 7),
-        "episode_id": identifiers(f"{letter}E", episode),
-        "therapist_id": identifiers(f"{letter}T", visits.therapist[visit], 4),
-        "language": pa.repeat(pa.scalar("en"), len(visit)),
-        "mode": words(MODES, mode),
-    }
-    has_tenths = bool(set(instruments) & {"srs", "ors"})
-    for item in range(rows["answers"].shape[1]):
-        answers = np.ascontiguousarray(rows["answers"][:, item])
-        columns[f"item_{item + 1}"] = (
-            pa.array(answers, mask=np.isnan(answers)) if has_tenths else whole(answers, pa.int8())
-        )
-    if not np.isnan(rows["submitted"]).all():
-        totals = rows["submitted"]
-        columns["submitted_total"] = (
-            pa.array(totals, mask=np.isnan(totals)) if has_tenths else whole(totals)
-        )
-    return pa.table(columns)
-
-
 def _episodes(courses: Simulation, client: np.ndarray, rng: np.random.Generator) -> pa.Table:
     calendar, letter, n = courses.calendar, courses.clinic.letter, len(courses.level)
     problems = courses.clinic.problems
@@ -298,9 +137,9 @@ def _episodes(courses: Simulation, client: np.ndarray, rng: np.random.Generator)
             "episode_id": identifiers(f"{letter}E", np.arange(n)),
             "client_id": identifiers(f"{letter}C", client),
             "therapist_id": identifiers(f"{letter}T", courses.therapist, 4),
-            "referral_date": _days(calendar.referral),
-            "start_date": _days(calendar.start),
-            "end_date": _days(calendar.end),
+            "referral_date": days(calendar.referral),
+            "start_date": days(calendar.start),
+            "end_date": days(calendar.end),
             "discharge_reason": pa.array(list(calendar.recorded_reason), pa.string()),
             "modality": words(MODALITIES, courses.modality),
             "problem": words(problems, rng.integers(0, len(problems), n)),
@@ -318,7 +157,7 @@ def _clients(courses: Simulation, client: np.ndarray, rng: np.random.Generator) 
     return pa.table(
         {
             "client_id": identifiers(f"{courses.clinic.letter}C", known),
-            "birth_date": _days(birth),
+            "birth_date": days(birth),
             "gender": words(GENDERS, rng.choice(3, n, p=(0.62, 0.35, 0.03))),
             "first_language": words(LANGUAGES, rng.choice(5, n, p=(0.84, 0.05, 0.05, 0.03, 0.03))),
             "employment": words(
@@ -340,7 +179,7 @@ def _therapists(courses: Simulation, rng: np.random.Generator) -> pa.Table:
             "profession": words(PROFESSIONS, rng.integers(0, len(PROFESSIONS), n)),
             "orientation": words(MODALITIES, orientation),
             "years_practising": whole(np.round(1 + rng.gamma(2.0, 4.5, n)).clip(1, 45)),
-            "valid_from": _days(since),
+            "valid_from": days(since),
             "valid_to": pa.nulls(n, pa.date32()),
         }
     )

@@ -7,10 +7,11 @@ import pyarrow.compute as pc
 
 from pipeline.demo import schedule
 from pipeline.demo.clinics import EXTRACT_DATE, MODALITIES, Clinic, Outcome
+from pipeline.demo.columns import identifiers
 from pipeline.demo.expected import EXPECTED
 from pipeline.demo.exports import Layout
 from pipeline.demo.model import Simulation
-from pipeline.demo.tables import Tables, identifiers
+from pipeline.demo.tables import Tables
 
 HOW_EXPECTED = (
     "what plain least squares (pipeline/demo/recover.py) finds in one clinic of 2,000,000 attended "
