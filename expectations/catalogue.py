@@ -1,0 +1,280 @@
+"""The rule catalogue: every promise a delivered row must keep, read from config/rules.yml.
+
+Knows the form of a rule and nothing of SQL or Great Expectations. Ranges, closed sets, keys and
+references are not written in the catalogue: a generated check takes them from
+transforms/contract.py and the instrument registry.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from transforms.contract import TABLES
+from transforms.errors import ConfigError
+
+RULES = Path(__file__).resolve().parents[1] / "config" / "rules.yml"
+SCHEMA = RULES.parent / "schema" / "rules.schema.json"
+
+TableName = Literal["responses", "sessions", "episodes", "clients", "therapists"]
+# Rules with these scopes are not about the rows of one canonical table.
+OTHER_SCOPES = ("any", "marts")
+Severity = Literal["fatal", "quarantine", "warn", "inform"]
+# A row that breaks a rule of these severities does not reach the lake.
+KEEPS_OUT: tuple[Severity, ...] = ("fatal", "quarantine")
+# Kahn et al. 2016, eGEMs 4(1):1244, table 2.
+Category = Literal[
+    "conformance/value",
+    "conformance/relational",
+    "conformance/computational",
+    "completeness",
+    "plausibility/uniqueness",
+    "plausibility/atemporal",
+    "plausibility/temporal",
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Generated(_Strict):
+    """A check whose predicate follows from the contract or the registry alone."""
+
+    kind: Literal[
+        "readable_file",
+        "required",
+        "convertible",
+        "convertible_answers",
+        "contract_range",
+        "time_of_day",
+        "item_range",
+        "item_step",
+        "item_columns",
+        "known_instrument",
+        "legal_rater",
+        "reference",
+        "unique_key",
+        "unscored_forms",
+        "unlinked_alliance_form",
+        "mart",
+    ]
+
+
+class AllowedValues(_Strict):
+    """A column keeps to the closed set that the contract declares for it."""
+
+    kind: Literal["allowed_values"]
+    column: str
+
+
+class MissingCodes(_Strict):
+    """An answer outside its range that other systems write for "not answered"."""
+
+    kind: Literal["missing_codes"]
+    codes: tuple[float, ...]
+
+
+class FreeText(_Strict):
+    """No free-text column of the contract matches ``pattern`` (RE2)."""
+
+    kind: Literal["free_text"]
+    pattern: str
+    reason: str
+
+
+class ScaleMixUp(_Strict):
+    """A whole instrument in a file is answered on another scale than its definition's."""
+
+    kind: Literal["scale_mix_up"]
+    min_forms: int = Field(ge=1)
+    share_above: float = Field(gt=0, lt=1)
+
+
+class SubmittedScore(_Strict):
+    """The score the clinic sent equals the one recomputed from the answers."""
+
+    kind: Literal["submitted_score"]
+    tolerance_whole: float = Field(ge=0)
+    tolerance_fraction: float = Field(ge=0)
+
+
+class SameDayForm(_Strict):
+    """One form per client, instrument, rater and day; the latest completed one stays."""
+
+    kind: Literal["same_day_form"]
+
+
+class OnePerDay(_Strict):
+    """At most one row per client and calendar day of ``at`` among the rows in scope."""
+
+    kind: Literal["one_per_day"]
+    at: str
+
+
+class NoOverlap(_Strict):
+    """Periods [start, end] of the same ``of`` do not overlap; touching is allowed."""
+
+    kind: Literal["no_overlap"]
+    of: str
+    start: str
+    end: str
+
+
+class Break(_Strict):
+    """One way to break a rule: the SQL predicate that is true for a broken row."""
+
+    where: str
+    column: str | None = None
+    reason: str
+
+
+class Where(_Strict):
+    """Predicates in SQL over the staged columns and the documented joined aliases."""
+
+    kind: Literal["where"]
+    breaks: tuple[Break, ...] = Field(min_length=1)
+
+
+Check = Annotated[
+    Generated
+    | AllowedValues
+    | MissingCodes
+    | FreeText
+    | ScaleMixUp
+    | SubmittedScore
+    | SameDayForm
+    | OnePerDay
+    | NoOverlap
+    | Where,
+    Field(discriminator="kind"),
+]
+
+
+class Rule(_Strict):
+    """One rule. ``threshold`` is the share of the rows in scope above which it falls short."""
+
+    id: str = Field(pattern=r"^[A-Z]\d\d$")
+    table: TableName | Literal["any", "marts"]
+    title: str = Field(max_length=90)
+    category: Category
+    severity: Severity
+    threshold: float = Field(ge=0, le=1)
+    denominator: str
+    owner: str
+    why: str
+    downstream: str
+    remedy: str
+    listed: bool = Field(
+        default=True, description="false: rows are counted, not listed one by one in the marks"
+    )
+    applies_to: str = Field(default="true", description="SQL predicate: the rows in scope")
+    checks: tuple[Check, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _unlisted_rows_stay(self) -> Rule:
+        if not self.listed and self.severity in KEEPS_OUT:
+            raise ValueError("a rule that keeps rows out must list them (listed: true)")
+        return self
+
+    @property
+    def keeps_out(self) -> bool:
+        """True if a row that breaks the rule does not reach the lake."""
+        return self.severity in KEEPS_OUT
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of the rule's checks."""
+        return tuple(check.kind for check in self.checks)
+
+
+class Catalogue(_Strict):
+    """All rules, in the order of the file."""
+
+    rules: tuple[Rule, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> Catalogue:
+        ids = [rule.id for rule in self.rules]
+        repeated = sorted({rule_id for rule_id in ids if ids.count(rule_id) > 1})
+        if repeated:
+            raise ValueError(f"rule ids used twice: {', '.join(repeated)}")
+        return self
+
+    def rule(self, rule_id: str) -> Rule | None:
+        """Return the rule called ``rule_id``, or None."""
+        return next((rule for rule in self.rules if rule.id == rule_id), None)
+
+    def of_table(self, table: str) -> tuple[Rule, ...]:
+        """Return the rules that are about rows of ``table``, those for any table included."""
+        return tuple(rule for rule in self.rules if rule.table in (table, "any"))
+
+
+def load_rules(path: Path = RULES) -> Catalogue:
+    """Read and validate the catalogue.
+
+    Raises
+    ------
+    ConfigError
+        Naming the file, the rule and the key that is wrong.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        line = error.problem_mark.line + 1 if getattr(error, "problem_mark", None) else "?"
+        raise ConfigError(
+            f"{path.name} line {line}", "not valid YAML", "Correct the indentation or the quotes"
+        ) from None
+    try:
+        catalogue = Catalogue.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(
+            f"{path.name}: {_place(document, first['loc'])}",
+            f"{first['msg']} ({error.error_count()} problem(s) in the file)",
+            "See config/schema/rules.schema.json for the keys of a rule",
+        ) from None
+    _check_columns(catalogue, path.name)
+    return catalogue
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema that editors use to check config/rules.yml."""
+    schema = Catalogue.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _place(document: Any, location: tuple[Any, ...]) -> str:
+    if len(location) < 2 or location[0] != "rules":
+        return "the file"
+    rule = document["rules"][location[1]]
+    rule_id = rule.get("id", "?") if isinstance(rule, dict) else "?"
+    keys = ".".join(str(part) for part in location[2:]) or "the rule"
+    return f"rule {rule_id} (number {location[1] + 1}), key {keys}"
+
+
+def _check_columns(catalogue: Catalogue, file_name: str) -> None:
+    """Refuse columns that the contract of the rule's table does not have."""
+    for rule in catalogue.rules:
+        columns = TABLES[rule.table].columns if rule.table in TABLES else ()
+        all_names = [column.name for column in columns]
+        closed = [column.name for column in columns if column.values]
+        for check in rule.checks:
+            if isinstance(check, AllowedValues):
+                _check_column(file_name, rule, check.column, closed, "no closed set")
+            if isinstance(check, Where):
+                for each in check.breaks:
+                    if each.column:
+                        _check_column(file_name, rule, each.column, all_names, "no such column")
+
+
+def _check_column(file_name: str, rule: Rule, column: str, allowed: list[str], what: str) -> None:
+    if column not in allowed:
+        raise ConfigError(
+            f"{file_name}: rule {rule.id}, key column",
+            f"{column}: {what} in the contract of {rule.table}",
+            f"Use one of: {', '.join(allowed) or 'none'}",
+        )

@@ -1,0 +1,308 @@
+"""Mark every delivered row that breaks a rule, and count every rule.
+
+Order matters: clients and therapists first, then episodes, sessions and responses, so that a
+row that refers to a quarantined row is quarantined too. A file whose fatal rule falls short
+counts as quarantined whole. Everything runs inside DuckDB; no row enters Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from expectations.catalogue import Catalogue, MissingCodes, Rule
+from expectations.context import PARENTS, build_instruments, build_parents, facts, refuse
+from expectations.delivery import Lake, Staged, file_id_of, stage
+from expectations.findings import COUNT_THEIR_SCOPE, Finding, Sources, finding
+from expectations.passes import Counted, TablePass, describe_error, run_passes
+from expectations.predicates import Fault, Part, row_part, with_facts
+from expectations.row_source import FOUND
+from expectations.verdicts import state_of
+from transforms.contract import TABLES
+from transforms.sql import text
+
+# Parents before children.
+ORDER = ("clients", "therapists", "episodes", "sessions", "responses")
+MARKS = {
+    "table_name": "VARCHAR",
+    "file_id": "VARCHAR",
+    "row_key": "UUID",
+    "source_line": "BIGINT",
+    "rule_id": "VARCHAR",
+    "column_name": "VARCHAR",
+    "reason": "VARCHAR",
+}
+COUNTS = {
+    "run_id": "VARCHAR",
+    "clinic_id": "VARCHAR",
+    "file_id": "VARCHAR",
+    "source_file": "VARCHAR",
+    "table_name": "VARCHAR",
+    "rule_id": "VARCHAR",
+    "n_scope": "BIGINT",
+    "n_failed": "BIGINT",
+    "error": "VARCHAR",
+}
+
+
+def mark(
+    con: duckdb.DuckDBPyConnection,
+    staged: Mapping[str, Sequence[Path]],
+    lake: Path,
+    registry: Path,
+    rules: Catalogue,
+    *,
+    clinic_id: str,
+    run_id: str,
+    received_at: datetime,
+    marks_path: Path,
+    counts_path: Path,
+    scores: Sequence[Path] = (),
+) -> None:
+    """Write the marks and the counts of one clinic's delivery.
+
+    Parameters
+    ----------
+    staged : mapping of table name to staged Parquet files, one row per delivered row
+    lake : folder of the lake, read for rows the delivery refers to
+    registry : folder with ``instruments.parquet``
+    received_at : when the delivery arrived; the "now" of rules about the future
+    scores : Parquet files of recomputed scores of the staged responses; without them the rules
+        about scores are not applicable
+
+    Notes
+    -----
+    Marks are sparse: one row per failing row x rule x column, columns as in MARKS; a failing
+    cell's value is never written. Counts hold one row per rule x file x table.
+    """
+    tables = {table: stage(con, table, staged.get(table, ())) for table in ORDER}
+    build_instruments(con, registry)
+    delivery = _Delivery(con, rules, tables, Lake(lake, clinic_id), tuple(scores), received_at)
+    delivery.mark()
+    # A workbook rejected for its last sheet takes its first sheets along: look again.
+    while delivery.rejected_late:
+        delivery.mark()
+    _write_marks(con, marks_path)
+    _write_counts(con, delivery, counts_path, clinic_id=clinic_id, run_id=run_id)
+
+
+@dataclass
+class _Delivery:
+    """One clinic's staged tables on their way through the catalogue."""
+
+    con: duckdb.DuckDBPyConnection
+    rules: Catalogue
+    tables: Mapping[str, Staged]
+    lake: Lake
+    scores: tuple[Path, ...]
+    received_at: datetime
+    rejected: set[str] = field(default_factory=set)
+    rejected_late: bool = False
+    counted: dict[tuple[str, str], Counted] = field(default_factory=dict)
+    known: dict[str, str] = field(default_factory=dict)
+
+    def mark(self) -> None:
+        """Mark all tables once, knowing the files rejected so far."""
+        columns = ", ".join(f"{column} {kind}" for column, kind in MARKS.items())
+        self.con.execute(f"create or replace temp table marks ({columns})")
+        build_parents(self.con, self.lake)
+        codes = [
+            c
+            for r in self.rules.rules
+            for k in r.checks
+            if isinstance(k, MissingCodes)
+            for c in k.codes
+        ]
+        self.known = facts(self.con, self.lake) | {
+            ":received_at": f"timestamp '{self.received_at.isoformat(sep=' ')}'",
+            ":missing_codes": f"[{', '.join(f'{code:g}' for code in codes)}]::double[]",
+        }
+        before, seen, self.rejected_late = set(self.rejected), set(), False
+        for table in ORDER:
+            staged = self.tables[table]
+            if not staged.paths:
+                continue
+            self._mark_table(staged)
+            new = self._rejected_by(table) - before
+            self.rejected_late |= bool(new & seen - self.rejected)
+            self.rejected |= new
+            seen |= {file_id_of(path) for path in staged.paths}
+            if table in PARENTS:
+                self._refuse(table)
+
+    def _mark_table(self, staged: Staged) -> None:
+        read = [rule for rule in self.rules.of_table(staged.table) if "readable_file" in rule.kinds]
+        rules = [rule for rule in self.rules.of_table(staged.table) if rule not in read]
+        sources = Sources(
+            staged,
+            self.lake.rows(self.con, staged.table),
+            self.scores,
+            self.known[":knows_sessions"] == "true",
+        )
+        collected = _Findings(self.con, self.known)
+        passes = [
+            compiled
+            for rule in rules
+            if (compiled := collected.compile(rule, staged, sources)) is not None
+        ]
+        collected.finish()
+        counted = run_passes(self.con, staged, passes)
+        for rule_id, scopes in collected.scopes.items():
+            if rule_id in counted and not counted[rule_id].error:
+                counted[rule_id] = counted[rule_id].with_scope(scopes)
+        counted |= {rule_id: Counted({}, error) for rule_id, error in collected.errors.items()}
+        # A staged file has been read; a refused one never comes here.
+        one_file = {file_id_of(path): (1, 0) for path in staged.paths}
+        counted |= {rule.id: Counted(one_file) for rule in read}
+        for rule_id, value in counted.items():
+            self.counted[staged.table, rule_id] = value
+
+    def _rejected_by(self, table: str) -> set[str]:
+        return {
+            file_id
+            for rule in self.rules.of_table(table)
+            if rule.severity == "fatal" and (table, rule.id) in self.counted
+            for file_id, (n_scope, n_failed) in self.counted[table, rule.id].counts.items()
+            if state_of(n_scope, n_failed, rule.threshold, None) == "fail"
+        }
+
+    def _refuse(self, table: str) -> None:
+        """Tell the contexts which rows of a parent table will not reach the lake."""
+        keeps_out = ", ".join(text(rule.id) for rule in self.rules.rules if rule.keeps_out)
+        files = ", ".join(text(file_id) for file_id in sorted(self.rejected)) or "null"
+        self.con.execute(
+            f"""
+            create or replace temp table refused_rows as
+            select distinct row_key, file_id, source_line
+            from marks
+            where table_name = {text(table)} and rule_id in ({keeps_out or "null"})
+            union
+            select {TABLES[table].key}, file_id, source_line
+            from staged_{table}
+            where file_id in ({files})
+            """
+        )
+        if self.con.execute("select 1 from refused_rows limit 1").fetchone():
+            refuse(self.con, table, "refused_rows")
+
+
+class _Findings:
+    """Compile rules for one table, and gather the rows that only many rows together condemn."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, known: Mapping[str, str]) -> None:
+        self.con, self.known = con, known
+        self.scopes: dict[str, dict[str, int]] = {}
+        self.errors: dict[str, str] = {}
+        self._number = 0
+        con.execute(
+            f"""
+            create or replace temp table {FOUND}_all
+                (fault integer, file_id varchar, source_line bigint, row_key uuid)
+            """
+        )
+
+    def compile(self, rule: Rule, staged: Staged, sources: Sources) -> TablePass | None:
+        """Return the rule as SQL, or None if it is not about this table or cannot run."""
+        parts = [
+            part for check in rule.checks if (part := row_part(rule, check, staged)) is not None
+        ]
+        if not parts:
+            return None
+        scope = rule.applies_to
+        try:
+            for check in rule.checks:
+                found = finding(rule, check, sources)
+                if found is not None:
+                    parts.append(self._collect(rule, found))
+                    scope = "true" if found.scope else scope
+                elif check.kind in COUNT_THEIR_SCOPE:
+                    scope = "false"
+        except duckdb.Error as error:
+            self.errors[rule.id] = describe_error(error)
+            return None
+        return TablePass(
+            rule,
+            with_facts(scope, self.known),
+            tuple(_with_facts(part, self.known) for part in parts),
+        )
+
+    def finish(self) -> None:
+        """Make the relation the rows are joined with: one row per condemned row."""
+        self.con.execute(
+            f"""
+            create or replace temp table {FOUND} as
+            select row_key, source_line, file_id, list(fault) as faults
+            from {FOUND}_all group by row_key, source_line, file_id
+            """
+        )
+
+    def _collect(self, rule: Rule, found: Finding) -> Part:
+        if found.setup:
+            self.con.execute(with_facts(found.setup, self.known))
+        self._number += 1
+        n_rows = self.con.execute(
+            f"""
+            insert into {FOUND}_all
+            select {self._number}, file_id, source_line, row_key
+            from ({with_facts(found.rows, self.known)})
+            """
+        ).fetchone()[0]
+        if found.scope:
+            self.scopes[rule.id] = dict(self.con.execute(found.scope).fetchall())
+        # Nothing found: no join, the rows pass untouched.
+        where = f"list_contains(found.faults, {self._number})" if n_rows else "false"
+        return Part((Fault(where, found.column, found.reason),))
+
+
+def _with_facts(part: Part, known: Mapping[str, str]) -> Part:
+    return Part(
+        tuple(replace(fault, where=with_facts(fault.where, known)) for fault in part.faults),
+        with_facts(part.guard, known),
+    )
+
+
+def _write_marks(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    con.execute(
+        f"""
+        copy (select {", ".join(MARKS)} from marks order by all)
+        to {text(str(path))} (format parquet)
+        """
+    )
+
+
+def _write_counts(
+    con: duckdb.DuckDBPyConnection, delivery: _Delivery, path: Path, *, clinic_id: str, run_id: str
+) -> None:
+    rows = []
+    for (table, rule_id), counted in delivery.counted.items():
+        paths = delivery.tables[table].paths
+        for file_id in sorted({file_id_of(path) for path in paths}):
+            n_scope, n_failed = counted.counts.get(file_id, (0, 0))
+            rows.append((file_id, table, rule_id, n_scope, n_failed, counted.error))
+    columns = ", ".join(f"{column} {kind}" for column, kind in COUNTS.items())
+    con.execute(f"create or replace temp table counts ({columns})")
+    sources = _source_files(con, delivery.tables)
+    if rows:
+        con.executemany(
+            "insert into counts values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(run_id, clinic_id, file_id, sources.get(file_id), *rest) for file_id, *rest in rows],
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    con.execute(f"copy (select * from counts order by all) to {text(str(path))} (format parquet)")
+
+
+def _source_files(con: duckdb.DuckDBPyConnection, tables: Mapping[str, Staged]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for staged in tables.values():
+        if staged.paths:
+            found |= dict(
+                con.execute(
+                    f"select file_id, min(source_file) from {staged.relation} group by file_id"
+                ).fetchall()
+            )
+    return found

@@ -1,0 +1,299 @@
+"""Rules as SQL over one staged row and what it refers to.
+
+A rule becomes a list of parts. A part is a guard (a cheap predicate over the whole row) and
+faults (one predicate per column and reason); the faults are looked at only where the guard is
+true, which keeps sixty item columns off the path of a healthy row. Ranges, sets, keys and
+references come from the contract and the registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from expectations.catalogue import Check, Rule
+from expectations.delivery import Staged
+from transforms.contract import TABLES, Column, Table
+from transforms.sql import name, text, texts
+
+OUT_OF_RANGE = "lowest_answer < instrument.item_min or highest_answer > instrument.item_max"
+# The context that answers for each identifier, by its pseudonym space.
+REFERENCES = {
+    "client": "clients",
+    "therapist": "therapists",
+    "episode": "episodes",
+    "session": "sessions",
+}
+# Answers are stored as DOUBLE: 7.3 is a tenth up to this much.
+ON_STEP = 1e-6
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way a row can break a rule: true ``where``, the clinic's column name, the reason."""
+
+    where: str
+    column: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """Faults looked at only where ``guard`` is true."""
+
+    faults: tuple[Fault, ...]
+    guard: str = "true"
+
+    @property
+    def is_broken(self) -> str:
+        """SQL that is true for a row with any of the faults, never NULL."""
+        some = " or ".join(f"({fault.where})" for fault in self.faults) or "false"
+        if self.guard == "true":
+            return f"coalesce({some}, false)"
+        return f"case when {self.guard} then coalesce({some}, false) else false end"
+
+
+def row_part(rule: Rule, check: Check, staged: Staged) -> Part | None:
+    """Return the part of a check that one row and its context decide.
+
+    Returns
+    -------
+    Part or None
+        None when the table has no column the check is about; an empty Part when the check is
+        decided elsewhere (`expectations.findings`).
+    """
+    table = TABLES[staged.table]
+    if check.kind == "where":
+        return Part(tuple(Fault(b.where, b.column, b.reason) for b in check.breaks))
+    builder = _BUILDERS.get(check.kind)
+    return builder(check, table, staged) if builder else Part(())
+
+
+def with_facts(sql: str, facts: Mapping[str, str]) -> str:
+    """Replace the placeholders of rules.yml by what is known about the clinic and delivery."""
+    for placeholder, value in facts.items():
+        sql = sql.replace(placeholder, value)
+    return sql
+
+
+def _required(_check: Check, table: Table, _staged: Staged) -> Part:
+    return Part(
+        tuple(
+            # A cell that could not be read is reported as such, not as empty.
+            Fault(
+                f"{name(column.lake_name)} is null and not {_is_bad(column.name)}",
+                column.name,
+                "is empty",
+            )
+            for column in table.columns
+            if column.required and column.lake_name != table.key
+        )
+    )
+
+
+def _convertible(_check: Check, table: Table, _staged: Staged) -> Part | None:
+    faults = tuple(
+        Fault(_is_bad(column.name), column.name, f"cannot be read as {_article(column)}")
+        for column in table.columns
+        if column.kind not in ("text", "id")
+    )
+    return Part(faults, guard="bad_cells is not null") if faults else None
+
+
+def _convertible_answers(_check: Check, _table: Table, staged: Staged) -> Part:
+    faults = tuple(
+        Fault(_is_bad(column), column, "is neither a number nor a declared missing code")
+        for column in (*staged.items, *staged.submitted)
+    )
+    return Part(faults, guard="bad_cells is not null")
+
+
+def _contract_range(_check: Check, table: Table, _staged: Staged) -> Part | None:
+    faults = tuple(
+        Fault(
+            f"{name(column.name)} not between {column.low} and {column.high}",
+            column.name,
+            f"outside {column.low:g} to {column.high:g}",
+        )
+        for column in table.columns
+        if column.low is not None and column.high is not None
+    )
+    return Part(faults) if faults else None
+
+
+def _time_of_day(_check: Check, table: Table, _staged: Staged) -> Part | None:
+    columns = timestamps(table)
+    if not columns:
+        return None
+    at_midnight = (f"{column} = date_trunc('day', {column})" for column in columns)
+    return Part(tuple(Fault(sql, None, "no time of day") for sql in at_midnight))
+
+
+def _allowed_values(check: Check, table: Table, _staged: Staged) -> Part:
+    column = table.column(check.column)
+    reason = f"not one of: {', '.join(column.values)}"
+    return Part((Fault(f"{column.name} not in ({texts(column.values)})", column.name, reason),))
+
+
+def _free_text(check: Check, table: Table, _staged: Staged) -> Part | None:
+    faults = tuple(
+        Fault(
+            f"regexp_matches({name(column.lake_name)}, {text(check.pattern)})",
+            column.name,
+            check.reason,
+        )
+        for column in table.columns
+        if column.kind == "text" and not column.values and column.name != "instrument"
+    )
+    return Part(faults) if faults else None
+
+
+def _reference(_check: Check, table: Table, _staged: Staged) -> Part:
+    faults = []
+    for column in table.columns:
+        parent = REFERENCES.get(column.id_space)
+        if column.kind != "id" or parent in (None, table.name):
+            continue
+        key, alias = column.lake_name, column.id_space
+        faults += [
+            Fault(
+                f"{key} is not null and not {alias}.is_accepted",
+                column.name,
+                f"refers to a quarantined row of {parent}",
+            ),
+            Fault(
+                f"{key} is not null and :knows_{parent} and {alias}.is_accepted is null",
+                column.name,
+                f"not found among the {parent} delivered so far",
+            ),
+        ]
+    return Part(tuple(faults))
+
+
+def _unique_key(_check: Check, table: Table, _staged: Staged) -> Part:
+    return Part((Fault(f"{table.key} is null", key_column(table), "has no key"),))
+
+
+def _item_range(_check: Check, _table: Table, staged: Staged) -> Part:
+    faults = tuple(
+        Fault(
+            # A missing code is reported as one (missing_codes), with another remedy.
+            f"{_outside(item)} and not list_contains(:missing_codes, {item})",
+            item,
+            "outside the range of its instrument",
+        )
+        for item in staged.items
+    )
+    return Part(faults, guard=OUT_OF_RANGE)
+
+
+def _missing_codes(_check: Check, _table: Table, staged: Staged) -> Part:
+    faults = tuple(
+        Fault(
+            f"{_outside(item)} and list_contains(:missing_codes, {item})",
+            item,
+            "a code for a missing answer, not declared as such",
+        )
+        for item in staged.items
+    )
+    return Part(faults, guard=OUT_OF_RANGE)
+
+
+def _item_step(_check: Check, _table: Table, staged: Staged) -> Part:
+    faults = []
+    for item in staged.items:
+        steps = f"(({item} - instrument.item_min) / instrument.item_step)"
+        faults.append(
+            Fault(
+                f"instrument.n_items >= {_number(item)}"
+                f" and abs({steps} - round({steps})) > {ON_STEP}",
+                item,
+                "between two steps of its instrument's scale",
+            )
+        )
+    return Part(tuple(faults), guard="has_fraction or instrument.item_step <> 1")
+
+
+def _item_columns(_check: Check, _table: Table, staged: Staged) -> Part:
+    faults = [
+        Fault(
+            f"{item} is not null and instrument.n_item_columns < {_number(item)}",
+            item,
+            "the instrument has fewer items",
+        )
+        for item in staged.items
+    ]
+    missing = Fault(
+        "n_delivered_items < instrument.n_items and highest_answer is not null",
+        None,
+        "the file has fewer item columns than the instrument has items",
+    )
+    guard = "last_answered > instrument.n_item_columns or n_delivered_items < instrument.n_items"
+    return Part((*faults, missing), guard=guard)
+
+
+def _known_instrument(_check: Check, _table: Table, _staged: Staged) -> Part:
+    reason = "instrument and version are not in the registry"
+    return Part((Fault("instrument.the_id is null", "instrument", reason),))
+
+
+def _legal_rater(_check: Check, table: Table, _staged: Staged) -> Part:
+    raters = texts(table.column("rater").values)
+    legal = f"not instrument.is_rater_legal and rater in ({raters})"
+    return Part(
+        (Fault(legal, "rater", "the registry has no form of the instrument for this rater"),)
+    )
+
+
+def _number(item: str) -> int:
+    return int(item.removeprefix("item_"))
+
+
+def _outside(item: str) -> str:
+    # Optional items behind the scored ones may have another range.
+    return (
+        f"instrument.n_items >= {_number(item)}"
+        f" and ({item} < instrument.item_min or {item} > instrument.item_max)"
+    )
+
+
+def key_column(table: Table) -> str:
+    """Return the clinic's column to correct when the natural key is wrong."""
+    own = [column.name for column in table.columns if column.lake_name == table.key]
+    return own[0] if own else table.key_parts[0]
+
+
+def timestamps(table: Table) -> tuple[str, ...]:
+    """Return the required timestamp columns of a table."""
+    return tuple(c.name for c in table.columns if c.kind == "timestamp" and c.required)
+
+
+def _is_bad(column: str) -> str:
+    return f"coalesce(list_contains(bad_cells, {text(column)}), false)"
+
+
+def _article(column: Column) -> str:
+    return {
+        "integer": "a whole number",
+        "boolean": "yes or no",
+        "timestamp": "a date and time",
+    }.get(column.kind, f"a {column.kind}")
+
+
+_BUILDERS: dict[str, Callable[[Check, Table, Staged], Part | None]] = {
+    "required": _required,
+    "convertible": _convertible,
+    "convertible_answers": _convertible_answers,
+    "contract_range": _contract_range,
+    "time_of_day": _time_of_day,
+    "allowed_values": _allowed_values,
+    "free_text": _free_text,
+    "reference": _reference,
+    "unique_key": _unique_key,
+    "item_range": _item_range,
+    "missing_codes": _missing_codes,
+    "item_step": _item_step,
+    "item_columns": _item_columns,
+    "known_instrument": _known_instrument,
+    "legal_rater": _legal_rater,
+}
