@@ -1,0 +1,33 @@
+with
+
+rule_results as (
+
+    select * from {{ ref('stg_lake__rule_results') }}
+
+),
+
+selected as (
+
+    select
+        run_id,
+        run_at,
+        clinic_id,
+        file_id,
+        source_file,
+        table_name,
+        rule_id,
+        title,
+        category,
+        severity,
+        n_scope,
+        n_failed,
+        share_failed,
+        threshold,
+        state,
+        message
+
+    from rule_results
+
+)
+
+select * from selected

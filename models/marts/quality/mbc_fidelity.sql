@@ -1,0 +1,277 @@
+with
+
+sessions as (
+
+    select * from {{ ref('fct_sessions') }}
+
+),
+
+session_scores as (
+
+    select * from {{ ref('int_session_scores') }}
+
+),
+
+episodes as (
+
+    select * from {{ ref('fct_episodes') }}
+
+),
+
+form_delays as (
+
+    select * from {{ ref('int_form_delays') }}
+
+),
+
+session_months as (
+
+    select
+        sessions.clinic_id,
+        sessions.therapist_key,
+        cast({{ dbt.date_trunc('month', 'sessions.session_at') }} as date) as month,
+        count(*) as n_attended,
+        count(*) filter (where session_scores.has_outcome_in_window) as n_with_outcome,
+        count(*) filter (where session_scores.has_alliance_in_window) as n_with_alliance,
+        count(*) filter (where episodes.course_status = 'completed') as n_completers,
+        count(*) filter (
+            where episodes.course_status = 'completed' and session_scores.has_outcome_in_window
+        ) as n_completers_with_outcome,
+        count(*) filter (where episodes.course_status = 'dropout') as n_dropouts,
+        count(*) filter (
+            where episodes.course_status = 'dropout' and session_scores.has_outcome_in_window
+        ) as n_dropouts_with_outcome,
+        count(*) filter (where session_scores.n_forms > 0) as n_with_score,
+        count(*) filter (
+            where session_scores.n_forms > 0 and sessions.feedback_reviewed
+        ) as n_reviewed,
+        sum(session_scores.n_forms) as n_forms,
+        sum(session_scores.n_forms_back_filled) as n_forms_back_filled
+
+    from sessions
+
+    left join session_scores on sessions.session_key = session_scores.session_key
+
+    left join episodes on sessions.episode_key = episodes.episode_key
+
+    where sessions.is_attended
+
+    group by
+        sessions.clinic_id,
+        sessions.therapist_key,
+        cast({{ dbt.date_trunc('month', 'sessions.session_at') }} as date)
+
+),
+
+finished_months as (
+
+    select
+        clinic_id,
+        therapist_key,
+        cast(
+            {{ dbt.date_trunc('month', 'coalesce(end_date, cast(last_session_at as date))') }}
+            as date
+        ) as month,
+        count(*) as n_finished,
+        count(*) filter (where n_outcome_scores >= 2) as n_paired,
+        count(*) filter (where is_nhs_paired) as n_nhs_paired
+
+    from episodes
+
+    where is_nhs_finished_course
+
+    group by
+        clinic_id,
+        therapist_key,
+        cast(
+            {{ dbt.date_trunc('month', 'coalesce(end_date, cast(last_session_at as date))') }}
+            as date
+        )
+
+),
+
+started_months as (
+
+    select
+        clinic_id,
+        therapist_key,
+        cast({{ dbt.date_trunc('month', 'first_session_at') }} as date) as month,
+        count(*) as n_started,
+        count(*) filter (
+            where cast(outcome_pre_at as date) <= cast(first_session_at as date)
+        ) as n_with_baseline
+
+    from episodes
+
+    where n_sessions_attended >= 1
+
+    group by
+        clinic_id,
+        therapist_key,
+        cast({{ dbt.date_trunc('month', 'first_session_at') }} as date)
+
+),
+
+session_scopes as (
+
+    {{ fidelity_scopes('session_months', [
+        'n_attended',
+        'n_with_outcome',
+        'n_with_alliance',
+        'n_completers',
+        'n_completers_with_outcome',
+        'n_dropouts',
+        'n_dropouts_with_outcome',
+        'n_with_score',
+        'n_reviewed',
+        'n_forms',
+        'n_forms_back_filled',
+    ]) }}
+
+),
+
+finished_scopes as (
+
+    {{ fidelity_scopes('finished_months', ['n_finished', 'n_paired', 'n_nhs_paired']) }}
+
+),
+
+started_scopes as (
+
+    {{ fidelity_scopes('started_months', ['n_started', 'n_with_baseline']) }}
+
+),
+
+delay_scopes as (
+
+    select
+        'clinic' as scope_level,
+        clinic_id as scope_id,
+        clinic_id,
+        month,
+        delay_days,
+        sum(n_forms) as n_forms
+
+    from form_delays
+
+    group by
+        clinic_id,
+        month,
+        delay_days
+
+    union all
+
+    select
+        'therapist' as scope_level,
+        cast(therapist_key as {{ dbt.type_string() }}) as scope_id,
+        clinic_id,
+        month,
+        delay_days,
+        sum(n_forms) as n_forms
+
+    from form_delays
+
+    where therapist_key is not null
+
+    group by
+        therapist_key,
+        clinic_id,
+        month,
+        delay_days
+
+),
+
+running_delays as (
+
+    select
+        *,
+        sum(n_forms) over (
+            partition by scope_level, scope_id, clinic_id, month
+            order by delay_days
+            rows between unbounded preceding and current row
+        ) as n_forms_so_far,
+        sum(n_forms) over (
+            partition by scope_level, scope_id, clinic_id, month
+        ) as n_forms_all
+
+    from delay_scopes
+
+),
+
+median_delays as (
+
+    select
+        scope_level,
+        scope_id,
+        clinic_id,
+        month,
+        max(n_forms_all) as n_forms,
+        min(delay_days) filter (where n_forms_so_far * 2 >= n_forms_all) as median_days
+
+    from running_delays
+
+    group by
+        scope_level,
+        scope_id,
+        clinic_id,
+        month
+
+),
+
+metrics as (
+
+    {% for grain in ['session', 'finished', 'started'] %}
+        {% for metric, numerator, denominator in fidelity_ratios(grain) %}
+            select
+                scope_level,
+                scope_id,
+                clinic_id,
+                month,
+                '{{ metric }}' as metric,
+                {{ numerator }} as numerator,
+                {{ denominator }} as denominator,
+                {{ numerator }} / nullif(cast({{ denominator }} as double), 0) as metric_value,
+                'share' as unit
+
+            from {{ grain }}_scopes
+
+            union all
+
+        {% endfor %}
+    {% endfor %}
+    select
+        scope_level,
+        scope_id,
+        clinic_id,
+        month,
+        'timeliness' as metric,
+        null as numerator,
+        n_forms as denominator,
+        median_days as metric_value,
+        'days' as unit
+
+    from median_delays
+
+),
+
+described as (
+
+    select
+        scope_level,
+        scope_id,
+        clinic_id,
+        month,
+        metric,
+        cast(numerator as bigint) as numerator,
+        cast(denominator as bigint) as denominator,
+        cast(metric_value as double) as value,
+        unit,
+        denominator < {{ var('small_number') }} as is_small
+
+    from metrics
+
+    where denominator > 0
+
+)
+
+select * from described
