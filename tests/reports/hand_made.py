@@ -10,6 +10,8 @@ HOSTILE = '<img src=x onerror=alert(1)>"\u202efdp.csv'
 CANARY = "Canary Zebra 1971-03-09"
 WHOLE_KEY = "5eed0000-0000-4000-8000-0123456789ab"
 
+VALUE, ATEMPORAL = "conformance/value", "plausibility/atemporal"
+
 SCHEMA = """
 CREATE SCHEMA core; CREATE SCHEMA quality;
 CREATE TABLE core.dim_clinics (clinic_id VARCHAR, clinic_group VARCHAR, name VARCHAR);
@@ -40,25 +42,25 @@ CLINICS = [
 
 # clinic, file, table, rule, title, category, severity, scope, failed, threshold, state, message
 RESULTS = [
-    ("harbor", "h1", "responses", "S04", "Answers lie in the range of the form", "conformance/value",
+    ("harbor", "h1", "responses", "S04", "Answers lie in the range of the form", VALUE,
      "quarantine", 14200, 37, 0.001, "fail", "37 answers lie outside the range of their form."),
     ("harbor", "h1", "responses", "S15", "Forms were not filled in at impossible speed",
-     "plausibility/atemporal", "warn", 14200, 12, 0.01, "pass", None),
-    ("harbor", "h1", "responses", "S01", "Each response has its own id", "conformance/value", "fatal",
+     ATEMPORAL, "warn", 14200, 12, 0.01, "pass", None),
+    ("harbor", "h1", "responses", "S01", "Each response has its own id", VALUE, "fatal",
      14200, 0, 0.0, "pass", None),
-    ("harbor", "h2", "sessions", "N03", "Duration is possible", "plausibility/atemporal", "warn", 3100, 0,
+    ("harbor", "h2", "sessions", "N03", "Duration is possible", ATEMPORAL, "warn", 3100, 0,
      0.01, "pass", None),
     ("harbor", "h2", "sessions", "E12", "Case-mix fields are filled", "completeness", "warn", 310,
      47, 0.1, "fail", "47 episodes lack a case-mix field."),
-    ("linden", "l1", "responses", "S01", "Each response has its own id", "conformance/value", "fatal",
+    ("linden", "l1", "responses", "S01", "Each response has its own id", VALUE, "fatal",
      900, 900, 0.0, "fail", "All rows carry the same id."),
-    ("linden", "l2", "sessions", "N02", "Attendance is a known code", "conformance/value", "quarantine",
+    ("linden", "l2", "sessions", "N02", "Attendance is a known code", VALUE, "quarantine",
      410, 3, 0.05, "pass", None),
-    ("linden", "l2", "sessions", "S11", "Alpha is near the published value", "plausibility/atemporal",
+    ("linden", "l2", "sessions", "S11", "Alpha is near the published value", ATEMPORAL,
      "warn", 0, 0, 0.0, "not_applicable", None),
-    ("moor", "m1", "responses", "S04", "Answers lie in the range of the form", "conformance/value",
+    ("moor", "m1", "responses", "S04", "Answers lie in the range of the form", VALUE,
      "quarantine", 5000, 0, 0.001, "pass", None),
-    ("moor", "m1", "responses", "S21", "Forms fall into their episode", "plausibility/atemporal", "warn",
+    ("moor", "m1", "responses", "S21", "Forms fall into their episode", ATEMPORAL, "warn",
      5000, 0, 0.02, "error", "The rule needs the table episodes, which this clinic never sent."),
 ]  # fmt: skip
 
