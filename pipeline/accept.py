@@ -80,14 +80,14 @@ def rescore(con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, registry
     stale = [
         row
         for row in ledger.all_files()
-        if row["status"] == "accepted" and row["score_fingerprint"] != registry.fingerprint
+        if row["status"] == "accepted" and row["score_fingerprint"] != registry.score_fingerprint
     ]
     for row in stale:
         folder = home.lake / "responses" / f"clinic={row['clinic_id']}"
         for responses in sorted(folder.glob(f"{row['file_id']}.parquet")):
             target = lake_file(home, "scores", row["clinic_id"], responses.name)
             write_scores(con, responses, target, registry)
-        ledger.mark_scored(row["clinic_id"], row["file_id"], registry.fingerprint)
+        ledger.mark_scored(row["clinic_id"], row["file_id"], registry.score_fingerprint)
     if stale:
         say(f"    the instrument definitions changed: {len(stale)} file(s) scored again")
     return len(stale)
@@ -253,7 +253,7 @@ def _record(
             "status": verdict.status,
             "reason": verdict.refusal or verdict.rejection or None,
             "fingerprint": run["fingerprint"],
-            "score_fingerprint": registry.fingerprint,
+            "score_fingerprint": registry.score_fingerprint,
         },
         tables,
     )

@@ -23,8 +23,6 @@ def duck(home: Home):
             "temp_directory": str(home.scratch / f"spill-{os.getpid()}"),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            # Timestamps without a zone are UTC, whatever the machine thinks.
-            "TimeZone": "UTC",
         }
     )
     try:

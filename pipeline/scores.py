@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from transforms.scoring import score_items
 
 from pipeline.duck import quoted, write_atomically
 from transforms.instrument import Instrument
 from transforms.registry import Registry
+from transforms.scoring import ScaleScores, score_items
 
 BATCH_ROWS = 250_000
 # instrument, version, rater, language as the rows have them
@@ -132,14 +132,10 @@ def _numbers(batch: pa.RecordBatch, column: str) -> np.ndarray:
 
 def _rows(batch, instrument: Instrument, scale: str, computed, submitted) -> pa.RecordBatch:
     n_rows = batch.num_rows
-    if computed is None:
-        score = np.full(n_rows, np.nan)
-        n_answered = np.zeros(n_rows, dtype=np.int32)
-        is_prorated = np.zeros(n_rows, dtype=bool)
-    else:
-        score, n_answered, is_prorated = computed.score, computed.n_answered, computed.is_prorated
-    is_submitted = (n_answered == 0) & ~np.isnan(submitted)
-    n_items = instrument.item_count(scale)
+    if computed is None:  # supplied scores only
+        nothing = np.zeros(n_rows, dtype=np.int32)
+        computed = ScaleScores(np.full(n_rows, np.nan), nothing, nothing, nothing.astype(bool))
+    is_submitted = (computed.n_answered == 0) & ~np.isnan(submitted)
     return pa.RecordBatch.from_arrays(
         [
             batch.column("response_key"),
@@ -148,10 +144,10 @@ def _rows(batch, instrument: Instrument, scale: str, computed, submitted) -> pa.
             *(_constant(value, n_rows) for value in instrument.key[:3]),
             batch.column("language"),
             _constant(scale, n_rows),
-            pa.array(np.where(is_submitted, submitted, score), from_pandas=True),
-            pa.array(n_answered, pa.int32()),
-            pa.array(np.full(n_rows, n_items or 0), pa.int32()),
-            pa.array(is_prorated),
+            pa.array(np.where(is_submitted, submitted, computed.score), from_pandas=True),
+            pa.array(computed.n_answered, pa.int32()),
+            pa.array(computed.n_items, pa.int32()),
+            pa.array(computed.is_prorated),
             pc.if_else(pa.array(is_submitted), "submitted", "computed"),
             pa.array(submitted, from_pandas=True),
             _constant(instrument.score_version, n_rows),
