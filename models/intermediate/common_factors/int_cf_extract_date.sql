@@ -1,30 +1,12 @@
-{# The clock of every cf_ table: the latest date the data themselves show. #}
+{# The clock of every cf_ table: the latest date the data of any clinic show. #}
 
 with
 
-episodes as (
+clinics as (
 
-    select * from {{ ref('fct_episodes') }}
-
-),
-
-scores as (
-
-    select * from {{ ref('fct_scores') }}
-
-),
-
-dates_seen as (
-
-    select max(cast(last_session_at as date)) as date_seen
-    from episodes
-
-    union all
-
-    select max(cast(completed_at as date)) as date_seen
-    from scores
+    select * from {{ ref('int_clinics') }}
 
 )
 
-select max(date_seen) as extract_date
-from dates_seen
+select max(extract_date) as extract_date
+from clinics

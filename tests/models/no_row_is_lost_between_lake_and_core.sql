@@ -1,0 +1,32 @@
+{# Joins are many to one: a current row of the lake is one row of core, no more and no less. #}
+
+with
+
+counts as (
+
+    select
+        'scores' as table_name,
+        (select count(*) from {{ ref('stg_lake__scores') }}) as n_lake,
+        (select count(*) from {{ ref('fct_scores') }}) as n_core
+
+    union all
+
+    select
+        'sessions' as table_name,
+        (select count(*) from {{ ref('stg_lake__sessions') }}) as n_lake,
+        (select count(*) from {{ ref('fct_sessions') }} where not is_derived) as n_core
+
+    union all
+
+    select
+        'episodes' as table_name,
+        (select count(*) from {{ ref('stg_lake__episodes') }}) as n_lake,
+        (select count(*) from {{ ref('fct_episodes') }} where not is_derived) as n_core
+
+)
+
+select *
+
+from counts
+
+where n_lake != n_core
