@@ -19,7 +19,14 @@ from transforms.identities import KeyTables
 from transforms.pseudonyms import id_message, parts_message, pseudonym
 from transforms.readers.source import LINE
 from transforms.registry_defaults import Defaults
-from transforms.rows import clean_cell, item_text, reading_of, row_filter, submitted_text
+from transforms.rows import (
+    clean_cell,
+    is_item_plain,
+    item_text,
+    reading_of,
+    row_filter,
+    submitted_text,
+)
 
 # Ids carry no control characters, so this cannot occur in one.
 _UNIT = "\x1f"
@@ -90,10 +97,11 @@ class _Part:
             cells[f"v_{column.name}"] = converted(
                 cells[f"t_{column.name}"], column.kind, self.reading
             )
-        for number in self.wiring.items:
-            quick, clean = item_text(self.wiring, self.clinic, number)
-            cells[f"v_item_{number}"] = converted(quick, "number", self.reading)
-            cells[f"t_item_{number}"] = clean
+        for number, column in self.wiring.items.items():
+            is_plain = is_item_plain(self.wiring, self.clinic, number)
+            text = sql.name(column) if is_plain else item_text(self.wiring, self.clinic, number)
+            cells[f"v_item_{number}"] = converted(text, "number", self.reading)
+            cells[f"t_item_{number}"] = text
         for scale in self.wiring.submitted:
             clean = submitted_text(self.wiring, self.clinic, scale)
             cells[f"v_submitted_{scale}"] = converted(clean, "number", self.reading)
@@ -107,7 +115,8 @@ class _Part:
         names = [column.name for column in self._typed if self._is_given(column.name)]
         names += [f"item_{number}" for number in self.wiring.items]
         names += [f"submitted_{scale}" for scale in self.wiring.submitted]
-        return {name: f"(v_{name} is null and t_{name} is not null)" for name in names}
+        # A plain item's text was not cleaned yet: blanks alone are no value.
+        return {name: f"(v_{name} is null and trim(t_{name}) <> '')" for name in names}
 
     def _is_given(self, column: str) -> bool:
         return column in self.wiring.cells or column in self.wiring.constants
@@ -136,13 +145,16 @@ class _Part:
     def _value(self, column: Column) -> str:
         if column.kind == "id":
             return self._key(column)
-        if self.table.name == "responses" and column.name in ("version", "language"):
-            return f"coalesce(t_{column.name}, default_{column.name}s.{column.name})"
+        if self.table.name == "responses" and column.name == "version":
+            return "coalesce(t_version, default_versions.version)"
+        if self.table.name == "responses" and column.name == "language":
+            defaults = "default_languages" if self._is_given("version") else "default_versions"
+            return f"coalesce(t_language, {defaults}.language)"
         return f"t_{column.name}" if column.kind == "text" else f"v_{column.name}"
 
     def _key(self, column: Column) -> str:
         if column.name in self.keys.relations:
-            return f"k_{column.name}.key"
+            return f"k_{column.name}.key" if self._is_given(column.name) else "null"
         own = pseudonym(
             id_message(column.id_space, self.clinic.clinic, f"{self._id_prefix()}t_{column.name}")
         )
@@ -183,16 +195,20 @@ class _Part:
         joined = [
             f"left join {relation} as k_{column} on k_{column}.id = cells.t_{column}"
             for column, relation in self.keys.relations.items()
+            if self._is_given(column)
         ]
         if self.table.name == "responses":
-            joined += [
-                f"left join {defaults.versions} as default_versions "
-                "on default_versions.instrument = cells.t_instrument "
-                "and default_versions.rater = cells.t_rater",
-                f"left join {defaults.languages} as default_languages "
-                "on default_languages.instrument = cells.t_instrument "
-                "and default_languages.rater = cells.t_rater "
-                "and default_languages.version "
-                "= coalesce(cells.t_version, default_versions.version)",
-            ]
+            joined.append(self._default_join(defaults.versions, "default_versions"))
+        if self.table.name == "responses" and self._is_given("version"):
+            joined.append(
+                f"{self._default_join(defaults.languages, 'default_languages')} "
+                f"and default_languages.version = {self._value(self.table.column('version'))}"
+            )
         return "\n".join(joined)
+
+    @staticmethod
+    def _default_join(relation: str, alias: str) -> str:
+        return (
+            f"left join {relation} as {alias} on {alias}.instrument = cells.t_instrument "
+            f"and {alias}.rater = cells.t_rater"
+        )

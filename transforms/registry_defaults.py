@@ -11,7 +11,11 @@ from transforms import sql
 
 @dataclass(frozen=True)
 class Defaults:
-    """Two small tables: version by (instrument, rater), language by (…, version)."""
+    """Two small tables, at most one row per key, so that joining them adds no rows.
+
+    versions : version and its language by (instrument, rater).
+    languages : language by (instrument, rater, version).
+    """
 
     versions: str
     languages: str
@@ -23,46 +27,46 @@ class Defaults:
 
 
 def load_defaults(con: duckdb.DuckDBPyConnection, registry_rows: list[dict]) -> Defaults:
-    """Load what is filled in; at most one row per key, so that joining it adds no rows.
-
-    The version is the one marked default, or the only one there is.
-    """
-    rows = [
-        (row["instrument_id"], row["rater"], row["version"], row["language"], row["is_default"])
-        for row in registry_rows
-    ]
-    definitions, versions, languages = map(
-        sql.new_relation, ("definitions", "default_versions", "default_languages")
-    )
-    con.execute(
-        f"create temp table {definitions} "
-        "(instrument varchar, rater varchar, version varchar, language varchar, is_default boolean)"
-    )
-    if rows:
-        con.executemany(f"insert into {definitions} values (?, ?, ?, ?, ?)", rows)
-    con.execute(
-        f"""
-        create temp table {versions} as
-        select
-            instrument, rater,
-            coalesce(
-                min(version) filter (where is_default),
-                case when count(distinct version) = 1 then min(version) end
-            ) as version
-        from {definitions}
-        group by instrument, rater
-        """
-    )
+    """Load what is filled in: the version marked default, or the only one there is."""
+    versions = sql.new_relation("default_versions")
+    languages = sql.new_relation("default_languages")
     con.execute(
         f"""
         create temp table {languages} as
         select
             instrument, rater, version,
-            arg_min(language, {{'other': not coalesce(is_default, false), 'language': language}})
-                as language
-        from {definitions}
+            bool_or(is_default) as is_default,
+            arg_min(language, {{'is_other': not is_default, 'language': language}}) as language
+        from {_definitions(registry_rows)}
         group by instrument, rater, version
         """
     )
-    con.execute(f"drop table {definitions}")
+    con.execute(
+        f"""
+        create temp table {versions} as
+        select
+            instrument, rater,
+            arg_min(version, {{'is_other': not is_default, 'version': version}}) as version,
+            arg_min(language, {{'is_other': not is_default, 'version': version}}) as language
+        from {languages}
+        group by instrument, rater
+        having bool_or(is_default) or count(*) = 1
+        """
+    )
     return Defaults(versions, languages)
+
+
+def _definitions(registry_rows: list[dict]) -> str:
+    columns = ("instrument_id", "rater", "version", "language")
+    rows = [
+        f"({', '.join(_literal(row[column]) for column in columns)}, {bool(row['is_default'])})"
+        for row in registry_rows
+    ]
+    # The empty row keeps an empty registry valid SQL; it joins to nothing.
+    rows.append("(null::varchar, null::varchar, null::varchar, null::varchar, false)")
+    names = "instrument, rater, version, language, is_default"
+    return f"(values {', '.join(rows)}) as definitions ({names})"
+
+
+def _literal(value: str | None) -> str:
+    return "null" if value is None else sql.text(value)

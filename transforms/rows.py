@@ -33,18 +33,21 @@ def clean_cell(wiring: Wiring, clinic: Clinic, column: str) -> str:
     return f"lower({clean})" if is_closed or column == "instrument" else clean
 
 
-def item_text(wiring: Wiring, clinic: Clinic, number: int) -> tuple[str, str]:
-    """Return SQL for one item: the text to convert, and the cleaned text.
+def item_text(wiring: Wiring, clinic: Clinic, number: int) -> str:
+    """Return SQL for the cleaned text of one item."""
+    codes = _item_codes(wiring, number)
+    return translated(cleaned(sql.name(wiring.items[number]), reading_of(wiring, clinic)), codes)
 
-    They differ only where cleaning would change no number and is therefore skipped: an
-    answer is read five times faster as it stands.
-    """
+
+def is_item_plain(wiring: Wiring, clinic: Clinic, number: int) -> bool:
+    """Whether an item converts the same without cleaning, which is five times faster."""
     reading = reading_of(wiring, clinic)
-    column = wiring.items[number]
-    codes = wiring.feed.values.get(f"item_{number}") or wiring.feed.values.get("items", {})
-    clean = translated(cleaned(sql.name(column), reading), codes)
-    is_plain = not (codes or reading.missing_codes or reading.has_odd_spaces)
-    return (sql.name(column) if is_plain else clean), clean
+    return not (_item_codes(wiring, number) or reading.missing_codes or reading.has_odd_spaces)
+
+
+def _item_codes(wiring: Wiring, number: int) -> dict[str, str]:
+    values = wiring.feed.values
+    return values.get(f"item_{number}") or values.get("items", {})
 
 
 def submitted_text(wiring: Wiring, clinic: Clinic, scale: str) -> str:
@@ -61,7 +64,7 @@ def row_filter(wiring: Wiring, clinic: Clinic, *, skip_unanswered: bool = True) 
         for column, wanted in wiring.feed.when.items()
     ]
     if skip_unanswered and wiring.feed.skip_unanswered:
-        answers = [item_text(wiring, clinic, number)[1] for number in wiring.items]
+        answers = [item_text(wiring, clinic, number) for number in wiring.items]
         answers += [submitted_text(wiring, clinic, scale) for scale in wiring.submitted]
         conditions.append(" or ".join(f"{answer} is not null" for answer in answers) or "false")
     return " and ".join(f"({condition})" for condition in conditions) or "true"

@@ -63,10 +63,12 @@ def as_utf8(path: Path, scratch: Path, *, encoding: str | None = None) -> TextFi
     _refuse_binary(head, encoding)
     encoding = encoding or _encoding_by_mark(head)
     if encoding is None:
-        if _is_utf8(path):
-            return _measure(path, "utf-8")
+        measure = _measure(path)
+        if measure.is_utf8:
+            return _text_file(path, "utf-8", measure)
         encoding = _single_byte_encoding(path)
-    return _measure(_rewrite(path, scratch, encoding), encoding)
+    rewritten = _rewrite(path, scratch, encoding)
+    return _text_file(rewritten, encoding, _measure(rewritten))
 
 
 def _head(path: Path) -> bytes:
@@ -102,19 +104,6 @@ def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK):
             yield chunk
-
-
-def _is_utf8(path: Path) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        for chunk in _chunks(path):
-            # Most chunks are plain ASCII, which is ten times faster to see than to decode.
-            if decoder.getstate()[0] or not chunk.isascii():
-                decoder.decode(chunk)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _single_byte_encoding(path: Path) -> str:
@@ -155,24 +144,51 @@ def _copy_decoded(path: Path, descriptor: int, encoding: str) -> bool:
     return True
 
 
-def _measure(path: Path, encoding: str) -> TextFile:
-    """Count lines, and refuse NUL bytes, in one pass over UTF-8 bytes."""
-    n_newlines = n_returns = n_pairs = n_nul = 0
-    has_odd_spaces = False
-    last = b""
+class _Measure:
+    """What one pass over the bytes tells: whether they are UTF-8, and how their lines end."""
+
+    def __init__(self) -> None:
+        self.n_newlines = self.n_returns = self.n_pairs = self.n_nul = 0
+        self.has_odd_spaces = False
+        self.is_utf8 = True
+        self.last = b""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+
+    def add(self, chunk: bytes) -> None:
+        """Count one chunk."""
+        self.n_nul += chunk.count(b"\0")
+        self.n_newlines += chunk.count(b"\n")
+        self.has_odd_spaces = self.has_odd_spaces or b"\t" in chunk or b"\xa0" in chunk
+        if b"\r" in chunk or self.last.endswith(b"\r"):
+            across = self.last.endswith(b"\r") and chunk.startswith(b"\n")
+            self.n_returns += chunk.count(b"\r")
+            self.n_pairs += chunk.count(b"\r\n") + across
+        self.decode(chunk)
+        self.last = chunk or self.last
+
+    def decode(self, chunk: bytes, *, final: bool = False) -> None:
+        """Check that a chunk is UTF-8. Plain ASCII is ten times faster to see than to decode."""
+        if self._decoder.getstate()[0] or final or not chunk.isascii():
+            try:
+                self._decoder.decode(chunk, final)
+            except UnicodeDecodeError:
+                self.is_utf8 = False
+                self._decoder.reset()
+
+
+def _measure(path: Path) -> _Measure:
+    measure = _Measure()
     for chunk in _chunks(path):
-        n_nul += chunk.count(b"\0")
-        n_newlines += chunk.count(b"\n")
-        has_odd_spaces = has_odd_spaces or b"\t" in chunk or b"\xa0" in chunk
-        if b"\r" in chunk or last.endswith(b"\r"):
-            n_returns += chunk.count(b"\r")
-            n_pairs += chunk.count(b"\r\n") + (last.endswith(b"\r") and chunk[:1] == b"\n")
-        last = chunk
-    if n_nul:
-        raise FileRefused("F01", f"The text holds {plural(n_nul, 'NUL byte')}", _AS_TEXT)
-    tail = last[-SAMPLE:]
-    stripped = tail.rstrip(b"\r\n")
-    n_trailing_empty = max(0, tail[len(stripped) :].count(b"\n") - 1)
-    n_lines = n_newlines + (not tail.endswith(b"\n")) - n_trailing_empty
-    has_odd_ends = n_returns != n_pairs
-    return TextFile(path, encoding, n_lines, has_odd_ends, has_odd_spaces or has_odd_ends)
+        measure.add(chunk)
+    measure.decode(b"", final=True)
+    return measure
+
+
+def _text_file(path: Path, encoding: str, measure: _Measure) -> TextFile:
+    if measure.n_nul:
+        raise FileRefused("F01", f"The text holds {plural(measure.n_nul, 'NUL byte')}", _AS_TEXT)
+    tail = measure.last[-SAMPLE:]
+    n_trailing_empty = max(0, tail[len(tail.rstrip(b"\r\n")) :].count(b"\n") - 1)
+    n_lines = measure.n_newlines + (not tail.endswith(b"\n")) - n_trailing_empty
+    has_odd_ends = measure.n_returns != measure.n_pairs
+    return TextFile(path, encoding, n_lines, has_odd_ends, measure.has_odd_spaces or has_odd_ends)
