@@ -29,7 +29,7 @@ class Clinic:
     def label(self) -> str:
         """Name for a reader, the id where there is none."""
         if self.clinic_id == EVERY_CLINIC:
-            return "All clinics together"
+            return "Published tables"
         return self.name or self.clinic_id
 
 
@@ -189,11 +189,12 @@ def _read_checks(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[Che
 
 
 def _read_files(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[FileBalance]:
+    reason = "reason" if _has_reason(connection) else "NULL"
     lines = _rows(
         connection,
-        """
+        f"""
         SELECT
-            clinic_id, file_id, source_file, table_name, status, reason,
+            clinic_id, file_id, source_file, table_name, status, {reason} AS reason,
             coalesce(n_received, 0) AS n_received, coalesce(n_loaded, 0) AS n_loaded,
             coalesce(n_duplicate, 0) AS n_duplicate, coalesce(n_superseded, 0) AS n_superseded,
             coalesce(n_quarantined, 0) AS n_quarantined, coalesce(n_erased, 0) AS n_erased,
@@ -207,6 +208,15 @@ def _read_files(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[File
         run_id,
     )
     return [FileBalance(**line) for line in lines]
+
+
+def _has_reason(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Say whether the release keeps why a file was left out; the first ones did not."""
+    (n_columns,) = connection.execute(
+        "SELECT count(*) FROM duckdb_columns() WHERE schema_name = 'quality' "
+        "AND table_name = 'dq_balance' AND column_name = 'reason'"
+    ).fetchone()
+    return n_columns == 1
 
 
 def _read_totals(connection: duckdb.DuckDBPyConnection) -> list[FileBalance]:

@@ -30,8 +30,9 @@ from reports.grades import (
 from reports.pages import anchor, short_key, write_page, write_text
 from reports.quality import HeldRow, RunQuality, read_run_quality
 
-# Above this a rule's rows move to a page of their own, so that the run's page opens at once.
-ROWS_ON_THE_PAGE = 2_000
+# The run's page carries this many quarantined rows and opens at once; the longest lists beyond
+# that move to pages of their own, in full.
+ROWS_ON_THE_PAGE = 5_000
 
 # What a finding of each severity did to the data, and what to do; used where the rule
 # catalogue brings no words of its own.
@@ -110,7 +111,6 @@ def write_report(
         held=held,
         held_places={(row.rule_id, row.clinic_id): r.page or "" for r in held for row in r.rows},
         needs_attention=NEEDS_ATTENTION,
-        rows_on_the_page=ROWS_ON_THE_PAGE,
     )
     write_text(folder / "run.json", json.dumps(_summary(quality), indent=1, ensure_ascii=False))
     return page
@@ -165,17 +165,19 @@ def _advice(check: Any, guidance: Mapping[str, Guidance]) -> tuple[str, str]:
 
 def _rows_per_rule(quality: RunQuality, titles: Mapping[str, str]) -> list[RuleRows]:
     """Group the quarantined rows by rule, the rule with most rows first."""
-    rules = []
-    for rule_id, rows_of_rule in groupby(quality.held_rows, key=lambda row: row.rule_id):
-        rows = list(rows_of_rule)
+    grouped = groupby(quality.held_rows, key=lambda row: row.rule_id)
+    lists = {rule_id: list(rows) for rule_id, rows in grouped}
+    rules, n_shown = [], 0
+    for rule_id, rows in sorted(lists.items(), key=lambda item: len(item[1])):
         name = f"rows-{anchor(rule_id)}"
+        n_shown += len(rows)
         rules.append(
             RuleRows(
                 rule_id=rule_id,
                 title=titles.get(rule_id, ""),
                 rows=rows,
                 n_clinics=len({row.clinic_id for row in rows}),
-                page=f"{name}.html" if len(rows) > ROWS_ON_THE_PAGE else None,
+                page=f"{name}.html" if n_shown > ROWS_ON_THE_PAGE else None,
                 csv_name=f"{name}.csv",
             )
         )

@@ -62,6 +62,8 @@ RESULTS = [
      "quarantine", 5000, 0, 0.001, "pass", None),
     ("moor", "m1", "responses", "S21", "Forms fall into their episode", ATEMPORAL, "warn",
      5000, 0, 0.02, "error", "The rule needs the table episodes, which this clinic never sent."),
+    (None, None, "cf_therapist_effect", "P03", "Estimates lie in their range",
+     "conformance/computational", "fatal", 12, 0, 0.0, "pass", None),
 ]  # fmt: skip
 
 # clinic, file id, file name, table, status, reason, received, loaded, duplicate, superseded,

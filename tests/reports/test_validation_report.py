@@ -24,10 +24,10 @@ def text_of(html):
 
 
 def test_the_headline_counts_checks_files_and_rows(page):
-    """Typed by hand: 10 results, 1 not applicable, 5 passes, 3 fails, 1 error."""
+    """Typed by hand: 11 results, 1 not applicable, 6 passes, 3 fails, 1 error."""
     text = text_of(page)
 
-    assert "5 of 9 checks passed" in text
+    assert "6 of 10 checks passed" in text
     assert "2 files were not loaded. 3 checks fell short, 1 could not run. 940 rows" in text
 
 
@@ -49,6 +49,23 @@ def test_refused_and_rejected_files_carry_reason_and_remedy(page):
 
 def test_a_clinic_that_delivered_nothing_is_named(page):
     assert re.search(r"Quay Practice.*?Nothing was delivered in this run", page, re.S)
+
+
+def test_checks_on_the_published_tables_are_not_a_clinic_with_files(page):
+    card = re.search(r"<li class=\"card\">\s*<h3>Published tables</h3>.*?</li>", page, re.S).group()
+
+    assert "1 of 1 (100 %)" in card
+    assert "Files accepted" not in card
+
+
+def test_a_release_that_keeps_no_reasons_still_gets_its_page(analytics, tmp_path):
+    copy = shutil.copy(analytics, tmp_path / "analytics.duckdb")
+    with duckdb.connect(str(copy)) as connection:
+        connection.execute("ALTER TABLE quality.dq_balance DROP COLUMN reason")
+
+    page = write_report(copy, tmp_path / "reports", RUN).read_text(encoding="utf-8")
+
+    assert "No reason was recorded." in page
 
 
 def test_an_error_shows_no_share_as_if_nothing_had_failed(page):
@@ -169,7 +186,7 @@ def test_a_run_id_cannot_leave_the_reports_folder(analytics, tmp_path, run_id):
         write_report(analytics, tmp_path, run_id)
 
 
-def test_many_rows_move_to_their_own_page_in_full(analytics, tmp_path):
+def test_the_longest_list_moves_to_its_own_page_in_full(analytics, tmp_path):
     copy = shutil.copy(analytics, tmp_path / "analytics.duckdb")
     with duckdb.connect(str(copy)) as connection:
         connection.execute(
@@ -177,7 +194,7 @@ def test_many_rows_move_to_their_own_page_in_full(analytics, tmp_path):
             INSERT INTO quality.dq_quarantine
             SELECT 'responses', 'moor', 'm1', '=cmd()', NULL, i, NULL, 'S05', 'item_1',
                    '@SUM(A1)', 'quarantine', NULL, NULL, 'open'
-            FROM range(2001) AS r (i)
+            FROM range(4961) AS r (i)
             """
         )
 
@@ -185,7 +202,8 @@ def test_many_rows_move_to_their_own_page_in_full(analytics, tmp_path):
 
     folder = tmp_path / "reports" / RUN
     own_page = (folder / "rows-S05.html").read_text(encoding="utf-8")
-    assert own_page.count("@SUM(A1)") == 2001
+    assert own_page.count("@SUM(A1)") == 4961
+    assert "5eed0036" in (folder / "index.html").read_text(encoding="utf-8")
     assert "@SUM(A1)" not in (folder / "index.html").read_text(encoding="utf-8")
     assert '<a href="rows-S05.html">' in (folder / "index.html").read_text(encoding="utf-8")
     cells = [line.split(",") for line in (folder / "rows-S05.csv").read_text().splitlines()]
@@ -216,7 +234,7 @@ def test_an_index_that_knows_no_releases_does_not_guess(reports, tmp_path):
 
     index = write_index(tmp_path).read_text(encoding="utf-8")
 
-    assert not re.search(r"Published|Kept|Not kept", index)
+    assert not re.search(r">(Published|Kept|Not kept)</span>", index)
 
 
 def test_the_index_leads_to_the_worst_rule(reports):
