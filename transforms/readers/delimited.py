@@ -24,7 +24,7 @@ from transforms.readers.text import TextFile, as_utf8
 DELIMITERS = (",", ";", "\t", "|")
 _UNUSUAL = ("^", "~", ":", "#", " ")
 LONGEST_HEADER = 1_000_000
-_NAMES = {"\t": "a tab", " ": "a space"}
+_NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a pipe", " ": "a space"}
 
 
 def read(
@@ -246,12 +246,12 @@ class _Rows:
                 f"From line {self.line} on the quotation marks do not pair up",
                 "Export it again; a quotation mark inside a cell must be doubled",
             )
-        lines = ", ".join(map(str, self.ragged_lines))
         more = ", …" if self.n_ragged > len(self.ragged_lines) else ""
+        lines = f"line{'s' if self.n_ragged > 1 else ''} {', '.join(map(str, self.ragged_lines))}"
         return FileRefused(
             "F05",
             f"{plural(self.n_ragged, 'row')} without exactly {plural(n_columns, 'cell')} "
-            f"(line {lines}{more})",
+            f"({lines}{more})",
             "The file may be cut off, or a cell may hold an unquoted delimiter. Export it again",
         )
 
