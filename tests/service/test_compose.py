@@ -130,11 +130,13 @@ def test_only_what_runs_steps_holds_the_vault_and_its_key(services):
 
 
 def test_every_named_volume_and_network_is_declared(compose, services):
-    volumes = {v.split(":")[0] for s in services.values() for v in s.get("volumes", [])}
+    mounted = [v for s in services.values() for v in s.get("volumes", [])]
+    volumes = {v.split(":")[0] for v in mounted if not v.startswith("./")}
     networks = {n for s in services.values() for n in s["networks"]}
 
     assert volumes == set(compose["volumes"])
     assert networks == set(compose["networks"])
+    assert {v for v in mounted if v.startswith("./")} == {"./config:/opt/rapport/config:ro"}
     assert compose["networks"]["inside"] == {"internal": True}
 
 
@@ -261,3 +263,11 @@ def test_compose_accepts_the_file_and_refuses_a_missing_secret(tmp_path):
         refused = subprocess.run(command, env=partial, capture_output=True, text=True, check=False)
         assert refused.returncode != 0, missing
         assert missing in refused.stderr
+
+
+def test_every_service_page_names_secrets_and_users_that_exist():
+    page = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:RAPPORT|AIRFLOW)_[A-Z]+(?:_[A-Z]+)*)`", page))
+
+    assert named - SECRETS <= {"RAPPORT_HOME"}
+    assert {"RAPPORT_KEY", "RAPPORT_ADMIN_PASSWORD", "RAPPORT_QA_PASSWORD"} <= named
