@@ -29,6 +29,14 @@ from transforms.sql import text, texts
 
 # A rater outside the closed set finds the instrument, never a legal definition.
 ANY_OTHER_RATER = "other"
+# The definition of a row of ``delivered``, its rater legal or not.
+INSTRUMENT_JOIN = f"""
+    left join context_instrument as instrument
+        on delivered.instrument_id = instrument.the_id
+        and delivered.version = instrument.the_version
+        and case when delivered.rater in ({texts(RATERS)})
+            then delivered.rater else {text(ANY_OTHER_RATER)} end = instrument.the_rater
+"""
 # Tables others refer to: context, key, and the columns it offers beside acceptance.
 PARENTS = {
     "clients": ("client", "client_key", ""),

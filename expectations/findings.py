@@ -11,16 +11,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
+
+from expectations.answers import ANSWERS
 from expectations.catalogue import Check, Rule
+from expectations.context import INSTRUMENT_JOIN
 from expectations.delivery import Staged, parquet
 from expectations.predicates import key_column
-from transforms.contract import PROVENANCE, TABLES
-from transforms.sql import name
+from transforms.contract import PROVENANCE, TABLES, Column
+from transforms.sql import name, text
 
 PLACE = "file_id, source_line, row_key"
 NOT_CONTENT = {column for column, _ in PROVENANCE} | {"bad_cells"}
 # Relation made once per pass: (file_id, number, n_forms, is_mixed) of each instrument in a file.
 SCALES = "answered_scales"
+# Distinct entries of the free-text columns: (column_name, entry).
+TEXTS = "free_texts"
 # Without their source these have nothing in scope.
 COUNT_THEIR_SCOPE = ("scale_mix_up", "submitted_score", "unscored_forms")
 
@@ -37,6 +43,8 @@ class Finding:
         SQL for (file_id, n_scope), if the check counts its own scope.
     setup : str or None
         Statement to run first.
+    only_if : str or None
+        Query without whose rows nothing can be broken; spares the pass over the rows.
     """
 
     column: str | None
@@ -44,6 +52,7 @@ class Finding:
     rows: str
     scope: str | None = None
     setup: str | None = None
+    only_if: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,10 +65,11 @@ class Sources:
     knows_sessions: bool
 
 
-def finding(rule: Rule, check: Check, sources: Sources) -> Finding | None:
-    """Return the finding of a check, or None if single rows decide it."""
+def findings(rule: Rule, check: Check, sources: Sources) -> list[Finding]:
+    """Return the findings of a check, none if single rows decide it."""
     builder = _BUILDERS.get(check.kind)
-    return builder(rule, check, sources) if builder else None
+    found = builder(rule, check, sources) if builder else None
+    return found if isinstance(found, list) else [found] if found else []
 
 
 def _rows(staged: Staged, columns: str = "*") -> str:
@@ -201,55 +211,95 @@ def _scale_mix_up(_rule: Rule, check: Check, sources: Sources) -> Finding | None
     items = sources.staged.items
     if not items:
         return None
-    lowest, highest = f"least({', '.join(items)})", f"greatest({', '.join(items)})"
-    if len(items) == 1:
-        lowest = highest = items[0]
-    join = """
-        inner join context_instrument as instrument
-            on form.instrument_id = instrument.the_id and form.version = instrument.the_version
-            and form.rater = instrument.the_rater
-    """
-    strange = "(answer < item_min or answer > item_max) and list_contains(:missing_codes, answer)"
     setup = f"""
         create or replace temp table {SCALES} as
-        with forms as (
-            select file_id, number, {lowest} as lowest, {highest} as highest
-            from {sources.staged.relation} as form {join}
+        with ranges as (
+            select file_id, number, any_value(n_forms) as n_forms,
+                min(low) as low, max(high) as high
+            from {ANSWERS} inner join context_instrument using (number)
+            where item <= n_items
+            group by file_id, number
         ),
-        ranges as (
-            select
-                file_id, number, count(lowest) as n_forms,
-                min(lowest) filter (
-                    where not ({strange.replace("answer", "lowest")})) as low,
-                max(highest) filter (
-                    where not ({strange.replace("answer", "highest")})) as high,
-                count(*) filter (where highest > item_max
-                    and not list_contains(:missing_codes, highest)) as n_above
-            from forms inner join context_instrument using (number)
-            where item_max is not null
+        -- A code for a missing answer says nothing about the scale.
+        strays as (
+            select file_id, number, min(answer) as low, max(answer) as high,
+                count(distinct (row_key, source_line)) filter (where answer > item_max) as n_above
+            from (
+                select delivered.file_id, number, item_min, item_max, row_key, source_line,
+                    unnest([{", ".join(items)}]) as answer
+                from {_rows(sources.staged)} as delivered {INSTRUMENT_JOIN}
+                where number in (
+                    select number from ranges inner join context_instrument using (number)
+                    where low < item_min or high > item_max
+                )
+            )
+            where (answer between item_min and item_max)
+                or not list_contains(:missing_codes, answer)
             group by file_id, number
         )
         select
-            file_id, number, n_forms,
-            coalesce(n_above > {check.share_above} * n_forms, false)
+            ranges.file_id, number, n_forms,
+            coalesce(strays.n_above > {check.share_above} * n_forms, false)
             or item_step >= 1 and coalesce(
-                high <= shorter_max
-                or low = item_min + item_step and high = item_max + item_step
-                or low = item_min - item_step and high = item_max - item_step, false
+                coalesce(strays.high, ranges.high) <= shorter_max
+                or strays.low = item_min + item_step and strays.high = item_max + item_step
+                or strays.low = item_min - item_step and strays.high = item_max - item_step, false
             ) as is_mixed
-        from ranges inner join context_instrument using (number)
-        where n_forms >= {check.min_forms}
+        from ranges
+        inner join context_instrument using (number)
+        left join strays using (file_id, number)
+        where n_forms >= {check.min_forms} and item_max is not null
     """
     rows = f"""
         select {PLACE}
-        from {_rows(sources.staged)} as form {join}
+        from {_rows(sources.staged)} as delivered {INSTRUMENT_JOIN}
         semi join (from {SCALES} where is_mixed) as mixed
-            on form.file_id = mixed.file_id and instrument.number = mixed.number
-        where {lowest} is not null
+            on delivered.file_id = mixed.file_id and instrument.number = mixed.number
+        where coalesce({", ".join(items)}) is not null
     """
     scope = f"select file_id, sum(n_forms) as n_scope from {SCALES} group by file_id"
     reason = "the instrument's answers in this file use another scale than its version"
-    return Finding("version", reason, rows, scope, setup)
+    return Finding("version", reason, rows, scope, setup, f"from {SCALES} where is_mixed")
+
+
+def _free_text(_rule: Rule, check: Check, sources: Sources) -> list[Finding]:
+    """Match the pattern against the distinct texts: few, and told by the Parquet dictionary."""
+    return [
+        Finding(
+            column.name,
+            check.reason,
+            f"select {PLACE} from {_rows(sources.staged)} semi join strange_texts using ({key})",
+            setup=f"""
+                create or replace temp table strange_texts as
+                select entry as {key} from {TEXTS}
+                where column_name = {text(column.name)}
+                    and regexp_matches(entry, {text(check.pattern)})
+            """,
+            only_if="from strange_texts",
+        )
+        for column in free_text_columns(sources.staged.table)
+        for key in (name(column.lake_name),)
+    ]
+
+
+def list_texts(con: duckdb.DuckDBPyConnection, staged: Staged) -> None:
+    """Make the relation of the distinct entries of the table's free-text columns."""
+    each = [
+        f"select distinct {text(column.name)} as column_name, {name(column.lake_name)} as entry"
+        f" from {staged.relation}"
+        for column in free_text_columns(staged.table)
+    ]
+    nothing = "select null::varchar as column_name, null::varchar as entry limit 0"
+    con.execute(f"create or replace temp table {TEXTS} as {' union all '.join(each) or nothing}")
+
+
+def free_text_columns(table: str) -> list[Column]:
+    """Return the text columns of a table that no closed set and no registry restricts."""
+    return [
+        column
+        for column in TABLES[table].columns
+        if column.kind == "text" and not column.values and column.name != "instrument"
+    ]
 
 
 def _submitted_score(_rule: Rule, check: Check, sources: Sources) -> Finding | None:
@@ -290,13 +340,14 @@ def _unscored_forms(_rule: Rule, _check: Check, sources: Sources) -> Finding | N
     return Finding(None, "too few items are answered for any score", rows, scope)
 
 
-_BUILDERS: dict[str, Callable[[Rule, Check, Sources], Finding | None]] = {
+_BUILDERS: dict[str, Callable[[Rule, Check, Sources], Finding | list[Finding] | None]] = {
     "unique_key": _unique_key,
     "same_day_form": _same_day_form,
     "one_per_day": _one_per_day,
     "no_overlap": _no_overlap,
     "unlinked_alliance_form": _unlinked_alliance_form,
     "scale_mix_up": _scale_mix_up,
+    "free_text": _free_text,
     "submitted_score": _submitted_score,
     "unscored_forms": _unscored_forms,
 }

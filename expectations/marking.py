@@ -14,10 +14,11 @@ from pathlib import Path
 
 import duckdb
 
+from expectations.answers import Suspects, find_suspects
 from expectations.catalogue import Catalogue, MissingCodes, Rule
 from expectations.context import PARENTS, build_instruments, build_parents, facts, refuse
 from expectations.delivery import Lake, Staged, file_id_of, stage
-from expectations.findings import COUNT_THEIR_SCOPE, Finding, Sources, finding
+from expectations.findings import COUNT_THEIR_SCOPE, Finding, Sources, findings, list_texts
 from expectations.passes import Counted, TablePass, describe_error, run_passes
 from expectations.predicates import Fault, Part, row_part, with_facts
 from expectations.row_source import FOUND
@@ -143,7 +144,10 @@ class _Delivery:
             self.scores,
             self.known[":knows_sessions"] == "true",
         )
-        collected = _Findings(self.con, self.known)
+        is_answers = staged.table == "responses"
+        suspects = find_suspects(self.con, staged) if is_answers else Suspects()
+        list_texts(self.con, staged)
+        collected = _Findings(self.con, self.known, suspects)
         passes = [
             compiled
             for rule in rules
@@ -193,8 +197,10 @@ class _Delivery:
 class _Findings:
     """Compile rules for one table, and gather the rows that only many rows together condemn."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, known: Mapping[str, str]) -> None:
-        self.con, self.known = con, known
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, known: Mapping[str, str], suspects: Suspects
+    ) -> None:
+        self.con, self.known, self.suspects = con, known, suspects
         self.scopes: dict[str, dict[str, int]] = {}
         self.errors: dict[str, str] = {}
         self._number = 0
@@ -208,19 +214,19 @@ class _Findings:
     def compile(self, rule: Rule, staged: Staged, sources: Sources) -> TablePass | None:
         """Return the rule as SQL, or None if it is not about this table or cannot run."""
         parts = [
-            part for check in rule.checks if (part := row_part(rule, check, staged)) is not None
+            part
+            for check in rule.checks
+            if (part := row_part(check, staged, self.suspects)) is not None
         ]
         if not parts:
             return None
         scope = rule.applies_to
         try:
             for check in rule.checks:
-                found = finding(rule, check, sources)
-                if found is not None:
-                    parts.append(self._collect(rule, found))
-                    scope = "true" if found.scope else scope
-                elif check.kind in COUNT_THEIR_SCOPE:
-                    scope = "false"
+                several = findings(rule, check, sources)
+                parts += [self._collect(rule, found) for found in several]
+                if check.kind in COUNT_THEIR_SCOPE:
+                    scope = "true" if several else "false"
         except duckdb.Error as error:
             self.errors[rule.id] = describe_error(error)
             return None
@@ -243,6 +249,10 @@ class _Findings:
     def _collect(self, rule: Rule, found: Finding) -> Part:
         if found.setup:
             self.con.execute(with_facts(found.setup, self.known))
+        if found.scope:
+            self.scopes[rule.id] = dict(self.con.execute(found.scope).fetchall())
+        if found.only_if and not self.con.execute(f"{found.only_if} limit 1").fetchone():
+            return Part(())
         self._number += 1
         n_rows = self.con.execute(
             f"""
@@ -251,8 +261,6 @@ class _Findings:
             from ({with_facts(found.rows, self.known)})
             """
         ).fetchone()[0]
-        if found.scope:
-            self.scopes[rule.id] = dict(self.con.execute(found.scope).fetchall())
         # Nothing found: no join, the rows pass untouched.
         where = f"list_contains(found.faults, {self._number})" if n_rows else "false"
         return Part((Fault(where, found.column, found.reason),))
@@ -287,13 +295,19 @@ def _write_counts(
     columns = ", ".join(f"{column} {kind}" for column, kind in COUNTS.items())
     con.execute(f"create or replace temp table counts ({columns})")
     sources = _source_files(con, delivery.tables)
-    if rows:
-        con.executemany(
-            "insert into counts values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(run_id, clinic_id, file_id, sources.get(file_id), *rest) for file_id, *rest in rows],
-        )
+    values = [
+        f"({text(run_id)}, {text(clinic_id)}, {text(file_id)}, {_nullable(sources.get(file_id))},"
+        f" {text(table)}, {text(rule_id)}, {n_scope}, {n_failed}, {_nullable(error)})"
+        for file_id, table, rule_id, n_scope, n_failed, error in rows
+    ]
+    if values:
+        con.execute(f"insert into counts values {', '.join(values)}")
     path.parent.mkdir(parents=True, exist_ok=True)
     con.execute(f"copy (select * from counts order by all) to {text(str(path))} (format parquet)")
+
+
+def _nullable(value: str | None) -> str:
+    return "null" if value is None else text(value)
 
 
 def _source_files(con: duckdb.DuckDBPyConnection, tables: Mapping[str, Staged]) -> dict[str, str]:

@@ -99,7 +99,7 @@ def _run(
         for fault in part.faults
     ]
     con.execute("drop table if exists passed")
-    con.execute(f"create temp table passed as {_query(con, staged, passes, scopes, reasons)}")
+    con.execute(f"create temp table passed as {_query(staged, passes, scopes, reasons)}")
     _append_marks(con, staged, reasons)
     counted = {}
     for index, each in enumerate(passes):
@@ -111,7 +111,6 @@ def _run(
 
 
 def _query(
-    con: duckdb.DuckDBPyConnection,
     staged: Staged,
     passes: Sequence[TablePass],
     scopes: Sequence[str],
@@ -128,10 +127,12 @@ def _query(
         f"case when {broken[each.rule.id]} and {_guarded(part, fault)} then {n} end"
         for n, (each, part, fault) in enumerate(reasons)
     ]
+    # The case keeps reasons away from healthy rows: a filter alone would compute them all.
     marks = (
         f"""
-        list({{row_key: row_key, source_line: source_line,
-              found: list_filter([{", ".join(found)}], lambda n: n is not null)}})
+        list(case when {some_listed} then
+            {{row_key: row_key, source_line: source_line,
+              found: list_filter([{", ".join(found)}], lambda n: n is not null)}} end)
         filter (where {some_listed})
         """
         if found
@@ -140,7 +141,7 @@ def _query(
     used = " ".join([*flags, *found])
     return f"""
         select file_id, {", ".join(counts)}, {marks} as marks
-        from (select *, {", ".join(flags)} from ({row_source(con, staged, used)}))
+        from (select *, {", ".join(flags)} from ({row_source(staged, used)}))
         group by file_id
     """
 

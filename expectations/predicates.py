@@ -8,15 +8,16 @@ references come from the contract and the registry.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from expectations.catalogue import Check, Rule
+from expectations.answers import Suspects
+from expectations.catalogue import Check
 from expectations.delivery import Staged
 from transforms.contract import TABLES, Column, Table
 from transforms.sql import name, text, texts
 
-OUT_OF_RANGE = "lowest_answer < instrument.item_min or highest_answer > instrument.item_max"
+OUTSIDE = "(@ < instrument.item_min or @ > instrument.item_max)"
 # The context that answers for each identifier, by its pseudonym space.
 REFERENCES = {
     "client": "clients",
@@ -53,7 +54,7 @@ class Part:
         return f"case when {self.guard} then coalesce({some}, false) else false end"
 
 
-def row_part(rule: Rule, check: Check, staged: Staged) -> Part | None:
+def row_part(check: Check, staged: Staged, suspects: Suspects) -> Part | None:
     """Return the part of a check that one row and its context decide.
 
     Returns
@@ -66,7 +67,7 @@ def row_part(rule: Rule, check: Check, staged: Staged) -> Part | None:
     if check.kind == "where":
         return Part(tuple(Fault(b.where, b.column, b.reason) for b in check.breaks))
     builder = _BUILDERS.get(check.kind)
-    return builder(check, table, staged) if builder else Part(())
+    return builder(check, table, staged, suspects) if builder else Part(())
 
 
 def with_facts(sql: str, facts: Mapping[str, str]) -> str:
@@ -76,7 +77,7 @@ def with_facts(sql: str, facts: Mapping[str, str]) -> str:
     return sql
 
 
-def _required(_check: Check, table: Table, _staged: Staged) -> Part:
+def _required(_check: Check, table: Table, _staged: Staged, _suspects: Suspects) -> Part:
     return Part(
         tuple(
             # A cell that could not be read is reported as such, not as empty.
@@ -91,7 +92,7 @@ def _required(_check: Check, table: Table, _staged: Staged) -> Part:
     )
 
 
-def _convertible(_check: Check, table: Table, _staged: Staged) -> Part | None:
+def _convertible(_check: Check, table: Table, _staged: Staged, _suspects: Suspects) -> Part | None:
     faults = tuple(
         Fault(_is_bad(column.name), column.name, f"cannot be read as {_article(column)}")
         for column in table.columns
@@ -100,7 +101,7 @@ def _convertible(_check: Check, table: Table, _staged: Staged) -> Part | None:
     return Part(faults, guard="bad_cells is not null") if faults else None
 
 
-def _convertible_answers(_check: Check, _table: Table, staged: Staged) -> Part:
+def _convertible_answers(_check: Check, _table: Table, staged: Staged, _suspects: Suspects) -> Part:
     faults = tuple(
         Fault(_is_bad(column), column, "is neither a number nor a declared missing code")
         for column in (*staged.items, *staged.submitted)
@@ -108,7 +109,9 @@ def _convertible_answers(_check: Check, _table: Table, staged: Staged) -> Part:
     return Part(faults, guard="bad_cells is not null")
 
 
-def _contract_range(_check: Check, table: Table, _staged: Staged) -> Part | None:
+def _contract_range(
+    _check: Check, table: Table, _staged: Staged, _suspects: Suspects
+) -> Part | None:
     faults = tuple(
         Fault(
             f"{name(column.name)} not between {column.low} and {column.high}",
@@ -121,7 +124,7 @@ def _contract_range(_check: Check, table: Table, _staged: Staged) -> Part | None
     return Part(faults) if faults else None
 
 
-def _time_of_day(_check: Check, table: Table, _staged: Staged) -> Part | None:
+def _time_of_day(_check: Check, table: Table, _staged: Staged, _suspects: Suspects) -> Part | None:
     columns = timestamps(table)
     if not columns:
         return None
@@ -129,26 +132,13 @@ def _time_of_day(_check: Check, table: Table, _staged: Staged) -> Part | None:
     return Part(tuple(Fault(sql, None, "no time of day") for sql in at_midnight))
 
 
-def _allowed_values(check: Check, table: Table, _staged: Staged) -> Part:
+def _allowed_values(check: Check, table: Table, _staged: Staged, _suspects: Suspects) -> Part:
     column = table.column(check.column)
     reason = f"not one of: {', '.join(column.values)}"
     return Part((Fault(f"{column.name} not in ({texts(column.values)})", column.name, reason),))
 
 
-def _free_text(check: Check, table: Table, _staged: Staged) -> Part | None:
-    faults = tuple(
-        Fault(
-            f"regexp_matches({name(column.lake_name)}, {text(check.pattern)})",
-            column.name,
-            check.reason,
-        )
-        for column in table.columns
-        if column.kind == "text" and not column.values and column.name != "instrument"
-    )
-    return Part(faults) if faults else None
-
-
-def _reference(_check: Check, table: Table, _staged: Staged) -> Part:
+def _reference(_check: Check, table: Table, _staged: Staged, _suspects: Suspects) -> Part:
     faults = []
     for column in table.columns:
         parent = REFERENCES.get(column.id_space)
@@ -170,90 +160,67 @@ def _reference(_check: Check, table: Table, _staged: Staged) -> Part:
     return Part(tuple(faults))
 
 
-def _unique_key(_check: Check, table: Table, _staged: Staged) -> Part:
+def _unique_key(_check: Check, table: Table, _staged: Staged, _suspects: Suspects) -> Part:
     return Part((Fault(f"{table.key} is null", key_column(table), "has no key"),))
 
 
-def _item_range(_check: Check, _table: Table, staged: Staged) -> Part:
+def _item_range(_check: Check, _table: Table, _staged: Staged, suspects: Suspects) -> Part:
+    reason = "outside the range of its instrument"
+    # A missing code is reported as one (missing_codes), with another remedy.
+    return _search(suspects.outside, f"{OUTSIDE} and not list_contains(:missing_codes, @)", reason)
+
+
+def _missing_codes(_check: Check, _table: Table, _staged: Staged, suspects: Suspects) -> Part:
+    reason = "a code for a missing answer, not declared as such"
+    return _search(suspects.outside, f"{OUTSIDE} and list_contains(:missing_codes, @)", reason)
+
+
+def _item_step(_check: Check, _table: Table, _staged: Staged, suspects: Suspects) -> Part:
+    steps = "((@ - instrument.item_min) / instrument.item_step)"
+    off_step = f"abs({steps} - round({steps})) > {ON_STEP}"
+    return _search(suspects.between, off_step, "between two steps of its instrument's scale")
+
+
+def _item_columns(_check: Check, _table: Table, _staged: Staged, suspects: Suspects) -> Part:
+    surplus = _search(suspects.surplus, "@ is not null", "the instrument has fewer items")
+    short = tuple(
+        Fault(
+            f"is_answered and file_id = {text(file_id)}"
+            f" and instrument.number in ({_list(numbers)})",
+            None,
+            "the file has fewer item columns than the instrument has items",
+        )
+        for file_id, numbers in suspects.short.items()
+    )
+    return Part((*surplus.faults, *short))
+
+
+def _search(items: Mapping[str, tuple[int, ...]], where: str, reason: str) -> Part:
+    """Return a part that looks at suspect items only; ``@`` stands for the item's column."""
     faults = tuple(
         Fault(
-            # A missing code is reported as one (missing_codes), with another remedy.
-            f"{_outside(item)} and not list_contains(:missing_codes, {item})",
-            item,
-            "outside the range of its instrument",
+            f"instrument.number in ({_list(numbers)}) and {where.replace('@', item)}", item, reason
         )
-        for item in staged.items
+        for item, numbers in items.items()
     )
-    return Part(faults, guard=OUT_OF_RANGE)
+    concerned = sorted({number for numbers in items.values() for number in numbers})
+    return Part(faults, guard=f"instrument.number in ({_list(concerned)})" if faults else "true")
 
 
-def _missing_codes(_check: Check, _table: Table, staged: Staged) -> Part:
-    faults = tuple(
-        Fault(
-            f"{_outside(item)} and list_contains(:missing_codes, {item})",
-            item,
-            "a code for a missing answer, not declared as such",
-        )
-        for item in staged.items
-    )
-    return Part(faults, guard=OUT_OF_RANGE)
+def _list(numbers: Iterable[int]) -> str:
+    return ", ".join(str(number) for number in numbers)
 
 
-def _item_step(_check: Check, _table: Table, staged: Staged) -> Part:
-    faults = []
-    for item in staged.items:
-        steps = f"(({item} - instrument.item_min) / instrument.item_step)"
-        faults.append(
-            Fault(
-                f"instrument.n_items >= {_number(item)}"
-                f" and abs({steps} - round({steps})) > {ON_STEP}",
-                item,
-                "between two steps of its instrument's scale",
-            )
-        )
-    return Part(tuple(faults), guard="has_fraction or instrument.item_step <> 1")
-
-
-def _item_columns(_check: Check, _table: Table, staged: Staged) -> Part:
-    faults = [
-        Fault(
-            f"{item} is not null and instrument.n_item_columns < {_number(item)}",
-            item,
-            "the instrument has fewer items",
-        )
-        for item in staged.items
-    ]
-    missing = Fault(
-        "n_delivered_items < instrument.n_items and highest_answer is not null",
-        None,
-        "the file has fewer item columns than the instrument has items",
-    )
-    guard = "last_answered > instrument.n_item_columns or n_delivered_items < instrument.n_items"
-    return Part((*faults, missing), guard=guard)
-
-
-def _known_instrument(_check: Check, _table: Table, _staged: Staged) -> Part:
+def _known_instrument(_check: Check, _table: Table, _staged: Staged, _suspects: Suspects) -> Part:
     reason = "instrument and version are not in the registry"
     return Part((Fault("instrument.the_id is null", "instrument", reason),))
 
 
-def _legal_rater(_check: Check, table: Table, _staged: Staged) -> Part:
+def _legal_rater(_check: Check, table: Table, _staged: Staged, _suspects: Suspects) -> Part:
     raters = texts(table.column("rater").values)
     legal = f"not instrument.is_rater_legal and rater in ({raters})"
     return Part(
         (Fault(legal, "rater", "the registry has no form of the instrument for this rater"),)
-    )
-
-
-def _number(item: str) -> int:
-    return int(item.removeprefix("item_"))
-
-
-def _outside(item: str) -> str:
-    # Optional items behind the scored ones may have another range.
-    return (
-        f"instrument.n_items >= {_number(item)}"
-        f" and ({item} < instrument.item_min or {item} > instrument.item_max)"
     )
 
 
@@ -280,14 +247,13 @@ def _article(column: Column) -> str:
     }.get(column.kind, f"a {column.kind}")
 
 
-_BUILDERS: dict[str, Callable[[Check, Table, Staged], Part | None]] = {
+_BUILDERS: dict[str, Callable[[Check, Table, Staged, Suspects], Part | None]] = {
     "required": _required,
     "convertible": _convertible,
     "convertible_answers": _convertible_answers,
     "contract_range": _contract_range,
     "time_of_day": _time_of_day,
     "allowed_values": _allowed_values,
-    "free_text": _free_text,
     "reference": _reference,
     "unique_key": _unique_key,
     "item_range": _item_range,

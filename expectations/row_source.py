@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import re
 
-import duckdb
-
-from expectations.context import ANY_OTHER_RATER
-from expectations.delivery import Staged, file_id_of, parquet
-from transforms.contract import RATERS, TABLES
-from transforms.sql import text, texts
+from expectations.context import INSTRUMENT_JOIN
+from expectations.delivery import Staged
+from transforms.contract import TABLES
 
 FOUND = "found_rows"
 _SAME_KEY = "left join context_{0} as {0} on delivered.{0}_key = {0}.the_key"
 _JOINS = {
-    "instrument": f"""
-        left join context_instrument as instrument
-            on delivered.instrument_id = instrument.the_id
-            and delivered.version = instrument.the_version
-            and case when delivered.rater in ({texts(RATERS)})
-                then delivered.rater else {text(ANY_OTHER_RATER)} end = instrument.the_rater
-    """,
+    "instrument": INSTRUMENT_JOIN,
     "session": _SAME_KEY.format("session"),
     "episode": _SAME_KEY.format("episode"),
     "client": _SAME_KEY.format("client"),
@@ -43,7 +34,7 @@ ALIASES = {
 }
 
 
-def row_source(con: duckdb.DuckDBPyConnection, staged: Staged, sql: str) -> str:
+def row_source(staged: Staged, sql: str) -> str:
     """Return SQL for the table's rows with the aliases that ``sql`` uses, each as one struct."""
     joins, structs = [], []
     wanted = {
@@ -65,51 +56,14 @@ def row_source(con: duckdb.DuckDBPyConnection, staged: Staged, sql: str) -> str:
             structs.append(f", {{{packed}}} as {alias}")
     return f"""
         select delivered.*{"".join(structs)}
-        from ({_delivered(con, staged)}) as delivered
+        from ({_delivered(staged)}) as delivered
         {" ".join(joins)}
     """
 
 
-def _delivered(con: duckdb.DuckDBPyConnection, staged: Staged) -> str:
-    row_key = f"{TABLES[staged.table].key} as row_key"
-    if staged.table != "responses":
-        return f"select *, {row_key} from {staged.relation}"
-    items = staged.items
-    if not items:
-        return f"""
-            select *, {row_key}, cast(null as double) as lowest_answer,
-                cast(null as double) as highest_answer, false as has_fraction,
-                cast(null as integer) as last_answered, 0 as n_delivered_items
-            from {staged.relation}
-        """
-    answers = ", ".join(items)
-    fractions = " or ".join(f"{item} <> floor({item})" for item in items)
-    numbered = sorted(((int(item.removeprefix("item_")), item) for item in items), reverse=True)
-    last = " ".join(f"when {item} is not null then {number}" for number, item in numbered)
-    several = len(items) > 1
+def _delivered(staged: Staged) -> str:
+    answered = f"coalesce({', '.join(staged.items)})" if staged.items else "null"
     return f"""
-        select *, {row_key},
-            {f"least({answers})" if several else answers} as lowest_answer,
-            {f"greatest({answers})" if several else answers} as highest_answer,
-            coalesce({fractions}, false) as has_fraction,
-            case {last} end as last_answered,
-            {_delivered_items(con, staged)} as n_delivered_items
+        select *, {TABLES[staged.table].key} as row_key, {answered} is not null as is_answered
         from {staged.relation}
     """
-
-
-def _delivered_items(con: duckdb.DuckDBPyConnection, staged: Staged) -> str:
-    """Return SQL for the number of item columns in the row's own file."""
-    counts: dict[str, int] = {}
-    for path in staged.paths:
-        names = [
-            row[0] for row in con.execute(f"describe select * from {parquet([path])}").fetchall()
-        ]
-        n_items = sum(column.startswith("item_") for column in names)
-        counts[file_id_of(path)] = max(n_items, counts.get(file_id_of(path), 0))
-    most = max(counts.values())
-    fewer = {file_id: n for file_id, n in counts.items() if n < most}
-    if not fewer:
-        return str(most)
-    cases = " ".join(f"when {text(file_id)} then {n}" for file_id, n in fewer.items())
-    return f"case file_id {cases} else {most} end"
