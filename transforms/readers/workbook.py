@@ -7,6 +7,7 @@ python-calamine reads them. A whole number comes out as `3`, not `3.0`; a real d
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -69,19 +70,27 @@ def _refuse_unreadable(path: Path) -> None:
             "The workbook is password-protected, or an old .xls under a new name",
             "Save it without a password as .xlsx",
         )
-    if path.suffix.lower() == ".xls":
-        return
-    if _unpacked_size(path) > LARGEST_UNPACKED:
-        raise FileRefused("F01", "The workbook unpacks to more than 2 GiB", "Send it in parts")
+    if path.suffix.lower() != ".xls" and not _is_intact(path):
+        raise _damaged()
 
 
-def _unpacked_size(path: Path) -> int:
+def _is_intact(path: Path) -> bool:
+    """Whether every part of the archive has its check sum: calamine may not read to its end."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return sum(entry.file_size for entry in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError):
-        # Refused when it is opened, with one wording for all kinds of damage.
-        return 0
+            if sum(entry.file_size for entry in archive.infolist()) > LARGEST_UNPACKED:
+                raise FileRefused("F01", "The workbook unpacks to more than 2 GiB", "Send parts")
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError):
+        return False
+
+
+def _damaged() -> FileRefused:
+    return FileRefused(
+        "F01",
+        "The workbook is damaged, cut off, or no workbook at all",
+        "Open it in Excel and save it again as .xlsx",
+    )
 
 
 def _quietly(path: Path, action):
@@ -100,11 +109,7 @@ def _quietly(path: Path, action):
             raise
     if is_locked:
         raise FileRefused("F01", "The workbook is password-protected", "Save it without a password")
-    raise FileRefused(
-        "F01",
-        "The workbook is damaged, cut off, or no workbook at all",
-        "Open it in Excel and save it again as .xlsx",
-    )
+    raise _damaged()
 
 
 def _sheets(path: Path, options: ReadOptions) -> tuple[list[str], list[str]]:
