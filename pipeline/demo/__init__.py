@@ -57,7 +57,7 @@ class DemoSummary:
         lines = [
             f"{clinic.clinic_id:10} {clinic.export:26} {clinic.n_clients:>7,} clients "
             f"{clinic.n_attended:>9,} attended sessions {clinic.n_responses:>9,} questionnaires "
-            f"{clinic.n_planted:>3} planted errors"
+            f"{clinic.n_planted:>3} rows in error"
             for clinic in self.clinics
         ]
         return "\n".join(
@@ -100,10 +100,11 @@ def generate(
         tables = build_tables(courses, rng)
         planted = planting.plan(clinic.clinic_id, tables, rng) if defects else []
         layout = _write(clinic, tables, landing, [one.edit for one in planted])
-        entries += planting.manifest(clinic.clinic_id, planted, layout)
+        listed = planting.manifest(clinic.clinic_id, planted, layout)
+        entries += listed
         besides[clinic.clinic_id] = planting.found_besides(tables)
         truths[clinic.clinic_id] = truth_of(courses, tables, layout)
-        summaries.append(_summary(clinic, courses, tables, len(planted)))
+        summaries.append(_summary(clinic, courses, tables, len(listed)))
     _write_json(
         truth / "truth.json",
         {"seed": seed, "n_sessions_wanted": n_sessions, "clinics": truths},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,25 +42,32 @@ def plan(clinic_id: str, tables: Tables, rng: np.random.Generator) -> list[Plant
 
 
 def manifest(clinic_id: str, planted: list[Planted], layout: Layout) -> list[dict]:
-    """Return one entry per planted error, with file and line as delivered."""
-    entries, counts = [], {}
+    """Return one entry per row in error, with file and line as delivered.
+
+    Where two rows collide and both are wrong, each has its entry and names the other.
+    """
+    entries: list[dict] = []
+    counts: Counter[str] = Counter()
     for position, one in enumerate(planted):
-        kind = one.kind
-        counts[kind.rule_id] = counts.get(kind.rule_id, 0) + 1
-        entry = {
-            "id": f"{clinic_id}-{kind.rule_id}-{counts[kind.rule_id]}",
-            "rule_id": kind.rule_id,
-            "also": list(kind.also),
-            "clinic": clinic_id,
-            "file": layout.files[kind.table],
-            "line": layout.copies[position],
-            "table": kind.table,
-            "column": kind.column,
-            "what": kind.what,
-        }
+        kind, lines = one.kind, [layout.copies[position]]
         if one.partner_row is not None:
-            entry["partner_line"] = int(layout.line_of[kind.table][one.partner_row])
-        entries.append(entry)
+            lines.append(int(layout.line_of[kind.table][one.partner_row]))
+        for line, partner in zip(lines, lines[::-1], strict=True):
+            counts[kind.rule_id] += 1
+            entry = {
+                "id": f"{clinic_id}-{kind.rule_id}-{counts[kind.rule_id]}",
+                "rule_id": kind.rule_id,
+                "also": list(kind.also),
+                "clinic": clinic_id,
+                "file": layout.files[kind.table],
+                "line": line,
+                "table": kind.table,
+                "column": kind.column,
+                "what": kind.what,
+            }
+            entries.append(entry | ({"partner_line": partner} if partner != line else {}))
+            if not kind.hits_both:
+                break
     return entries
 
 

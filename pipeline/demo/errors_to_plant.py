@@ -30,6 +30,7 @@ class Kind:
     where : rows the error fits on.
     changes : what the cell says instead, from the row as it was.
     also : further rules the same row may break.
+    hits_both : the row it collides with breaks the rule as well.
     is_copy : the row is repeated at the end of the file, with the changes.
     fits_per_error, rows_per_error : fitting rows, and rows of the table, that one error needs, so
         that a small demo never crosses the share above which a whole file is rejected.
@@ -42,6 +43,7 @@ class Kind:
     where: Callable[[Tables], np.ndarray]
     changes: Callable[[dict, int], Changes]
     also: tuple[str, ...] = ()
+    hits_both: bool = False
     is_copy: bool = False
     fits_per_error: int = 1
     rows_per_error: int = 1
@@ -183,10 +185,9 @@ CANONICAL_CSV = (
     Kind("S02", "responses", "client_id", "client nobody delivered", _form("phq9"),
          _unknown_id("client_id", "HC9", session_id="", episode_id="")),
     Kind("S02", "responses", "session_id", "session nobody delivered", _form("wai_sr"),
-         _unknown_id("session_id", "HS99"), also=("S22",)),
+         _unknown_id("session_id", "HS99")),
     Kind("S01", "responses", "response_id", "two questionnaires under one id", _form("wai_sr"),
-         _id_of_the_row_above,
-         fits_per_error=300),
+         _id_of_the_row_above, hits_both=True, fits_per_error=300),
     Kind(DUPLICATE, "responses", "", "row twice in the file", _form("gad7"), _put(), is_copy=True,
          n=3),
     Kind("S19", "responses", "completed_at", "completed in the future", _form("phq9"),
@@ -194,7 +195,7 @@ CANONICAL_CSV = (
     Kind("S20", "responses", "started_at", "started an hour after it was completed",
          _form("gad7"), _start_after(hours=1)),
     Kind("S23", "responses", "rater", "rater who does not exist", _form("phq9"),
-         _put(rater="supervisor"), also=("S03",)),
+         _put(rater="supervisor")),
     Kind("N02", "sessions", "attendance", "attendance code nobody knows", _missed,
          _put(attendance="arrived")),
     Kind("N03", "sessions", "duration_min", "session of 400 minutes", attended,
@@ -237,7 +238,7 @@ REDCAP = (
          _form("srs", with_total=True), lambda row, number: {
              "submitted_total": round(row["submitted_total"] - 3.5, 1)}, fits_per_error=300),
     Kind("S02", "responses", "session_id", "session nobody delivered", _form("srs"),
-         _unknown_id("session_id", "LS99"), also=("S22",)),
+         _unknown_id("session_id", "LS99")),
     Kind("S19", "responses", "completed_at", "completed in the future", _form("ors"),
          _put(completed_at=FAR_FUTURE), also=("S21",)),
     Kind(DUPLICATE, "responses", "", "row twice in the file", _form("ors"), _put(), is_copy=True,
