@@ -27,7 +27,7 @@ def build(home: Home, run_id: str) -> dict[str, int]:
     artifacts = home.root / "dbt"  # kept between runs: dbt parses only what changed
     with log.open("w", encoding="utf-8") as output:
         returned = subprocess.run(
-            [_dbt(), "--no-use-colors", "build", *_folders(artifacts, home.work(run_id))],
+            [_dbt(), "--no-use-colors", "--log-level-file", "none", "build", *_folders(artifacts, home.work(run_id))],
             env=os.environ | environment(home, target),
             stdout=output,
             stderr=subprocess.STDOUT,

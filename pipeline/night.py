@@ -58,7 +58,7 @@ def open_run() -> dict:
     ledger.open_run(run_id, now, state)
     if not is_new:
         ledger.close_run(run_id, now, "nothing_new", "no new file, no changed configuration")
-        say("Nothing new in landing/: no release was made, the published one stays.")
+        say("Nothing new in landing/: no release was made.")
     else:
         _write_deliveries(home, run_id, deliveries)
         n_clinics = len({delivery.clinic_id for delivery in deliveries})

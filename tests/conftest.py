@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipeline.airflow_run import configure_airflow, run_nightly
 from pipeline.home import Home
 from transforms.contract import TABLES, lake_columns
 
@@ -25,6 +26,28 @@ def real_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("../shared/data is not beside this repository")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def airflow_home(tmp_path_factory) -> Home:
+    """One Airflow for the session; configured before anything imports it."""
+    place = Home(tmp_path_factory.mktemp("airflow"))
+    configure_airflow(place)
+    return place
+
+
+@pytest.fixture(scope="session")
+def night(airflow_home):
+    """Run the DAG over one home through Airflow itself and return the state of the run."""
+
+    def run(place: Home) -> str:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RAPPORT_HOME", str(place.root))
+            patch.setenv("RAPPORT_CONFIG", str(place.config))
+            patch.delenv("RAPPORT_KEY", raising=False)
+            return run_nightly(place)
+
+    return run
 
 
 @pytest.fixture

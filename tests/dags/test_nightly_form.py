@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_the_steps_stand_in_order(bag):
     ]  # fmt: skip
 
     assert set(dag.task_dict) == {*order, "is_anything_new"}
-    for earlier, later in zip(order, order[1:], strict=False):
+    for earlier, later in itertools.pairwise(order):
         assert earlier in dag.get_task(later).get_flat_relative_ids(upstream=True)
 
 
