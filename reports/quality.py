@@ -189,12 +189,11 @@ def _read_checks(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[Che
 
 
 def _read_files(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[FileBalance]:
-    reason = "reason" if _has_reason(connection) else "NULL"
     lines = _rows(
         connection,
-        f"""
+        """
         SELECT
-            clinic_id, file_id, source_file, table_name, status, {reason} AS reason,
+            clinic_id, file_id, source_file, table_name, status, reason,
             coalesce(n_received, 0) AS n_received, coalesce(n_loaded, 0) AS n_loaded,
             coalesce(n_duplicate, 0) AS n_duplicate, coalesce(n_superseded, 0) AS n_superseded,
             coalesce(n_quarantined, 0) AS n_quarantined, coalesce(n_erased, 0) AS n_erased,
@@ -208,15 +207,6 @@ def _read_files(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[File
         run_id,
     )
     return [FileBalance(**line) for line in lines]
-
-
-def _has_reason(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Say whether the release keeps why a file was left out; the first ones did not."""
-    (n_columns,) = connection.execute(
-        "SELECT count(*) FROM duckdb_columns() WHERE schema_name = 'quality' "
-        "AND table_name = 'dq_balance' AND column_name = 'reason'"
-    ).fetchone()
-    return n_columns == 1
 
 
 def _read_totals(connection: duckdb.DuckDBPyConnection) -> list[FileBalance]:
@@ -263,7 +253,8 @@ def _read_clinics(connection: duckdb.DuckDBPyConnection, named: set[str]) -> lis
     known = [
         Clinic(**row)
         for row in _rows(
-            connection, "SELECT clinic_id, clinic_group, name FROM core.dim_clinics ORDER BY 1"
+            connection,
+            "SELECT clinic_id, clinic_group, clinic_name AS name FROM core.dim_clinics ORDER BY 1",
         )
     ]
     missing = sorted(named - {clinic.clinic_id for clinic in known} - {EVERY_CLINIC})

@@ -14,7 +14,9 @@ VALUE, ATEMPORAL = "conformance/value", "plausibility/atemporal"
 
 SCHEMA = """
 CREATE SCHEMA core; CREATE SCHEMA quality;
-CREATE TABLE core.dim_clinics (clinic_id VARCHAR, clinic_group VARCHAR, name VARCHAR);
+CREATE TABLE core.dim_clinics (
+    clinic_id VARCHAR, clinic_group VARCHAR, clinic_name VARCHAR, delivers_sessions BOOLEAN,
+    delivers_episodes BOOLEAN, extract_date DATE);
 CREATE TABLE core.fct_scores (score DOUBLE, note VARCHAR);
 COMMENT ON TABLE core.fct_scores IS 'One row per completed questionnaire and scale.';
 CREATE TABLE quality.dq_rule_results (
@@ -27,7 +29,7 @@ CREATE TABLE quality.dq_quarantine (
     source_sheet VARCHAR, source_line BIGINT, row_key UUID, rule_id VARCHAR, column_name VARCHAR,
     reason VARCHAR, severity VARCHAR, first_seen TIMESTAMP, last_seen TIMESTAMP, status VARCHAR);
 CREATE TABLE quality.dq_balance (
-    clinic_id VARCHAR, clinic_group VARCHAR, file_id VARCHAR, source_file VARCHAR,
+    clinic_id VARCHAR, file_id VARCHAR, source_file VARCHAR,
     table_name VARCHAR, received_at TIMESTAMP, run_id VARCHAR, status VARCHAR, reason VARCHAR,
     n_received BIGINT, n_loaded BIGINT, n_duplicate BIGINT, n_superseded BIGINT,
     n_quarantined BIGINT, n_erased BIGINT, is_balanced BOOLEAN);
@@ -88,7 +90,9 @@ def build_database(path: Path) -> Path:
     at = datetime(2026, 11, 22, 5, 0)
     with duckdb.connect(str(path)) as connection:
         connection.execute(SCHEMA)
-        connection.executemany("INSERT INTO core.dim_clinics VALUES (?, ?, ?)", CLINICS)
+        connection.executemany(
+            "INSERT INTO core.dim_clinics VALUES (?, ?, ?, true, true, DATE '2026-11-20')", CLINICS
+        )
         connection.execute("INSERT INTO core.fct_scores SELECT 1, ? FROM range(1234)", [CANARY])
         for clinic, file_id, table, *rule, scope, failed, threshold, state, message in RESULTS:
             connection.execute(
@@ -98,8 +102,8 @@ def build_database(path: Path) -> Path:
             )  # fmt: skip
         for clinic, file_id, name, table, status, reason, *numbers in BALANCE:
             connection.execute(
-                f"INSERT INTO quality.dq_balance VALUES ({', '.join('?' * 16)})",
-                [clinic, None, file_id, name, table, at, RUN, status, reason, *numbers, True],
+                f"INSERT INTO quality.dq_balance VALUES ({', '.join('?' * 15)})",
+                [clinic, file_id, name, table, at, RUN, status, reason, *numbers, True],
             )
         connection.execute(
             """

@@ -58,16 +58,6 @@ def test_checks_on_the_published_tables_are_not_a_clinic_with_files(page):
     assert "Files accepted" not in card
 
 
-def test_a_release_that_keeps_no_reasons_still_gets_its_page(analytics, tmp_path):
-    copy = shutil.copy(analytics, tmp_path / "analytics.duckdb")
-    with duckdb.connect(str(copy)) as connection:
-        connection.execute("ALTER TABLE quality.dq_balance DROP COLUMN reason")
-
-    page = write_report(copy, tmp_path / "reports", RUN).read_text(encoding="utf-8")
-
-    assert "No reason was recorded." in page
-
-
 def test_an_error_shows_no_share_as_if_nothing_had_failed(page):
     row = re.search(r'<tr role="row" id="check-[^>]*data-state="error".*?</tr>', page, re.S).group()
 

@@ -22,6 +22,7 @@ counted as (
         files.run_id,
         files.received_at,
         files.status,
+        files.reason,
         files.n_received,
         coalesce(file_rows.n_current, 0) as n_loaded,
         files.n_duplicate,
