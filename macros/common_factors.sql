@@ -31,6 +31,19 @@
     case when {{ count }} >= {{ var('small_number', 11) }} then {{ count }} end
 {%- endmacro %}
 
+{# Candidates less those used; NULL where either side of the subtraction is a small number. #}
+{% macro cf_excluded_count(candidate_count, used_count) -%}
+    case
+        when
+            {{ used_count }} >= {{ var('small_number', 11) }}
+            and not (
+                {{ candidate_count }} - {{ used_count }}
+                between 1 and {{ var('small_number', 11) - 1 }}
+            )
+            then cast({{ candidate_count }} - {{ used_count }} as bigint)
+    end
+{%- endmacro %}
+
 {#
     CTEs that say, per scope and `by` columns, how many candidate episodes there are and why some
     were left out. `candidates` has one row per episode with exclusion_reason (NULL = used).

@@ -14,6 +14,7 @@ import numpy as np
 from transforms.estimates import Estimate, two_sided_z
 
 FEWEST_CLUSTERS = 10  # below this, percentiles of resampled clusters are too narrow to print
+CHUNK = 100  # resamples held in memory at a time
 
 
 def fisher_interval(
@@ -49,7 +50,7 @@ def cluster_bootstrap_interval(
     clusters: np.ndarray,
     *,
     level: float = 0.95,
-    n_resamples: int = 2000,
+    n_resamples: int = 1000,
     seed: int = 20181,
 ) -> tuple[float, float] | None:
     """Return a percentile interval from resampling whole clusters (here: therapists).
@@ -73,8 +74,13 @@ def cluster_bootstrap_interval(
         return None
     totals = _cluster_moments(columns, codes, n_clusters)
     generator = np.random.default_rng(seed)
-    drawn = generator.multinomial(n_clusters, np.full(n_clusters, 1 / n_clusters), n_resamples)
-    correlations = correlation_from_moments(drawn.astype(float) @ totals, len(columns))
+    resampled = np.concatenate(
+        [
+            _draw_counts(generator, n_clusters, min(CHUNK, n_resamples - done)) @ totals
+            for done in range(0, n_resamples, CHUNK)
+        ]
+    )
+    correlations = correlation_from_moments(resampled, len(columns))
     if not np.isfinite(correlations).all():
         return None
     tail = (1 - level) / 2
@@ -217,6 +223,14 @@ def _standardized(column: np.ndarray) -> np.ndarray:
     if spread <= 1e-12 * max(1.0, float(np.abs(column).max())):
         return np.zeros_like(column)
     return centered / spread
+
+
+def _draw_counts(generator: np.random.Generator, n_clusters: int, n_resamples: int) -> np.ndarray:
+    """Return how often each cluster is drawn in each resample, (n_resamples, n_clusters)."""
+    drawn = generator.integers(0, n_clusters, (n_resamples, n_clusters), dtype=np.int64)
+    drawn += (np.arange(n_resamples) * n_clusters)[:, None]
+    counts = np.bincount(drawn.ravel(), minlength=n_resamples * n_clusters)
+    return counts.reshape(n_resamples, n_clusters).astype(float)
 
 
 def _deviations(subjects: np.ndarray, counts: np.ndarray, column: np.ndarray) -> np.ndarray:

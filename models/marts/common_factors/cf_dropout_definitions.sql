@@ -77,10 +77,7 @@ select
         when not shown.is_unknown_small then 100.0 * shown.n_unknown / nullif(shown.n_eligible, 0)
     end as unknown_percent,
     shown.n_therapists,
-    case
-        when shown.n_used >= {{ var('small_number', 11) }}
-            then cast(exclusions.candidate_count - shown.n_used as bigint)
-    end as n_excluded,
+    {{ cf_excluded_count('exclusions.candidate_count', 'shown.n_used') }} as n_excluded,
     nullif(
         concat_ws(
             '; ',

@@ -117,10 +117,7 @@ select
     {{ cf_visible_count('shown.n_clients') }} as n_episodes,
     case when shown.is_shown then shown.n_dropouts end as n_dropouts,
     shown.n_therapists,
-    case
-        when used.used_count >= {{ var('small_number', 11) }}
-            then cast(exclusions.candidate_count - used.used_count as bigint)
-    end as n_excluded,
+    {{ cf_excluded_count('exclusions.candidate_count', 'used.used_count') }} as n_excluded,
     {{ cf_reasons_in_words('used.used_count') }} as exclusion_reasons,
     shown.precision_label,
     shown.reason as not_estimable_reason,

@@ -137,14 +137,18 @@ select
     {{ cf_visible_count('shown.n_clients') }} as n_clients,
     {{ cf_visible_count('shown.n_clients') }} as n_episodes,
     shown.n_therapists,
-    case
-        when shown.is_large_enough then cast(exclusions.candidate_count - shown.n_clients as bigint)
-    end as n_excluded,
+    {{ cf_excluded_count('exclusions.candidate_count', 'shown.n_clients') }} as n_excluded,
     case
         when shown.is_large_enough then {{ cf_reasons_in_words('shown.n_clients') }}
     end as exclusion_reasons,
     shown.precision_label,
     shown.reason as not_estimable_reason,
+    cast(null as double) as benchmark_value,
+    cast(null as double) as benchmark_ci_low,
+    cast(null as double) as benchmark_ci_high,
+    cast(null as {{ dbt.type_string() }}) as benchmark_source,
+    false as benchmark_is_comparable,
+    'there is no benchmark for a single therapist' as benchmark_why_not,
     {{ cf_definition_version() }} as definition_version,
     extract_dates.extract_date,
     'association, not cause: an estimate pulled to the average, for supervision, not for ranking'

@@ -77,10 +77,7 @@ select
     {{ cf_visible_count('shown.n_clients') }} as n_episodes,
     case when shown.n_clients >= {{ var('small_number', 11) }} then shown.n_pairs end as n_pairs,
     shown.n_therapists,
-    case
-        when shown.n_clients >= {{ var('small_number', 11) }}
-            then cast(exclusions.candidate_count - shown.n_clients as bigint)
-    end as n_excluded,
+    {{ cf_excluded_count('exclusions.candidate_count', 'shown.n_clients') }} as n_excluded,
     {{ cf_reasons_in_words('shown.n_clients') }} as exclusion_reasons,
     shown.precision_label,
     shown.reason as not_estimable_reason,
