@@ -136,8 +136,8 @@ class _Delivery:
                 self._refuse(table)
 
     def _mark_table(self, staged: Staged) -> None:
-        read = [rule for rule in self.rules.of_table(staged.table) if "readable_file" in rule.kinds]
-        rules = [rule for rule in self.rules.of_table(staged.table) if rule not in read]
+        # Whether a file can be read, its reader decides before there are rows.
+        rules = [r for r in self.rules.of_table(staged.table) if "readable_file" not in r.kinds]
         sources = Sources(
             staged,
             self.lake.rows(self.con, staged.table),
@@ -159,9 +159,6 @@ class _Delivery:
             if rule_id in counted and not counted[rule_id].error:
                 counted[rule_id] = counted[rule_id].with_scope(scopes)
         counted |= {rule_id: Counted({}, error) for rule_id, error in collected.errors.items()}
-        # A staged file has been read; a refused one never comes here.
-        one_file = {file_id_of(path): (1, 0) for path in staged.paths}
-        counted |= {rule.id: Counted(one_file) for rule in read}
         for rule_id, value in counted.items():
             self.counted[staged.table, rule_id] = value
 
