@@ -14,9 +14,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
+from transforms.clinic_options import FhirOptions, QualtricsOptions
 from transforms.contract import TABLES
 
-Format = Literal["canonical", "delimited", "redcap", "workbook"]
+Format = Literal["canonical", "delimited", "redcap", "workbook", "qualtrics", "fhir"]
 TableName = Literal["responses", "sessions", "episodes", "clients", "therapists"]
 WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 ITEM = re.compile(r"item_([1-9]\d*)")
@@ -114,10 +115,16 @@ class Clinic(Dialect):
     name: str | None = Field(None, description="Name shown in reports.")
     format: Format = "canonical"
     files: str = Field("*", description="Exports among the files of the landing folder.")
-    dictionary: str | None = Field(None, description="REDCap data dictionary (file name pattern).")
+    dictionary: str | None = Field(
+        None,
+        description="File name pattern of what explains the exports: the REDCap data dictionary, "
+        "or a Qualtrics export with three header rows that gives legacy files their ids.",
+    )
     delimiter: str | None = Field(None, description="One character. Left out: recognized.")
     encoding: str | None = Field(None, description="Left out: UTF-8, UTF-16 or Windows-1252.")
     decimal: Literal[".", ","] = Field(".", description="Decimal sign.")
+    qualtrics: QualtricsOptions = Field(default_factory=QualtricsOptions)
+    fhir: FhirOptions = Field(default_factory=FhirOptions)
     feeds: list[Feed] = Field(default_factory=list)
 
     @field_validator("delimiter")
@@ -134,8 +141,9 @@ class Clinic(Dialect):
         return self.name or self.clinic
 
     def is_dictionary(self, file_name: str) -> bool:
-        """Whether a file of the landing folder is the data dictionary, not an export."""
-        return self.dictionary is not None and fnmatchcase(file_name, self.dictionary)
+        """Whether a file of the landing folder explains exports and is none itself."""
+        patterns = [*self.fhir.companions, *([self.dictionary] if self.dictionary else [])]
+        return any(fnmatchcase(file_name, pattern) for pattern in patterns)
 
     def is_export(self, file_name: str) -> bool:
         """Whether a file of the landing folder is to be read."""
@@ -147,10 +155,18 @@ class Clinic(Dialect):
 
     def feeds_for(self, file_name: str, sheet: str | None) -> list[Feed]:
         """Return the feeds that read this file's sheet (or form)."""
+        if self.format == "fhir":
+            return self._fhir_feeds(sheet)
         if not self.feeds:
             table = canonical_table(sheet or PurePath(file_name).name)
             return [Feed(table=table)] if table else []
         return [feed for feed in self.feeds if _reads(feed, file_name, sheet)]
+
+    def _fhir_feeds(self, form: str | None) -> list[Feed]:
+        """Return the feeds of a questionnaire: those that name it, else those for any."""
+        feeds = self.feeds or [Feed(table="responses")]
+        named = [feed for feed in feeds if form and (feed.form or "").lower() == form.lower()]
+        return named or [feed for feed in feeds if form is None or feed.form is None]
 
 
 def _reads(feed: Feed, file_name: str, sheet: str | None) -> bool:
@@ -194,7 +210,7 @@ def problems(clinic: Clinic) -> Iterator[Problem]:
     """Yield what is wrong beyond single values: (path of keys, what, remedy)."""
     if clinic.format == "redcap" and not clinic.dictionary:
         yield ("format",), "redcap needs `dictionary`", "Name the data dictionary's file"
-    if clinic.format != "canonical" and not clinic.feeds:
+    if clinic.format not in ("canonical", "fhir") and not clinic.feeds:
         yield ("format",), f"{clinic.format} needs `feeds`", "Say which table each source fills"
     for number, feed in enumerate(clinic.feeds):
         for path, what, remedy in _feed_problems(clinic, feed):

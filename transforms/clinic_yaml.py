@@ -12,16 +12,18 @@ import sys
 from difflib import get_close_matches
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from transforms.clinic import Clinic, Feed, problems
+from transforms.clinic_options import FhirOptions, QualtricsOptions
 from transforms.errors import ConfigError
 
 Keys = tuple[str | int, ...]
 _NULLS = ("", "~", "null")
+_BLOCKS = {"qualtrics": QualtricsOptions, "fhir": FhirOptions}
 _REMEDY = "See docs/clinic-yaml.md"
 
 
@@ -101,7 +103,7 @@ def _from_pydantic(path: Path, error: ValidationError, lines: dict[Keys, int]) -
     _, _, first = min(described, key=lambda entry: entry[:2])
     keys = tuple(first["loc"])
     if first["type"] == "extra_forbidden":
-        known = Feed if keys[0] == "feeds" and len(keys) == 3 else Clinic
+        known = _model_of(keys)
         names = [field.alias or name for name, field in known.model_fields.items()]
         similar = get_close_matches(str(keys[-1]), names, n=1)
         remedy = f"Did you mean {similar[0]}" if similar else _REMEDY
@@ -109,6 +111,13 @@ def _from_pydantic(path: Path, error: ValidationError, lines: dict[Keys, int]) -
     if first["type"] == "missing":
         return _error(path, lines, keys, "the key is missing", "Add it")
     return _error(path, lines, keys, first["msg"].removeprefix("Value error, "), _REMEDY)
+
+
+def _model_of(keys: Keys) -> type[BaseModel]:
+    """Return the part of the YAML whose keys stand at this depth."""
+    if keys[0] == "feeds" and len(keys) == 3:
+        return Feed
+    return _BLOCKS.get(keys[0], Clinic) if len(keys) == 2 else Clinic
 
 
 def _error(path: Path, lines: dict[Keys, int], keys: Keys, what: str, remedy: str) -> ConfigError:

@@ -10,6 +10,7 @@ import duckdb
 from transforms.clinic import WORKBOOK_SUFFIXES, Clinic, Feed, Join, canonical_table
 from transforms.contract import TABLES
 from transforms.errors import FileRefused
+from transforms.export_qualtrics import read_qualtrics
 from transforms.feeding import item_columns
 from transforms.readers import delimited, redcap, workbook
 from transforms.readers.source import Note, ReadOptions, Source
@@ -40,6 +41,8 @@ def read_export(
     """
     if clinic.format == "redcap":
         return _read_redcap(path, clinic, con, scratch)
+    if clinic.format == "qualtrics":
+        return read_qualtrics(path, clinic, con, scratch)
     if clinic.format == "workbook" or (
         clinic.format == "canonical" and path.suffix.lower() in WORKBOOK_SUFFIXES
     ):

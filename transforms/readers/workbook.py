@@ -151,6 +151,21 @@ def _read_sheet(
     )
 
 
+def first_sheet(path: Path) -> Iterator[tuple]:
+    """Yield the filled rows of the first visible sheet: row number, then cells as text.
+
+    Raises
+    ------
+    FileRefused
+        F01 empty, corrupt, cut off or password-protected; F06 no visible sheet.
+    """
+    _refuse_unreadable(path)
+    names, _ = _sheets(path, ReadOptions())
+    if not names:
+        raise FileRefused("F06", "The workbook has no visible sheet", "Export it again")
+    yield from _quietly(path, lambda book: _rows(book.get_sheet_by_name(names[0])))
+
+
 def _rows(sheet: CalamineSheet) -> list[tuple]:
     return list(_filled_rows(sheet))
 

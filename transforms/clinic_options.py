@@ -1,0 +1,76 @@
+"""What a clinic's YAML may say about one format only: the blocks `qualtrics:` and `fhir:`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
+
+Choice = Literal["drop", "keep"]
+Code = Annotated[str, WithJsonSchema({"type": ["string", "number"]})]
+
+
+class Options(BaseModel):
+    """A block of the YAML: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class QualtricsOptions(Options):
+    """Which responses of a Qualtrics export count, and how its cells are written."""
+
+    previews: Choice = Field("drop", description="Responses the survey's author clicked through.")
+    tests: Choice = Field("drop", description="Responses Qualtrics generated itself.")
+    spam: Choice = Field("drop", description="Responses Qualtrics flagged as spam.")
+    unfinished: Choice = Field("drop", description="Responses that were never submitted.")
+    timezone: str | None = Field(
+        None,
+        description="Zone the file's times are in, such as Europe/London. They become UTC. A zone "
+        "the file states itself wins. Left out: times stay as they are.",
+    )
+    multi_select: dict[str, list[Code]] = Field(
+        default_factory=dict,
+        description="Question id of a multi-select in one column: its codes. Becomes columns "
+        "<id>_<code> holding 1 or nothing, as in exports with a column per choice.",
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        try:
+            return value if value is None else ZoneInfo(value).key
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("is no time zone; write one such as Europe/London or UTC") from None
+
+
+class FhirOptions(Options):
+    """What lies beside the responses, and how their references become identifiers."""
+
+    companions: list[str] = Field(
+        default_factory=list,
+        description="File name patterns of what explains the export: Questionnaire, Patient, "
+        "Encounter and Observation resources. They are read with every export.",
+    )
+    statuses: list[Literal["completed", "amended", "in-progress", "stopped"]] = Field(
+        default=["completed", "amended"],
+        min_length=1,
+        description="Responses of other statuses are left out. entered-in-error always is.",
+    )
+    client_identifier: str | None = Field(
+        None,
+        description="System of the Patient identifier that is the client's id. Left out: the "
+        "resource's own id.",
+    )
+    session_identifier: str | None = Field(
+        None, description="The same for Encounter and the session's id."
+    )
+    ignore: list[str] = Field(
+        default_factory=list, description="linkIds that may occur although no form has them."
+    )
+    other_questionnaires: Literal["refuse", "skip"] = Field(
+        "refuse", description="What to do with responses to questionnaires nobody described."
+    )
+    total_extensions: dict[str, str] = Field(
+        default_factory=dict, description="URL of an extension that holds a score: its scale."
+    )

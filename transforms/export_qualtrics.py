@@ -1,0 +1,79 @@
+"""Qualtrics exports with what the clinic's YAML says about them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+
+from transforms.clinic import Clinic, Feed, Join
+from transforms.errors import FileRefused
+from transforms.feeding import wire
+from transforms.readers import qualtrics
+from transforms.readers.qualtrics_header import Header
+from transforms.readers.source import ReadOptions, Source
+from transforms.rows import item_text
+
+
+def read_qualtrics(
+    path: Path, clinic: Clinic, con: duckdb.DuckDBPyConnection, scratch: Path
+) -> list[Source]:
+    """Read one export; refuse (F07) choice text where numbers are scored."""
+    feeds = clinic.feeds_for(path.name, None)
+    sources = qualtrics.read(
+        path,
+        con=con,
+        scratch=scratch,
+        options=ReadOptions(delimiter=clinic.delimiter, encoding=clinic.encoding),
+        rules=clinic.qualtrics,
+        time_formats=_time_formats(clinic, feeds),
+        reference=_reference(path, clinic, scratch),
+        is_mapped=_is_mapped(feeds),
+    )
+    try:
+        for feed in feeds:
+            _refuse_labels(con, clinic, feed, sources[0])
+    except FileRefused:
+        sources[0].drop(con)
+        raise
+    return sources
+
+
+def _refuse_labels(
+    con: duckdb.DuckDBPyConnection, clinic: Clinic, feed: Feed, source: Source
+) -> None:
+    wiring = wire(feed, source)
+    answers = [item_text(wiring, clinic, number) for number in wiring.items]
+    qualtrics.refuse_labels(con, source, answers, step="looking for labels")
+
+
+def _time_formats(clinic: Clinic, feeds: list[Feed]) -> tuple[str, ...]:
+    formats = [*clinic.timestamp_format, *clinic.date_format]
+    for feed in feeds:
+        formats = [*feed.timestamp_format, *feed.date_format, *formats]
+    return tuple(dict.fromkeys(formats))
+
+
+def _reference(path: Path, clinic: Clinic, scratch: Path) -> Header | None:
+    """Return the header of the three-row export beside a legacy file, if there is one."""
+    if not clinic.dictionary:
+        return None
+    found = sorted(path.parent.glob(clinic.dictionary))
+    return qualtrics.read_header(found[-1], scratch) if found else None
+
+
+def _is_mapped(feeds: list[Feed]) -> Callable[[str], bool]:
+    names: set[str] = set()
+    patterns = []
+    for feed in feeds:
+        for column in (feed.columns or {}).values():
+            names.update(column.join if isinstance(column, Join) else [column])
+        names.update(feed.submitted.values(), feed.when)
+        if isinstance(feed.items, str):
+            before, _, after = feed.items.partition("{n}")
+            patterns.append(re.compile(re.escape(before) + r"\d+" + re.escape(after)))
+        else:
+            names.update(feed.items.values() if isinstance(feed.items, dict) else feed.items or [])
+    return lambda name: name in names or any(one.fullmatch(name) for one in patterns)
