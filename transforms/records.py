@@ -87,4 +87,6 @@ def unstack(shared: Mapping, columns: Mapping[str, np.ndarray]) -> list[dict]:
 def _without_mask(column: np.ndarray) -> np.ndarray:
     if not np.ma.isMaskedArray(column):
         return np.asarray(column)
-    return column.filled(None if column.dtype == object else np.nan)
+    # filled(None) would mean numpy's own filler, '?' for text.
+    missing = None if column.dtype == object else np.nan
+    return np.where(np.ma.getmaskarray(column), missing, column.data)
