@@ -85,11 +85,14 @@ def rollback(
     home: HomeOption = None,
 ) -> None:
     """Point readers back to an earlier release (default: the one before the published one)."""
+    from pipeline.night import write_index
     from pipeline.publish import rollback as go_back
     from transforms.errors import RapportError
 
     try:
-        release = go_back(_home(home), run_id)
+        place = _home(home)
+        release = go_back(place, run_id)
+        write_index(place)
     except RapportError as refusal:
         typer.echo(str(refusal), err=True)
         raise typer.Exit(1) from None

@@ -17,7 +17,7 @@ from pipeline import intake as taking_in
 from pipeline import judge as judging
 from pipeline import lake
 from pipeline import publish as publishing
-from pipeline.clinics import write_registry
+from pipeline.clinics import rules, write_registry
 from pipeline.fingerprint import fingerprint
 from pipeline.home import Home
 from pipeline.landing import Delivery, new_deliveries, odd_folders
@@ -109,13 +109,25 @@ def audit(run_id: str) -> dict:
 
 def report(run_id: str) -> str:
     """Write this run's validation report and the index over runs."""
-    from reports.validation_report import write_index, write_report
+    from reports.validation_report import Guidance, write_report
 
     home = Home.from_environment()
     with timed(home, run_id, "report"):
-        page = write_report(home.building(run_id), home.reports, run_id)
-        write_index(home.reports)
+        guidance = {
+            rule.id: Guidance(f"{rule.why} {rule.downstream}", rule.remedy)
+            for rule in rules(home).rules
+        }
+        page = write_report(home.building(run_id), home.reports, run_id, guidance=guidance)
+        write_index(home)
         return str(page.relative_to(home.root))
+
+
+def write_index(home: Home) -> None:
+    """Write the index over runs, with what is published and what can be brought back."""
+    from reports.validation_report import write_index as write_page
+
+    kept = publishing.releases(home)
+    write_page(home.reports, kept, published=publishing.published_run(home))
 
 
 def publish(run_id: str) -> dict:
@@ -124,6 +136,7 @@ def publish(run_id: str) -> dict:
     with timed(home, run_id, "publish"):
         release = publishing.publish(home, run_id)
         Ledger(home).close_run(run_id, _now(), "published")
+        write_index(home)
         return {"run_id": run_id, "megabytes": round(release.stat().st_size / 1e6, 1)}
 
 

@@ -13,6 +13,7 @@ from reports.quality import EVERY_CLINIC, Check, Clinic, FileBalance, RunQuality
 
 SEVERITIES = ("fatal", "quarantine", "warn", "inform")
 NEEDS_ATTENTION = ("fail", "error")
+HOLDS_BACK = ("fatal", "quarantine")  # a row that breaks such a rule is not loaded
 
 GRADES = {
     "A": "Every check that applied passed",
@@ -124,7 +125,7 @@ def grade_of(checks: list[Check], files: list[FileBalance]) -> str:
     failed = {check.severity for check in checks if check.state == "fail"}
     if any(line.status != "accepted" for line in files) or "fatal" in failed:
         return "D"
-    holds_rows = any(c.severity in ("fatal", "quarantine") and c.n_failed for c in checks)
+    holds_rows = any(c.severity in HOLDS_BACK and c.n_failed for c in checks)
     if holds_rows or any(check.state == "error" for check in checks):
         return "C"
     return "B" if failed else "A"

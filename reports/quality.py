@@ -79,7 +79,7 @@ class FileBalance:
 
 @dataclass(frozen=True)
 class HeldRow:
-    """One quarantined row and one reason for it."""
+    """One listed row and one reason for it: held back, or loaded and flagged."""
 
     rule_id: str
     clinic_id: str
@@ -226,7 +226,7 @@ def _read_totals(connection: duckdb.DuckDBPyConnection) -> list[FileBalance]:
             coalesce(sum(n_erased), 0)::BIGINT AS n_erased,
             bool_and(is_balanced) AS is_balanced
         FROM quality.dq_balance
-        WHERE status = 'accepted'
+        WHERE status = 'accepted' AND table_name IS NOT NULL
         GROUP BY clinic_id, table_name
         ORDER BY clinic_id, table_name
         """,

@@ -20,6 +20,7 @@ from typing import Any
 
 from reports.grades import (
     GRADES,
+    HOLDS_BACK,
     NEEDS_ATTENTION,
     Tally,
     files_by_status,
@@ -60,12 +61,13 @@ class Guidance:
 
 @dataclass(frozen=True)
 class RuleRows:
-    """The quarantined rows of one rule."""
+    """The rows of one rule: held back, or loaded and flagged."""
 
     rule_id: str
     title: str
     rows: list[HeldRow]
     n_clinics: int
+    is_held_back: bool
     page: str | None
     csv_name: str
 
@@ -111,6 +113,7 @@ def write_report(
         held=held,
         held_places={(row.rule_id, row.clinic_id): r.page or "" for r in held for row in r.rows},
         needs_attention=NEEDS_ATTENTION,
+        holds_back=HOLDS_BACK,
     )
     write_text(folder / "run.json", json.dumps(_summary(quality), indent=1, ensure_ascii=False))
     return page
@@ -164,7 +167,7 @@ def _advice(check: Any, guidance: Mapping[str, Guidance]) -> tuple[str, str]:
 
 
 def _rows_per_rule(quality: RunQuality, titles: Mapping[str, str]) -> list[RuleRows]:
-    """Group the quarantined rows by rule, the rule with most rows first."""
+    """Group the listed rows by rule: held back before flagged, then the longest list first."""
     grouped = groupby(quality.held_rows, key=lambda row: row.rule_id)
     lists = {rule_id: list(rows) for rule_id, rows in grouped}
     rules, n_shown = [], 0
@@ -177,11 +180,12 @@ def _rows_per_rule(quality: RunQuality, titles: Mapping[str, str]) -> list[RuleR
                 title=titles.get(rule_id, ""),
                 rows=rows,
                 n_clinics=len({row.clinic_id for row in rows}),
+                is_held_back=any(row.severity in HOLDS_BACK for row in rows),
                 page=f"{name}.html" if n_shown > ROWS_ON_THE_PAGE else None,
                 csv_name=f"{name}.csv",
             )
         )
-    return sorted(rules, key=lambda rule: (-len(rule.rows), rule.rule_id))
+    return sorted(rules, key=lambda rule: (not rule.is_held_back, -len(rule.rows), rule.rule_id))
 
 
 _CSV_COLUMNS = (
@@ -222,6 +226,7 @@ def _summary(quality: RunQuality) -> dict[str, Any]:
     """Return the run as the index needs it, and each rule's counts for trends over runs."""
     tally = Tally.of(quality.checks)
     statuses = files_by_status(quality.files)
+    labels = {clinic.clinic_id: clinic.label for clinic in quality.clinics}
     worst = [check for check in worst_first(quality.checks) if check.state in NEEDS_ATTENTION]
     return {
         "run_id": quality.run_id,
@@ -245,6 +250,7 @@ def _summary(quality: RunQuality) -> dict[str, Any]:
             "state": worst[0].state,
             "severity": worst[0].severity,
             "clinic_id": worst[0].clinic_id,
+            "clinic": labels[worst[0].clinic_id],
         }
         if worst
         else None,

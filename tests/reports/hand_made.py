@@ -81,6 +81,7 @@ BALANCE = [
     ("linden", "l3", HOSTILE, None, "refused",
      "The file is not text and not a workbook. Export it again as CSV in UTF-8.",
      0, 0, 0, 0, 0, 0),
+    ("moor", "m2", "dictionary.csv", None, "accepted", None, 0, 0, 0, 0, 0, 0),
     ("moor", "m1", "redcap_flat.csv", "responses", "accepted", None, 5000, 5000, 0, 0, 0, 0),
 ]  # fmt: skip
 
@@ -124,6 +125,17 @@ def build_database(path: Path) -> Path:
                    'N02', 'attendance', 'The attendance code is not in the list',
                    'quarantine', ?, ?, 'open'
             FROM range(3) AS r (i)
+            """,
+            [at, at],
+        )
+        connection.execute(
+            """
+            INSERT INTO quality.dq_quarantine
+            SELECT 'responses', 'harbor', 'h1', 'responses_2026-11.csv', NULL, 9000 + i,
+                   ('beef' || lpad(i::VARCHAR, 4, '0') || '-0000-4000-8000-0123456789ab')::UUID,
+                   'S15', 'started_at', 'The form took less than two seconds per item', 'warn',
+                   ?, ?, 'open'
+            FROM range(12) AS r (i)
             """,
             [at, at],
         )

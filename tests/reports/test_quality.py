@@ -66,7 +66,7 @@ def test_only_the_asked_run_is_read(analytics):
     other = read_run_quality(analytics, "another run")
 
     assert (other.checks, other.files, other.run_at) == ([], [], None)
-    assert len(other.held_rows) == 40
+    assert len(other.held_rows) == 52
     assert [clinic.clinic_id for clinic in other.clinics] == ["harbor", "linden", "moor", "quay"]
 
 

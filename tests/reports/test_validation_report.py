@@ -91,6 +91,22 @@ def test_the_balance_sheet_shows_where_each_row_of_a_file_went(page):
     assert "Adds up" in row.group()
 
 
+def test_rows_held_back_stand_before_rows_that_were_loaded_and_flagged(page):
+    lists = re.findall(r"<summary>(\w+) .*?>(Held back|Flagged): (\d+ \w+)", page)
+
+    assert lists == [
+        ("S04", "Held back", "37 entries"),
+        ("N02", "Held back", "3 entries"),
+        ("S15", "Flagged", "12 entries"),
+    ]
+
+
+def test_a_file_without_rows_of_its_own_is_not_balanced(page):
+    row = re.search(r"<th scope=\"row\" class=\"file\">dictionary.csv.*?</tr>", page, re.S).group()
+
+    assert "No rows" in row
+
+
 def test_a_file_that_was_not_read_does_not_claim_to_add_up(page):
     row = re.search(r'<tr><th scope="row" class="file">&lt;img.*?</tr>', page, re.S).group()
 
@@ -114,7 +130,7 @@ def test_a_hostile_file_name_stays_text(page):
 def test_no_page_shows_a_cell_or_fetches_anything(reports):
     pages = [path for path in reports.rglob("*") if path.is_file()]
 
-    assert len(pages) == 5  # index, page, summary, two lists of rows
+    assert len(pages) == 6  # index, page, summary, three lists of rows
     for path in pages:
         text = path.read_text(encoding="utf-8")
         assert CANARY not in text, path.name
@@ -184,7 +200,7 @@ def test_the_longest_list_moves_to_its_own_page_in_full(analytics, tmp_path):
             INSERT INTO quality.dq_quarantine
             SELECT 'responses', 'moor', 'm1', '=cmd()', NULL, i, NULL, 'S05', 'item_1',
                    '@SUM(A1)', 'quarantine', NULL, NULL, 'open'
-            FROM range(4961) AS r (i)
+            FROM range(4949) AS r (i)
             """
         )
 
@@ -192,7 +208,7 @@ def test_the_longest_list_moves_to_its_own_page_in_full(analytics, tmp_path):
 
     folder = tmp_path / "reports" / RUN
     own_page = (folder / "rows-S05.html").read_text(encoding="utf-8")
-    assert own_page.count("@SUM(A1)") == 4961
+    assert own_page.count("@SUM(A1)") == 4949
     assert "5eed0036" in (folder / "index.html").read_text(encoding="utf-8")
     assert "@SUM(A1)" not in (folder / "index.html").read_text(encoding="utf-8")
     assert '<a href="rows-S05.html">' in (folder / "index.html").read_text(encoding="utf-8")
