@@ -1,0 +1,85 @@
+with
+
+events as (
+
+    select * from {{ ref('int_gain_events') }}
+
+),
+
+gain_keys as (
+
+    select * from {{ ref('int_gain_keys') }}
+
+),
+
+process as (
+
+    select * from {{ ref('fct_session_process') }}
+
+),
+
+{# Severity back to the points of the form. #}
+placed as (
+
+    select
+        {{ key_of('sudden_gain', ['events.series_key', 'events.position']) }} as sudden_gain_key,
+        this_session.clinic_id,
+        this_session.client_key,
+        next_session.therapist_key,
+        gain_keys.episode_key,
+        gain_keys.instrument_id,
+        gain_keys.version,
+        gain_keys.rater,
+        gain_keys.is_primary_outcome,
+        events.kind,
+        row_number() over (
+            partition by events.series_key, events.kind
+            order by events.position
+        ) as kind_number,
+        count(*) over (partition by events.series_key, events.kind) as kind_count,
+        this_session.session_key,
+        this_session.session_number,
+        next_session.session_key as next_session_key,
+        next_session.session_at as next_session_at,
+        {% for column, severity in [
+            ('score_2_before', 'before_2'),
+            ('score_1_before', 'before_1'),
+            ('score', 'before_0'),
+            ('score_next', 'after_1'),
+            ('score_2_after', 'after_2'),
+            ('score_3_after', 'after_3'),
+            ('reversal_score', 'reversal_severity'),
+        ] %}
+            case
+                when events.direction < 0 then events.{{ severity }}
+                else events.turn - events.{{ severity }}
+            end as {{ column }},
+        {% endfor %}
+        events.fall as magnitude,
+        events.total_change,
+        events.fall / nullif(events.total_change, 0) as total_change_ratio,
+        events.is_reversed,
+        gain_keys.cutoff as cutoff_points,
+        gain_keys.cutoff_source,
+        events.before_count,
+        events.after_count,
+        events.t_critical,
+        {{ cf_definition_version() }} as definition_version
+
+    from events
+
+    inner join gain_keys on events.series_key = gain_keys.series_key
+
+    inner join process as this_session
+        on
+            gain_keys.episode_key = this_session.episode_key
+            and events.position = this_session.session_number
+
+    inner join process as next_session
+        on
+            gain_keys.episode_key = next_session.episode_key
+            and events.position + 1 = next_session.session_number
+
+)
+
+select * from placed
