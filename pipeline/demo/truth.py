@@ -97,30 +97,40 @@ def _outcome_effects(clinic: Clinic, outcome: Outcome) -> list[dict]:
     name, table = outcome.instrument, "process.fct_session_process"
     per_pomp = (clinic.alliance.high - clinic.alliance.low) / 100
     better = "higher is better" if outcome.higher_is_better else "lower is better"
+    per_ten = 10 if outcome.higher_is_better else -10
+    models = "cf_within_between_alliance"
+    # The process table follows one outcome a course; a second one is found among the scores.
+    is_first = outcome is clinic.outcomes[0]
+    if not is_first:
+        table = f"core.fct_scores of {name} beside {table}"
+
+    def published(cf_table: str, times: float = 1, **where: str) -> dict | None:
+        return _published(clinic, cf_table, name, times, **where) if is_first else None
+
     points = f"points of {name} ({better}) per percent of the alliance maximum"
     return [
         _effect(clinic, f"{name}.within_per_pomp",
                 "within-client alliance at a session on the outcome before the next",
                 round(outcome.within_effect * per_pomp, 6),
                 f"{table}: outcome_next on alliance_within, outcome_score, session_number, "
-                "episode fixed effects; common_factors.cf_within_between_alliance", points),
+                "episode fixed effects", points, published(models, per_ten, parameter="within")),
         _effect(clinic, f"{name}.between_per_pomp",
                 "between-client alliance on the level of the outcome",
                 round(outcome.between_effect * per_pomp, 6),
                 f"{table}: outcome_next on alliance_within, alliance_between, outcome_within, "
-                "session_number; common_factors.cf_within_between_alliance",
-                points + "; planted on the client's target, met in the level on the way there"),
+                "session_number, courses of four pairs or more",
+                points + "; planted on the client's target, met in the level on the way there",
+                published(models, per_ten, parameter="between")),
         _effect(clinic, f"{name}.early_alliance_partial_r",
                 "early alliance and last outcome, first outcome held constant",
-                None, "common_factors.cf_alliance_outcome from core.fct_episodes: "
-                "early_alliance, post_after_early_alliance, outcome_pre",
-                "correlation, positive is better"),
+                None, "core.fct_episodes: early_alliance, post_after_early_alliance, outcome_pre",
+                "correlation, positive is better", published("cf_alliance_outcome")),
         _effect(clinic, f"{name}.therapist_icc",
                 "therapists' share of the variance of the last outcome given the first",
-                None, "common_factors.cf_therapist_effect from core.fct_episodes: "
-                "outcome_post on outcome_pre, therapist_key",
+                None, "core.fct_episodes: outcome_post on outcome_pre, therapist_key",
                 f"share 0-1; planted as a standard deviation of {outcome.therapist_sd} points "
-                "between therapists in the clients' targets, beside what their alliance adds"),
+                "between therapists in the clients' targets, beside what their alliance adds",
+                published("cf_therapist_effect", metric="icc")),
         _effect(clinic, f"{name}.homework_per_percent",
                 "homework done, reported at a session, on the outcome before the next",
                 outcome.homework_effect,
@@ -144,18 +154,25 @@ def _dropout_effects(clinic: Clinic) -> list[dict]:
                 "attended sessions", "log hazard ratio per 10 percent of the maximum"),
         _effect(clinic, "dropout.session3_odds_ratio_low_to_high_tertile",
                 "dropout after session 3, lowest against highest third of alliance", None,
-                "common_factors.cf_early_alliance_dropout from core.fct_episodes: "
-                "alliance_session3_pomp, dropout_unilateral", "odds ratio"),
+                "core.fct_episodes: alliance_session3_pomp, dropout_unilateral", "odds ratio",
+                _published(clinic, "cf_early_alliance_dropout", metric="odds_ratio")),
         _effect(clinic, "dropout.session3_low_minus_high_tertile",
                 "the same as a difference of risks", None,
-                "common_factors.cf_early_alliance_dropout", "share 0-1"),
+                "core.fct_episodes: alliance_session3_pomp, dropout_unilateral", "share 0-1",
+                _published(clinic, "cf_early_alliance_dropout", metric="risk_difference")),
     ]  # fmt: skip
 
 
 def _effect(
-    clinic: Clinic, name: str, what: str, planted: float | None, recover_from: str, scale: str
+    clinic: Clinic,
+    name: str,
+    what: str,
+    planted: float | None,
+    recover_from: str,
+    scale: str,
+    published: dict | None = None,
 ) -> dict:
-    return {
+    entry = {
         "name": name,
         "what": what,
         "planted": planted,
@@ -163,6 +180,33 @@ def _effect(
         "how_expected": HOW_EXPECTED,
         "recover_from": recover_from,
         "scale": scale,
+    }
+    if published is None:
+        return entry
+    times = published.pop("times", 1)
+    return entry | {
+        "published": published
+        | {
+            "planted": None if planted is None else round(planted * times, 6),
+            "expected": round(EXPECTED[clinic.clinic_id][name] * times, 6),
+        }
+    }
+
+
+def _published(clinic: Clinic, table: str, outcome: str = "", times: float = 1, **where) -> dict:
+    """Say which row of a common-factors table shows the effect, and by what it is multiplied.
+
+    ``improvement`` is positive in those tables, and slopes are per 10 points of alliance.
+    """
+    if table != "cf_therapist_effect":
+        where |= {"alliance_instrument_id": clinic.alliance.instrument, "alliance_rater": "client"}
+    if outcome:
+        where |= {"outcome_instrument_id": outcome}
+    return {
+        "table": f"common_factors.{table}",
+        "column": "estimate",
+        "where": {"scope_level": "clinic", "scope_id": clinic.clinic_id} | where,
+        "times": times,
     }
 
 
