@@ -183,8 +183,9 @@ def _add_courses(con: duckdb.DuckDBPyConnection) -> None:
         create or replace temp table context_client as
         select
             coalesce(known.the_key, courses.the_key, contacts.the_key) as the_key,
-            known.is_accepted, courses.n_episodes, courses.first_start, courses.last_end,
-            courses.windows, contacts.first_attended_at
+            known.is_accepted, coalesce(known.is_in_lake, false) as is_in_lake,
+            courses.n_episodes, courses.first_start, courses.last_end, courses.windows,
+            contacts.first_attended_at
         from context_client as known
         full join (
             select
