@@ -142,9 +142,7 @@ joined as (
     left join early_alliance on courses.episode_key = early_alliance.episode_key
 
     left join alliance_instruments
-        on
-            courses.episode_key = alliance_instruments.episode_key
-            and early_alliance.episode_key is not null
+        on early_alliance.episode_key = alliance_instruments.episode_key
 
     left join ages
         on
