@@ -8,12 +8,13 @@ from pathlib import Path
 
 import duckdb
 
+from transforms import sql
 from transforms.clinic import Clinic, Feed, Join
 from transforms.errors import FileRefused
 from transforms.feeding import wire
 from transforms.readers import qualtrics
 from transforms.readers.qualtrics_header import Header
-from transforms.readers.source import ReadOptions, Source
+from transforms.readers.source import ReadOptions, Source, plural
 from transforms.rows import item_text
 
 
@@ -44,9 +45,26 @@ def read_qualtrics(
 def _refuse_labels(
     con: duckdb.DuckDBPyConnection, clinic: Clinic, feed: Feed, source: Source
 ) -> None:
+    """Refuse an export whose scored items mostly hold choice text instead of recode values."""
     wiring = wire(feed, source)
     answers = [item_text(wiring, clinic, number) for number in wiring.items]
-    qualtrics.refuse_labels(con, source, answers, step="looking for labels")
+    if not answers:
+        return
+    counts = ", ".join(
+        f"count({text}), count(*) filter (where {text} is not null "
+        f"and try_cast(replace({text}, ',', '.') as double) is null)"
+        for text in answers
+    )
+    query = f"select {counts} from {source.relation}"
+    found = sql.execute_quietly(con, query, step="looking for choice text").fetchone()
+    words = [n for filled, n in zip(found[::2], found[1::2], strict=True) if n * 2 > filled]
+    if words:
+        raise FileRefused(
+            "F07",
+            f"{plural(len(words), 'item')} mostly hold text instead of numbers "
+            f"({plural(sum(words), 'cell')})",
+            "In Qualtrics export with Use numeric values, or map the texts with `values`",
+        )
 
 
 def _time_formats(clinic: Clinic, feeds: list[Feed]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
 
@@ -39,6 +40,7 @@ _STATUS_WORDS = {
     "offline survey preview": 16 + _PREVIEW,
 }
 _FINISHED = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+_RULED = ("Status", "DistributionChannel", "Finished", "Progress")
 _LEFT_OUT = {
     "preview": "preview",
     "test": "generated test response",
@@ -111,39 +113,6 @@ def read_header(path: Path, scratch: Path) -> Header:
         return parse_header([cells for _, cells in islice(iter(records), 3)])
 
 
-def refuse_labels(
-    con: duckdb.DuckDBPyConnection, source: Source, answers: list[str], step: str
-) -> None:
-    """Refuse an export whose scored items mostly hold choice text instead of recode values.
-
-    Parameters
-    ----------
-    answers : SQL of each item's text after codes were translated and missing ones removed.
-
-    Raises
-    ------
-    FileRefused
-        F07, with the number of columns and cells.
-    """
-    if not answers:
-        return
-    counts = ", ".join(
-        f"count({text}), count(*) filter (where {text} is not null "
-        f"and try_cast(replace({text}, ',', '.') as double) is null)"
-        for text in answers
-    )
-    query = f"select {counts} from {source.relation}"
-    found = sql.execute_quietly(con, query, step=step).fetchone()
-    words = [n for filled, n in zip(found[::2], found[1::2], strict=True) if n * 2 > filled]
-    if words:
-        raise FileRefused(
-            "F07",
-            f"{plural(len(words), 'item')} mostly hold text instead of numbers "
-            f"({plural(sum(words), 'cell')})",
-            "In Qualtrics export with Use numeric values, or map the texts with `values`",
-        )
-
-
 def _name_note(survey: _Survey, is_mapped: Callable[[str], bool]) -> Iterator[Note]:
     pinned = [
         one
@@ -177,25 +146,25 @@ class _Survey:
         self, header: Header, rules: QualtricsOptions, time_formats: tuple[str, ...]
     ) -> None:
         self.header = header
-        self.rules = rules
         self.widths = Widths(header.n_cells)
         self.left_out: Counter[str] = Counter()
         self.undeclared: Counter[str] = Counter()
         self.positions = [column.position for column in header.columns]
-        self.position_of = {column.id: column.position for column in header.columns}
         ids = tuple(column.id for column in header.columns)
         self.choices = _choices(rules, ids)
         self.columns = (*ids, *(name for _, named in self.choices for name in named.values()))
         self.taken = {column.lower() for column in self.columns}
         self.clock = Clock(rules.timezone, stated=header.timezone, formats=time_formats)
-        self.times = [self.position_of[name] for name in TIMES if name in self.position_of]
+        found = {column.id: column.position for column in header.columns}
+        self.times = [found[name] for name in TIMES if name in found]
+        self.rule = _Rule(rules, [found.get(name) for name in _RULED])
 
     def rows(self, records: Iterator[Record]) -> Iterator[tuple]:
         """Yield the responses that count."""
         for line, cells in records:
             if not self.widths.fits(line, cells):
                 continue
-            reason = self._left_out(cells)
+            reason = self.rule.left_out(cells)
             if reason:
                 self.left_out[reason] += 1
                 continue
@@ -203,37 +172,6 @@ class _Survey:
                 cells[position] = self.clock.to_utc(cells[position])
             values = [cells[position] or None for position in self.positions]
             yield (line, *values, *self._choice_cells(values))
-
-    def _left_out(self, cells: list[str]) -> str | None:
-        status = _status(self._cell(cells, "Status"))
-        channel = self._cell(cells, "DistributionChannel").lower()
-        found = {
-            "preview": bool(status & _PREVIEW) or channel == "preview",
-            "test": bool(status & _TEST) or channel == "test",
-            "spam": bool(status & _SPAM),
-            "unfinished": not self._is_finished(cells),
-        }
-        chosen = {
-            "preview": self.rules.previews,
-            "test": self.rules.tests,
-            "spam": self.rules.spam,
-            "unfinished": self.rules.unfinished,
-        }
-        return next(
-            (kind for kind, is_so in found.items() if is_so and chosen[kind] == "drop"), None
-        )
-
-    def _is_finished(self, cells: list[str]) -> bool:
-        finished = _FINISHED.get(self._cell(cells, "Finished").lower())
-        if finished is not None:
-            return finished
-        # Words of another language: Progress, a percentage, says it too.
-        progress = self._cell(cells, "Progress")
-        return progress == "100" if progress.isdecimal() else True
-
-    def _cell(self, cells: list[str], column: str) -> str:
-        position = self.position_of.get(column)
-        return "" if position is None else cells[position].strip()
 
     def _choice_cells(self, values: list[str | None]) -> Iterator[str | None]:
         for at, named in self.choices:
@@ -269,10 +207,47 @@ class _Survey:
             yield Note("no_rows", "a header but no responses to read")
 
 
+class _Rule:
+    """Why a response is left out. Few combinations of these cells occur: each is judged once."""
+
+    def __init__(self, rules: QualtricsOptions, positions: list[int | None]) -> None:
+        self.positions = positions
+        self.dropped = {
+            "preview": rules.previews == "drop",
+            "test": rules.tests == "drop",
+            "spam": rules.spam == "drop",
+            "unfinished": rules.unfinished == "drop",
+        }
+        self.judged = lru_cache(4096)(self._judge)
+
+    def left_out(self, cells: list[str]) -> str | None:
+        """Return the kind of response that does not count, or None."""
+        return self.judged(*("" if at is None else cells[at] for at in self.positions))
+
+    def _judge(self, *cells: str) -> str | None:
+        status, channel, finished, progress = (cell.strip().lower() for cell in cells)
+        flags = _status(status)
+        found = {
+            "preview": bool(flags & _PREVIEW) or channel == "preview",
+            "test": bool(flags & _TEST) or channel == "test",
+            "spam": bool(flags & _SPAM),
+            "unfinished": not _is_finished(finished, progress),
+        }
+        return next((kind for kind, is_so in found.items() if is_so and self.dropped[kind]), None)
+
+
+def _is_finished(finished: str, progress: str) -> bool:
+    known = _FINISHED.get(finished)
+    if known is not None:
+        return known
+    # Words of another language: Progress, a percentage, says it too.
+    return progress == "100" if progress.isdecimal() else True
+
+
 def _status(text: str) -> int:
     if text.isdecimal() and len(text) < 5:
         return int(text)
-    return _STATUS_WORDS.get(text.lower(), 0)
+    return _STATUS_WORDS.get(text, 0)
 
 
 def _choices(rules: QualtricsOptions, ids: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
