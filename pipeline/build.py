@@ -27,7 +27,11 @@ def build(home: Home, run_id: str) -> dict[str, int]:
     artifacts = home.root / "dbt"  # kept between runs: dbt parses only what changed
     with log.open("w", encoding="utf-8") as output:
         returned = subprocess.run(
-            [_dbt(), "--no-use-colors", "--log-level-file", "none", "build", *_folders(artifacts, home.work(run_id))],
+            [
+                *(_dbt(), "--no-use-colors", "--log-level-file", "none", "build"),
+                *("--exclude-resource-type", "unit_test"),  # those prove the code, not the night
+                *_folders(artifacts, home.work(run_id)),
+            ],
             env=os.environ | environment(home, target),
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -42,6 +46,7 @@ def build(home: Home, run_id: str) -> dict[str, int]:
             f"{'; failed: ' + ', '.join(failed[:10]) if failed else ''}. "
             f"The published release is unchanged; see {log.relative_to(home.root)}."
         )
+    target.with_name(f"{target.name}.scratch").unlink(missing_ok=True)  # intermediate tables
     shutil.copy(artifacts / "run_results.json", home.work(run_id) / "run_results.json")
     states = [status for _, status in results]
     return {state: states.count(state) for state in sorted(set(states))}
