@@ -49,7 +49,7 @@ def manifest(clinic_id: str, planted: list[Planted], layout: Layout) -> list[dic
     entries: list[dict] = []
     counts: Counter[str] = Counter()
     for position, one in enumerate(planted):
-        kind, lines = one.kind, [layout.copies[position]]
+        kind, lines = one.kind, [layout.edited[position]]
         if one.partner_row is not None:
             lines.append(int(layout.line_of[kind.table][one.partner_row]))
         for line, partner in zip(lines, lines[::-1], strict=True):

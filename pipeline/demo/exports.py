@@ -9,10 +9,10 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -40,18 +40,14 @@ class Edit:
 
 @dataclass
 class Layout:
-    """Where rows of the canonical tables ended up: file, sheet, line (header is line 1)."""
+    """Where rows of the canonical tables ended up: file and line (the header is line 1).
+
+    ``edited`` holds the line of every edit, in the order of the edits.
+    """
 
     files: dict[str, str]
     line_of: dict[str, np.ndarray]
-    column_of: dict[tuple[str, str], str] = field(default_factory=dict)
-    copies: list[int] = field(default_factory=list)
-
-    def line(self, edit: Edit, number: int | None = None) -> int:
-        """Return the line of an edit; ``number`` says which of the copies it is."""
-        return (
-            self.copies[number] if number is not None else int(self.line_of[edit.table][edit.row])
-        )
+    edited: list[int] = field(default_factory=list)
 
 
 def write_canonical_csv(tables: Tables, folder: Path, edits: Iterable[Edit] = ()) -> Layout:
@@ -61,7 +57,7 @@ def write_canonical_csv(tables: Tables, folder: Path, edits: Iterable[Edit] = ()
         {name: f"{name}.csv" for name in tables},
         {name: np.arange(table.num_rows) + 2 for name, table in tables.items()},
     )
-    layout.copies = [0] * len(edits)
+    layout.edited = [0] * len(edits)
     for name, table in tables.items():
         path = folder / layout.files[name]
         write_csv(table, path)
@@ -71,7 +67,7 @@ def write_canonical_csv(tables: Tables, folder: Path, edits: Iterable[Edit] = ()
             [(int(edits[n].row) + 2, edits[n].changes, edits[n].is_copy) for n in of_table],
         )
         for number, line in zip(of_table, lines, strict=True):
-            layout.copies[number] = line
+            layout.edited[number] = line
     return layout
 
 
@@ -135,13 +131,12 @@ def write_workbook(tables: Tables, path: Path, edits: Iterable[Edit] = ()) -> La
         {name: path.name for name in tables},
         {name: np.arange(table.num_rows) + 2 for name, table in tables.items()},
     )
-    layout.copies = [0] * len(edits)
+    layout.edited = [0] * len(edits)
     workbook = Workbook(write_only=True)
     for name, table in tables.items():
         sheet = workbook.create_sheet(name)
         sheet.append(table.column_names)
         rows = [list(row) for row in zip(*table.to_pydict().values(), strict=True)]
-        n_clean = len(rows)
         for number, edit in enumerate(edits):
             if edit.table != name:
                 continue
@@ -151,19 +146,11 @@ def write_workbook(tables: Tables, path: Path, edits: Iterable[Edit] = ()) -> La
                 rows.append(row)
             for column, value in edit.changes.items():
                 row[table.column_names.index(column)] = value
-            layout.copies[number] = len(rows) + 1 if edit.is_copy else edit.row + 2
-        assert len(rows) >= n_clean
+            layout.edited[number] = len(rows) + 1 if edit.is_copy else edit.row + 2
         for row in rows:
-            sheet.append([_cell(value) for value in row])
+            sheet.append(row)
     _save_without_clock(workbook, path)
     return layout
-
-
-def _cell(value: object) -> object:
-    # A leading equals sign would be stored as a formula: keep it the text it is in the other files.
-    if isinstance(value, str | int | float | bool | date | datetime) or value is None:
-        return value
-    return str(value)
 
 
 def _save_without_clock(workbook: Workbook, path: Path) -> None:
@@ -181,7 +168,5 @@ def _save_without_clock(workbook: Workbook, path: Path) -> None:
 
 
 def _without_times(core: bytes) -> bytes:
-    import re
-
     stamp = b"2026-10-31T00:00:00Z"
     return re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", stamp, core)

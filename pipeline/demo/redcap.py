@@ -134,9 +134,8 @@ def write_redcap(tables: Tables, folder: Path, edits: Iterable[Edit] = ()) -> La
         form = _form_of(edit, instruments)
         names = _names_in_file(form)
         changes = {names[column]: value for column, value in edit.changes.items()}
-        layout.column_of |= {(form, column): names[column] for column in edit.changes}
         translated.append((int(layout.line_of[edit.table][edit.row]), changes, edit.is_copy))
-    layout.copies = edit_lines(path, translated)
+    layout.edited = edit_lines(path, translated)
     return layout
 
 
