@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -103,6 +104,22 @@ def test_a_file_without_keys_is_refused(write, text):
 def test_a_mapped_format_needs_feeds(write):
     with pytest.raises(ConfigError, match="delimited needs `feeds`"):
         read_clinic_yaml(write(whole="clinic: lakeside\nformat: delimited\n"))
+
+
+DOCUMENTED = [
+    (page.name, example)
+    for page in [ROOT / "docs/clinic-yaml.md", ROOT / "docs/formats/redcap.md"]
+    for example in re.findall(r"```yaml\n(clinic: .*?)```", page.read_text("utf-8"), re.DOTALL)
+]
+
+
+@pytest.mark.parametrize(("page", "example"), DOCUMENTED)
+def test_every_documented_example_is_valid(tmp_path, page, example):
+    name = re.match(r"clinic: (\w+)", example)[1]
+    path = tmp_path / f"{name}.yml"
+    path.write_text(example, encoding="utf-8")
+
+    assert read_clinic_yaml(path).feeds
 
 
 def test_a_clinic_without_yaml_sends_canonical_files(tmp_path):
