@@ -74,9 +74,14 @@ def cluster_bootstrap_interval(
         return None
     totals = _cluster_moments(columns, codes, n_clusters)
     generator = np.random.default_rng(seed)
+    # einsum, not @: a threaded matrix product of these sizes only makes the cores wait.
     resampled = np.concatenate(
         [
-            _draw_counts(generator, n_clusters, min(CHUNK, n_resamples - done)) @ totals
+            np.einsum(
+                "rc,cm->rm",
+                _draw_counts(generator, n_clusters, min(CHUNK, n_resamples - done)),
+                totals,
+            )
             for done in range(0, n_resamples, CHUNK)
         ]
     )

@@ -87,8 +87,9 @@ judged as (
         episodes.client_key,
         episodes.therapist_key,
         episodes.start_date,
-        episodes.episode_key as candidate_key,
-        sums.*,
+        episodes.episode_key,
+        sums.alliance_instrument_id,
+        sums.outcome_instrument_id,
         directions.direction,
         case
             when sums.episode_key is null
@@ -118,7 +119,7 @@ ranked as (
         judged.*,
         row_number() over (
             partition by client_key, missing_reason is null
-            order by start_date, candidate_key
+            order by start_date, episode_key
         ) as client_episode_number
 
     from judged
@@ -136,33 +137,49 @@ reasoned as (
 
     from ranked
 
+),
+
+numbered as (
+
+    select
+        reasoned.*,
+        case
+            when exclusion_reason is null
+                then
+                    dense_rank() over (
+                        partition by exclusion_reason is null
+                        order by clinic_id, alliance_instrument_id, outcome_instrument_id
+                    ) - 1
+        end as stratum,
+        dense_rank() over (order by therapist_key) as therapist_code
+
+    from reasoned
+
 )
 
 select
-    clinic_id,
-    clinic_group,
-    candidate_key as episode_key,
-    client_key,
-    therapist_key,
-    alliance_instrument_id,
-    outcome_instrument_id,
-    direction,
-    exclusion_reason,
-    case
-        when exclusion_reason is null
-            then
-                dense_rank() over (
-                    partition by exclusion_reason is null
-                    order by clinic_id, alliance_instrument_id, outcome_instrument_id
-                ) - 1
-    end as stratum,
-    dense_rank() over (order by therapist_key) as therapist_code,
-    pair_count,
+    numbered.clinic_id,
+    numbered.clinic_group,
+    numbered.episode_key,
+    numbered.client_key,
+    numbered.therapist_key,
+    numbered.alliance_instrument_id,
+    numbered.outcome_instrument_id,
+    numbered.direction,
+    numbered.exclusion_reason,
+    numbered.stratum,
+    numbered.therapist_code,
+    sums.pair_count,
     {% for first in names %}
-    sum_{{ first }},
+    sums.sum_{{ first }},
     {% for second in names[loop.index0:] %}
-    sum_{{ first }}__{{ second }}{{ ',' if not (loop.last and first == names[-1]) }}
+    sums.sum_{{ first }}__{{ second }}{{ ',' if not (loop.last and first == names[-1]) }}
     {% endfor %}
     {% endfor %}
 
-from reasoned
+from numbered
+
+left join sums
+    on
+        numbered.episode_key = sums.episode_key
+        and sums.instruments_number = 1
