@@ -116,8 +116,11 @@ def measure_size(console: Console, place: Path, n_sessions: int, seed: int) -> P
             ),
         )
     if measured.returncode:
-        console.print(log.read_text(errors="replace")[-3000:], markup=False, highlight=False)
-        raise SystemExit(f"bench: the night ended with exit code {measured.returncode}.")
+        console.print(log.read_text(errors="replace")[-1500:], markup=False, highlight=False)
+        raise SystemExit(
+            f"bench: the night ended with exit code {measured.returncode}. Everything it left is "
+            f"in {place}, its output in run.log."
+        )
     point = Point(
         n_sessions=n_sessions,
         csv_bytes=sum(file.stat().st_size for file in files),
@@ -224,11 +227,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     console = Console(width=max(100, Console().width))
     points = []
-    with tempfile.TemporaryDirectory(prefix="rapport-bench-", dir=options.work) as place:
-        for n_sessions in sorted(set(options.sessions)):
-            points.append(
-                measure_size(console, Path(place) / str(n_sessions), n_sessions, options.seed)
-            )
+    place = Path(tempfile.mkdtemp(prefix="rapport-bench-", dir=options.work))
+    for n_sessions in sorted(set(options.sessions)):
+        points.append(measure_size(console, place / str(n_sessions), n_sessions, options.seed))
+    place.rmdir()
     console.print(size_table(points))
     console.print(step_table(points))
     judged = verdicts(points)
