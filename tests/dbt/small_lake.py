@@ -1,0 +1,213 @@
+"""A lake small enough to work out by hand, and dbt run over it as the pipeline does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from pipeline.lake import CLIENT_AGES, MARKERS, SCORES
+from tests.conftest import ROOT
+from transforms.contract import TABLES, lake_columns
+from transforms.registry import load_registry
+from transforms.registry_export import (
+    INSTRUMENT_COLUMNS,
+    SCALE_COLUMNS,
+    registry_rows,
+    scale_rows,
+)
+
+FILES = {
+    "clinic_id": "VARCHAR",
+    "clinic_group": "VARCHAR",
+    "file_id": "VARCHAR",
+    "source_file": "VARCHAR",
+    "table_name": "VARCHAR",
+    "received_at": "TIMESTAMP",
+    "run_id": "VARCHAR",
+    "status": "VARCHAR",
+    "reason": "VARCHAR",
+    "n_received": "BIGINT",
+    "n_duplicate": "BIGINT",
+    "n_quarantined": "BIGINT",
+    "n_accepted": "BIGINT",
+    "n_erased": "BIGINT",
+}
+CLINICS = {"clinic_id": "VARCHAR", "clinic_group": "VARCHAR", "name": "VARCHAR"}
+RULE_RESULTS = {
+    "run_id": "VARCHAR",
+    "run_at": "TIMESTAMP",
+    "clinic_id": "VARCHAR",
+    "file_id": "VARCHAR",
+    "source_file": "VARCHAR",
+    "table_name": "VARCHAR",
+    "rule_id": "VARCHAR",
+    "title": "VARCHAR",
+    "category": "VARCHAR",
+    "severity": "VARCHAR",
+    "n_scope": "BIGINT",
+    "n_failed": "BIGINT",
+    "share_failed": "DOUBLE",
+    "threshold": "DOUBLE",
+    "state": "VARCHAR",
+    "message": "VARCHAR",
+}
+QUARANTINE = {
+    "table_name": "VARCHAR",
+    "clinic_id": "VARCHAR",
+    "file_id": "VARCHAR",
+    "source_file": "VARCHAR",
+    "source_sheet": "VARCHAR",
+    "source_line": "BIGINT",
+    "row_key": "UUID",
+    "rule_id": "VARCHAR",
+    "column_name": "VARCHAR",
+    "reason": "VARCHAR",
+    "severity": "VARCHAR",
+    "first_seen": "TIMESTAMP",
+    "last_seen": "TIMESTAMP",
+    "status": "VARCHAR",
+}
+RECEIVED = "2026-06-30 06:00:00"
+
+
+def key(name: str) -> str:
+    """Return a stable made-up pseudonym."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
+
+
+@dataclass
+class SmallLake:
+    """Rows by folder of the lake, kept until they are written."""
+
+    root: Path
+    rows: dict[str, list[dict]] = field(default_factory=dict)
+
+    def add(self, folder: str, **values) -> None:
+        """Add one row to a folder of the lake; names of keys become keys."""
+        for name, value in values.items():
+            if name.endswith("_key") and value is not None:
+                values[name] = key(value)
+        self.rows.setdefault(folder, []).append(values)
+
+    def deliver(self, table: str, clinic: str, file_id: str, **values) -> None:
+        """Add one row of a canonical table, with where it came from."""
+        line = 1 + len([r for r in self.rows.get(table, []) if r["file_id"] == file_id]) + 1
+        self.add(
+            table,
+            **{
+                "clinic_id": clinic,
+                "file_id": file_id,
+                "source_file": f"{clinic}/{file_id}.csv",
+                "source_line": line,
+                "received_at": RECEIVED,
+            }
+            | values,
+        )
+
+    def form(self, clinic: str, file_id: str, name: str, scores: dict, **values) -> None:
+        """Add a response and its scores, as {scale: points}."""
+        form = {"version": "standard", "rater": "client", "language": "any"} | values
+        self.deliver("responses", clinic, file_id, response_key=name, **form)
+        line = self.rows["responses"][-1]["source_line"]
+        for scale, score in scores.items():
+            self.add(
+                "scores",
+                response_key=name,
+                file_id=file_id,
+                source_line=line,
+                scale=scale,
+                score=score,
+                score_source="computed",
+                is_prorated=False,
+                **{k: form[k] for k in ("instrument_id", "version", "rater", "language")},
+            )
+
+    def write(self) -> Path:
+        """Write every folder, also the empty ones, and return the lake."""
+        registry = load_registry(ROOT / "config" / "instruments")
+        with duckdb.connect() as con:
+            for name, table in TABLES.items():
+                self._write(con, f"{name}/rows", name, lake_columns(table))
+                self._write(con, f"superseded/{name}/rows", f"superseded/{name}", MARKERS)
+            self._write(con, "scores/rows", "scores", SCORES)
+            self._write(con, "client_ages/rows", "client_ages", CLIENT_AGES)
+            self._write(con, "quality/rule_results/rows", "rule_results", RULE_RESULTS)
+            self._write(con, "quality/quarantine/rows", "quarantine", QUARANTINE)
+            self._write(con, "quality/files", "files", FILES)
+            self._write(con, "quality/clinics", "clinics", CLINICS)
+            self.rows["instruments"] = registry_rows(registry)
+            self.rows["scales"] = scale_rows(registry)
+            self._write(con, "registry/instruments", "instruments", INSTRUMENT_COLUMNS)
+            self._write(con, "registry/scales", "scales", SCALE_COLUMNS)
+        return self.root
+
+    def _write(self, con, path: str, folder: str, columns: dict[str, str]) -> None:
+        target = self.root / f"{path}.parquet"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        definitions = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+        con.execute(f"create or replace table written ({definitions})")
+        for row in self.rows.get(folder, []):
+            names = ", ".join(f'"{name}"' for name in row)
+            marks = ", ".join("?" for _ in row)
+            con.execute(f"insert into written ({names}) values ({marks})", [*row.values()])
+        con.execute(f"copy written to '{target}'")
+
+
+@dataclass(frozen=True)
+class Built:
+    """What dbt left: the file, the state of every node and what it printed."""
+
+    path: Path
+    states: dict[str, str]
+    output: str
+
+    def ask(self, query: str) -> list[tuple]:
+        """Return the rows of a query against the built file."""
+        with duckdb.connect(str(self.path), read_only=True) as con:
+            return con.execute(query).fetchall()
+
+
+def dbt_build(lake: Path, folder: Path, *selection: str) -> Built:
+    """Run `dbt build` over a lake in a child process, as the pipeline does."""
+    build = folder / "analytics.duckdb"
+    folder.mkdir(parents=True, exist_ok=True)
+    finished = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("dbt")),
+            *("--no-use-colors", "build", *selection),
+            *("--project-dir", str(ROOT), "--profiles-dir", str(ROOT)),
+            *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
+        ],
+        env=os.environ
+        | {
+            "RAPPORT_LAKE": str(lake),
+            "RAPPORT_BUILD": str(build),
+            "RAPPORT_CONFIG": str(ROOT / "config"),
+            "PYTHONPATH": str(ROOT),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    results = folder / "target" / "run_results.json"
+    assert results.exists(), finished.stdout
+    nodes = json.loads(results.read_text(encoding="utf-8"))["results"]
+    return Built(
+        build,
+        {_name(node["unique_id"]): node["status"] for node in nodes},
+        finished.stdout,
+    )
+
+
+def _name(unique_id: str) -> str:
+    """Return what a node is called; a unit test's model comes before its name."""
+    kind, _, *names = unique_id.split(".")
+    return f"unit_test {names[1]}" if kind == "unit_test" else names[0]
