@@ -251,12 +251,10 @@ def best_ratio(totals: GroupTotals, method: str) -> float | None:
         return profile_at(totals, ratio, method).slope
 
     at_best = slope(RATIO_GRID[best])
-    if at_best >= 0 and best == 0:
-        return 0.0
-    neighbor = best + 1 if at_best < 0 else best - 1
+    neighbor = best + 1 if at_best < 0 else max(best - 1, 0)
     ends = sorted((float(RATIO_GRID[best]), float(RATIO_GRID[neighbor])))
     if slope(ends[0]) * slope(ends[1]) >= 0:
-        return float(RATIO_GRID[best])  # the slope is zero to machine precision already
+        return float(RATIO_GRID[best])  # at the boundary, or flat to machine precision
     return float(brentq(slope, *ends, xtol=1e-16, rtol=1e-13))
 
 

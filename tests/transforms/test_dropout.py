@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from transforms.cox import fit_cox
 from transforms.dropout import (
     agreement_matrix,
     dropout_by_tertile,
@@ -105,6 +106,18 @@ def test_hazard_ratio_is_per_sd_whatever_the_unit(planted):
     in_other_units = hazard_ratio_per_sd(attended, left, alliance / 10, therapist)
 
     assert in_other_units.value == pytest.approx(hazard_ratio_per_sd(*planted).value, abs=1e-9)
+
+
+def test_few_therapists_widen_the_interval_by_the_usual_correction(planted):
+    """√(G/(G − 1)) on the sandwich error: with 4 therapists the interval is 15 % wider."""
+    attended, left, alliance, therapist = planted
+    fit = fit_cox(attended - 2, left, alliance, therapist % 4)
+
+    found = hazard_ratio_per_sd(attended, left, alliance, therapist % 4)
+
+    half_width = math.log(found.ci_high / found.value)
+    expected = 1.959964 * fit.robust_se * alliance.std(ddof=1) * math.sqrt(4 / 3)
+    assert half_width == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.filterwarnings("error")
