@@ -68,3 +68,13 @@
 {% macro duckdb__seconds_between(earlier, later) -%}
     date_diff('second', {{ earlier }}, {{ later }})
 {%- endmacro %}
+
+{# First day of the month a date or timestamp falls in. #}
+{% macro month_of(column) -%}
+    cast({{ dbt.date_trunc('month', column) }} as date)
+{%- endmacro %}
+
+{# The value as text, as a scope_id. #}
+{% macro as_text(column) -%}
+    cast({{ column }} as {{ dbt.type_string() }})
+{%- endmacro %}

@@ -5,17 +5,17 @@
 with
 
 {% for table in tables %}
-{{ table }} as (
+    {{ table }} as (
 
-    select * from {{ lake(table) }}
+        select * from {{ lake(table) }}
 
-),
+    ),
 
-current_{{ table }} as (
+    current_{{ table }} as (
 
-    select * from {{ ref('stg_lake__' ~ table) }}
+        select * from {{ ref('stg_lake__' ~ table) }}
 
-),
+    ),
 
 {% endfor %}
 stored as (

@@ -13,7 +13,7 @@ delays as (
     select
         clinic_id,
         therapist_key,
-        cast({{ dbt.date_trunc('month', 'completed_at') }} as date) as month,
+        {{ month_of('completed_at') }} as month,
         greatest(0, {{ days_between('completed_at', 'received_at') }}) as delay_days
 
     from responses

@@ -1,3 +1,23 @@
+{# Metrics that are a count of a count, by the grain they are counted at. #}
+
+{% set ratios = {
+    'session': [
+        ('completion', 'n_with_outcome', 'n_attended'),
+        ('alliance_completion', 'n_with_alliance', 'n_attended'),
+        ('completion_completers', 'n_completers_with_outcome', 'n_completers'),
+        ('completion_dropouts', 'n_dropouts_with_outcome', 'n_dropouts'),
+        ('reviewed', 'n_reviewed', 'n_with_score'),
+        ('back_fill', 'n_forms_back_filled', 'n_forms'),
+    ],
+    'finished': [
+        ('paired', 'n_paired', 'n_finished'),
+        ('paired_phq9_gad7', 'n_nhs_paired', 'n_finished'),
+    ],
+    'started': [
+        ('first_session_baseline', 'n_with_baseline', 'n_started'),
+    ],
+} %}
+
 with
 
 sessions as (
@@ -29,7 +49,7 @@ session_months as (
     select
         sessions.clinic_id,
         sessions.therapist_key,
-        cast({{ dbt.date_trunc('month', 'sessions.session_at') }} as date) as month,
+        {{ month_of('sessions.session_at') }} as month,
         count(*) as n_attended,
         count(*) filter (where session_scores.has_outcome_in_window) as n_with_outcome,
         count(*) filter (where session_scores.has_alliance_in_window) as n_with_alliance,
@@ -59,7 +79,7 @@ session_months as (
     group by
         sessions.clinic_id,
         sessions.therapist_key,
-        cast({{ dbt.date_trunc('month', 'sessions.session_at') }} as date)
+        {{ month_of('sessions.session_at') }}
 
 ),
 
@@ -68,10 +88,7 @@ finished_months as (
     select
         clinic_id,
         therapist_key,
-        cast(
-            {{ dbt.date_trunc('month', 'coalesce(end_date, cast(last_session_at as date))') }}
-            as date
-        ) as month,
+        {{ month_of('coalesce(end_date, cast(last_session_at as date))') }} as month,
         count(*) as n_finished,
         count(*) filter (where n_outcome_scores >= 2) as n_paired,
         count(*) filter (where is_nhs_paired) as n_nhs_paired
@@ -83,10 +100,7 @@ finished_months as (
     group by
         clinic_id,
         therapist_key,
-        cast(
-            {{ dbt.date_trunc('month', 'coalesce(end_date, cast(last_session_at as date))') }}
-            as date
-        )
+        {{ month_of('coalesce(end_date, cast(last_session_at as date))') }}
 
 ),
 
@@ -95,7 +109,7 @@ started_months as (
     select
         clinic_id,
         therapist_key,
-        cast({{ dbt.date_trunc('month', 'first_session_at') }} as date) as month,
+        {{ month_of('first_session_at') }} as month,
         count(*) as n_started,
         count(*) filter (
             where cast(outcome_pre_at as date) <= cast(first_session_at as date)
@@ -108,7 +122,7 @@ started_months as (
     group by
         clinic_id,
         therapist_key,
-        cast({{ dbt.date_trunc('month', 'first_session_at') }} as date)
+        {{ month_of('first_session_at') }}
 
 ),
 
@@ -163,7 +177,7 @@ delay_scopes as (
 
     select
         'therapist' as scope_level,
-        cast(therapist_key as {{ dbt.type_string() }}) as scope_id,
+        {{ as_text('therapist_key') }} as scope_id,
         clinic_id,
         month,
         delay_days,
@@ -220,8 +234,8 @@ median_delays as (
 
 metrics as (
 
-    {% for grain in ['session', 'finished', 'started'] %}
-        {% for metric, numerator, denominator in fidelity_ratios(grain) %}
+    {% for grain in ratios %}
+        {% for metric, numerator, denominator in ratios[grain] %}
             select
                 scope_level,
                 scope_id,
