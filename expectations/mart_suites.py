@@ -146,12 +146,12 @@ def _check_mart(con: duckdb.DuckDBPyConnection, mart: Mart, maker: Any) -> dict[
         rows = con.execute(f"select * from {SCHEMA}.{name(mart.table)}").df()
     except duckdb.Error:
         return {rule: _Tally(error="the table is missing") for rule in tallies}
-    checks = [("P03", *check) for check in _estimate_checks(mart, rows)]
-    checks += [("P08", *check) for check in _benchmark_checks(rows)]
-    for number, (rule_id, label, part, expectation) in enumerate(checks):
+    for number, (part, expectations) in enumerate(_promises(mart, rows)):
         if len(part):
-            batch = maker.batch(f"{mart.table}_{number}", part)
-            _count(tallies[rule_id], label, batch.validate(expectation, result_format=COUNTS_ONLY))
+            suite = f"{mart.table}_{number}"
+            for result in maker.validate(suite, part, expectations, COUNTS_ONLY):
+                meta = result.expectation_config.meta
+                _count(tallies[meta["rule_id"]], meta["promise"], result)
     return tallies
 
 
@@ -163,82 +163,80 @@ COUNTS_ONLY = {
 }
 
 
-def _estimate_checks(mart: Mart, rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, Any]]:
-    import great_expectations.expectations as gxe
-
+def _promises(mart: Mart, rows: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, list[Any]]]:
+    """Yield parts of the mart with what Great Expectations must find in each."""
+    yield (
+        rows,
+        [
+            *(_between(bound) for bound in mart.bounds if bound.where is None),
+            _not_below("estimate", "ci_low"),
+            _not_below("ci_high", "estimate"),
+            *(_between(Bound(column, 0.0)) for column in rows.columns if column.startswith("n_")),
+        ],
+    )
     for bound in mart.bounds:
-        part = rows if bound.where is None else rows[rows[bound.where[0]] == bound.where[1]]
-        yield (
-            f"{bound.column} in its range",
-            part,
-            gxe.ExpectColumnValuesToBeBetween(
-                column=bound.column,
-                min_value=bound.low,
-                max_value=bound.high,
-                strict_min=bound.is_open,
-                severity="critical",
-                notes="An impossible estimate must not be published.",
-            ),
-        )
-    for upper, lower in (("estimate", "ci_low"), ("ci_high", "estimate")):
-        yield (
-            f"{upper} not below {lower}",
-            rows,
-            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-                column_A=upper,
-                column_B=lower,
-                or_equal=True,
-                ignore_row_if="either_value_is_missing",
-                severity="critical",
-                notes="An interval contains its estimate.",
-            ),
-        )
-    for column in rows.columns:
-        if column.startswith("n_"):
-            yield (
-                f"{column} not negative",
-                rows,
-                gxe.ExpectColumnValuesToBeBetween(
-                    column=column,
-                    min_value=0,
-                    severity="critical",
-                    notes="Counts are not negative.",
-                ),
-            )
+        if bound.where is not None:
+            column, value = bound.where
+            yield rows[rows[column] == value], [_between(bound)]
+    with_benchmark = rows[rows["benchmark_value"].notna()]
+    yield (
+        with_benchmark,
+        [_filled("benchmark_source"), _filled("benchmark_is_comparable")],
+    )
+    is_other = with_benchmark["benchmark_is_comparable"] == False  # noqa: E712 - NULL is neither
+    yield with_benchmark[is_other], [_filled("benchmark_why_not")]
 
 
-def _benchmark_checks(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, Any]]:
+def _between(bound: Bound) -> Any:
     import great_expectations.expectations as gxe
 
-    with_benchmark = rows[rows["benchmark_value"].notna()]
-    not_comparable = with_benchmark[with_benchmark["benchmark_is_comparable"] == False]  # noqa: E712
-    for column, part in (
-        ("benchmark_source", with_benchmark),
-        ("benchmark_is_comparable", with_benchmark),
-        ("benchmark_why_not", not_comparable),
-    ):
-        yield (
-            f"{column} filled",
-            part,
-            gxe.ExpectColumnValuesToNotBeNull(
-                column=column,
-                severity="warning",
-                notes="A figure beside ours can be looked up, or says why it cannot be compared.",
-            ),
-        )
+    return gxe.ExpectColumnValuesToBeBetween(
+        column=bound.column,
+        min_value=bound.low,
+        max_value=bound.high,
+        strict_min=bound.is_open,
+        severity="critical",
+        notes="An impossible estimate or count must not be published.",
+        meta={"rule_id": "P03", "promise": f"{bound.column} in its range"},
+    )
 
 
-def _count(tally: _Tally, label: str, result: Any) -> None:
+def _not_below(upper: str, lower: str) -> Any:
+    import great_expectations.expectations as gxe
+
+    return gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A=upper,
+        column_B=lower,
+        or_equal=True,
+        ignore_row_if="either_value_is_missing",
+        severity="critical",
+        notes="An interval contains its estimate.",
+        meta={"rule_id": "P03", "promise": f"{upper} not below {lower}"},
+    )
+
+
+def _filled(column: str) -> Any:
+    import great_expectations.expectations as gxe
+
+    return gxe.ExpectColumnValuesToNotBeNull(
+        column=column,
+        severity="warning",
+        notes="A figure beside ours can be looked up, or says why it cannot be compared.",
+        meta={"rule_id": "P08", "promise": f"{column} filled"},
+    )
+
+
+def _count(tally: _Tally, promise: str, result: Any) -> None:
     from expectations.suites import raised
 
     if raised(result.exception_info):
-        tally.error = f"Great Expectations could not check: {label}"
+        tally.error = f"Great Expectations could not check: {promise}"
         return
     counts = result.result
     tally.n_scope += int(counts["element_count"]) - int(counts.get("missing_count") or 0)
     tally.n_failed += int(counts["unexpected_count"])
     if not result.success:
-        tally.broken.append(label)
+        tally.broken.append(promise)
 
 
 def _check_episodes(con: duckdb.DuckDBPyConnection) -> _Tally:

@@ -6,6 +6,7 @@ What reaches Great Expectations are counts of rows per rule and file; never a ro
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -109,6 +110,10 @@ class BatchMaker:
     """One in-memory context; turns frames into batches."""
 
     def __init__(self) -> None:
+        # Some of its modules set their own level.
+        for logger in list(logging.root.manager.loggerDict):
+            if logger.startswith("great_expectations"):
+                logging.getLogger(logger).setLevel(logging.WARNING)
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
         self._source = context.data_sources.add_pandas("frames")
@@ -117,6 +122,13 @@ class BatchMaker:
         """Return ``frame`` as a batch of the asset ``name``."""
         asset = self._source.add_dataframe_asset(name)
         return asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
+
+    def validate(
+        self, name: str, frame: pd.DataFrame, expectations: list[Any], result_format: dict
+    ) -> list[Any]:
+        """Return one result per expectation about ``frame``."""
+        suite = gx.ExpectationSuite(name=name, expectations=expectations)
+        return self.batch(name, frame).validate(suite, result_format=result_format).results
 
 
 def raised(exception_info: Any) -> bool:

@@ -111,6 +111,7 @@ def second_period(**values):
 BREAKS = [
     ("F06", cells("episodes", "e1", problem="ask anna@example.org"), [("e1", "problem")]),
     ("F06", cells("clients", "anna", employment="+44 20 7946 0958"), [("anna", "employment")]),
+    ("F06", cells("episodes", "e1", step="call (555) 010-4477"), [("e1", "step")]),
     ("F07", cells("episodes", "e1", problem="#REF!"), [("e1", "problem")]),
     ("F07", cells("episodes", "e1", problem="=1+1"), [("e1", "problem")]),
     ("F07", cells("episodes", "e1", problem="@sum"), [("e1", "problem")]),
@@ -328,6 +329,7 @@ BREAKS = [
 KEEPS = [
     ("F06", cells("episodes", "e1", problem="depression, since 2025-01-10 (F32.1)")),
     ("F06", cells("episodes", "e1", problem="a@b at 12345678")),
+    ("F06", cells("episodes", "e1", problem="2025-01-10 10:30, scored 0.25 and 12")),
     ("F07", cells("episodes", "e1", problem="-")),
     ("F07", cells("episodes", "e1", problem="low mood = main complaint - #1")),
     ("F08", cells("sessions", "s1", session_at=datetime(2025, 1, 10))),

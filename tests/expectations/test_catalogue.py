@@ -1,0 +1,146 @@
+"""The rule catalogue as a file people edit."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from expectations.catalogue import RULES, SCHEMA, json_schema, load_rules
+from expectations.pages import CHECKS, pages, schema_text, write_pages
+from expectations.verdicts import state_of
+from transforms.contract import TABLES
+from transforms.errors import ConfigError
+
+CATALOGUE = load_rules()
+
+
+@pytest.fixture
+def edited(tmp_path):
+    """Return a function that writes the catalogue with one rule edited, and its path."""
+
+    def write(rule_id, **changes):
+        document = yaml.safe_load(RULES.read_text(encoding="utf-8"))
+        rule = next(rule for rule in document["rules"] if rule["id"] == rule_id)
+        for key, value in changes.items():
+            rule.pop(key) if value is None else rule.update({key: value})
+        path = tmp_path / "rules.yml"
+        path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"severity": "bad"}, r"^rules\.yml: rule S04 \(number \d+\), key severity: "),
+        ({"threshold": 1.5}, r"rule S04 \(number \d+\), key threshold"),
+        ({"why": None}, r"rule S04 \(number \d+\), key why"),
+        ({"colour": "red"}, r"rule S04 \(number \d+\), key colour"),
+        ({"checks": []}, r"rule S04 \(number \d+\), key checks"),
+        ({"checks": [{"kind": "magic"}]}, r"rule S04 \(number \d+\), key checks"),
+        ({"listed": False}, r"rule S04 \(number \d+\), key the rule: .*must list them"),
+        (
+            {"checks": [{"kind": "allowed_values", "column": "mode"}]},
+            r"rule S04, key column: mode: no closed set .*Use one of: rater",
+        ),
+        (
+            {
+                "checks": [
+                    {
+                        "kind": "where",
+                        "breaks": [{"where": "true", "column": "colour", "reason": "x"}],
+                    }
+                ]
+            },
+            r"rule S04, key column: colour: no such column",
+        ),
+    ],
+)
+def test_a_wrong_rule_is_named_with_file_rule_and_key(edited, changes, message):
+    """Who edits the catalogue finds the line without reading Python."""
+    path = edited("S04", **changes)
+
+    with pytest.raises(ConfigError, match=message):
+        load_rules(path)
+
+
+def test_an_id_used_twice_is_refused(edited):
+    path = edited("S05", id="S04")
+
+    with pytest.raises(ConfigError, match="rule ids used twice: S04"):
+        load_rules(path)
+
+
+def test_broken_yaml_names_its_line(tmp_path):
+    path = tmp_path / "rules.yml"
+    path.write_text("rules:\n  - id: [", encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=r"rules\.yml line \d+: not valid YAML"):
+        load_rules(path)
+
+
+def test_the_committed_schema_is_current():
+    """Editors check config/rules.yml with it; `python -m expectations.pages` writes it."""
+    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == json_schema()
+    assert SCHEMA.read_text(encoding="utf-8") == schema_text()
+
+
+def test_the_committed_pages_are_current():
+    """`python -m expectations.pages` writes them."""
+    committed = {path.name: path.read_text(encoding="utf-8") for path in CHECKS.glob("*.md")}
+
+    assert committed == pages(CATALOGUE)
+
+
+def test_a_page_of_a_rule_that_is_gone_is_removed(tmp_path):
+    (tmp_path / "S99.md").write_text("old", encoding="utf-8")
+
+    write_pages(CATALOGUE, tmp_path)
+
+    assert not (tmp_path / "S99.md").exists()
+    assert (tmp_path / "S04.md").exists()
+
+
+@pytest.mark.parametrize("rule", CATALOGUE.rules, ids=lambda rule: rule.id)
+def test_a_page_says_what_a_qa_lead_asks(rule):
+    page = pages(CATALOGUE)[f"{rule.id}.md"]
+
+    for heading in ("Why", "What goes wrong otherwise", "How it is counted", "What to do", "Query"):
+        assert f"\n## {heading}\n" in page
+    assert rule.denominator in page
+    assert page.split("## Query")[1].strip()
+
+
+def test_no_rule_retypes_what_the_contract_or_the_registry_knows():
+    """Closed sets, ranges and keys come from their one place."""
+    text = RULES.read_text(encoding="utf-8")
+    closed = {
+        value
+        for table in TABLES.values()
+        for column in table.columns
+        for value in column.values
+        if len(column.values) > 3
+    }
+
+    listed = re.findall(r"not in \(([^)]*)\)", text)
+    assert not any(len(set(re.findall(r"'(\w+)'", each)) & closed) > 2 for each in listed)
+    assert "item_1" not in text.replace("item_1…", "")
+
+
+@pytest.mark.parametrize(
+    ("n_scope", "n_failed", "threshold", "state"),
+    [
+        (100, 1, 0.01, "pass"),
+        (100, 2, 0.01, "fail"),
+        (3, 1, 0.0, "fail"),
+        (3, 0, 0.0, "pass"),
+        (10, 10, 1.0, "pass"),
+        # 0.07 x 100 is 7.000000000000001 in binary, 0.29 x 100 is 28.999999999999996.
+        (100, 7, 0.07, "pass"),
+        (100, 29, 0.29, "pass"),
+    ],
+)
+def test_a_threshold_is_the_largest_share_allowed(n_scope, n_failed, threshold, state):
+    assert state_of(n_scope, n_failed, threshold, None) == state
