@@ -110,7 +110,8 @@ def _read(
             f"The file's name does not fit the pattern `files: {clinic.files}`",
             "Correct the pattern in the clinic's YAML, or take the file away",
         )
-    sources = read_export(path, clinic, con=con, scratch=home.scratch)
+    registry = read_registry(home)
+    sources = read_export(path, clinic, con=con, scratch=home.scratch, registry=registry)
     try:
         return _stage(con, home, run_id, clinic, delivery, sources)
     finally:

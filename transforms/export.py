@@ -10,14 +10,21 @@ import duckdb
 from transforms.clinic import WORKBOOK_SUFFIXES, Clinic, Feed, Join, canonical_table
 from transforms.contract import TABLES
 from transforms.errors import FileRefused
+from transforms.export_fhir import read_fhir
 from transforms.export_qualtrics import read_qualtrics
 from transforms.feeding import item_columns
 from transforms.readers import delimited, redcap, workbook
 from transforms.readers.source import Note, ReadOptions, Source
+from transforms.registry import Registry
 
 
 def read_export(
-    path: Path, clinic: Clinic, *, con: duckdb.DuckDBPyConnection, scratch: Path
+    path: Path,
+    clinic: Clinic,
+    *,
+    con: duckdb.DuckDBPyConnection,
+    scratch: Path,
+    registry: Registry | None = None,
 ) -> list[Source]:
     """Read every table of one file.
 
@@ -27,6 +34,8 @@ def read_export(
         The file as delivered; it is never changed.
     scratch : Path
         Folder for decoded copies. They hold raw cells: it belongs into the vault. Left empty.
+    registry : Registry, optional
+        FHIR only: its LOINC codes tell which instrument a questionnaire is.
 
     Returns
     -------
@@ -43,6 +52,8 @@ def read_export(
         return _read_redcap(path, clinic, con, scratch)
     if clinic.format == "qualtrics":
         return read_qualtrics(path, clinic, con, scratch)
+    if clinic.format == "fhir":
+        return read_fhir(path, clinic, con, scratch, registry or Registry(()))
     if clinic.format == "workbook" or (
         clinic.format == "canonical" and path.suffix.lower() in WORKBOOK_SUFFIXES
     ):
