@@ -107,6 +107,13 @@ def _not_taken_on(tables: Tables) -> np.ndarray:
     return _equal(tables["episodes"], "discharge_reason", "not_taken_on")
 
 
+def _not_taken_on_later(tables: Tables) -> np.ndarray:
+    """Episodes without any booking, begun when sessions were already held."""
+    start = tables["episodes"].column("start_date").to_numpy().astype("datetime64[D]")
+    first = tables["sessions"].column("session_at").to_numpy().astype("datetime64[D]").min()
+    return _not_taken_on(tables) & (start >= first)
+
+
 def _long_closed(tables: Tables) -> np.ndarray:
     episodes = tables["episodes"]
     start = episodes.column("start_date").to_numpy().astype("datetime64[D]")
@@ -220,7 +227,7 @@ CANONICAL_CSV = (
          _overlapping, is_copy=True),
     Kind("E03", "episodes", "discharge_reason", "discharge reason nobody knows", _moved,
          _put(discharge_reason="finished nicely")),
-    Kind("E04", "episodes", "discharge_reason", "completed without a session", _not_taken_on,
+    Kind("E04", "episodes", "discharge_reason", "completed without a session", _not_taken_on_later,
          _put(discharge_reason="completed")),
     Kind("E06", "episodes", "referral_date", "referred after the start", _not_taken_on,
          _day(20, "referral_date")),
@@ -250,7 +257,7 @@ REDCAP = (
     Kind("F10", "sessions", "session_at", "date that does not exist", _missed, _bad_day),
     Kind("E01", "episodes", "end_date", "end before the start", _not_taken_on,
          _day(-10, "end_date")),
-    Kind("E04", "episodes", "discharge_reason", "completed without a session", _not_taken_on,
+    Kind("E04", "episodes", "discharge_reason", "completed without a session", _not_taken_on_later,
          _put(discharge_reason="1"), n=1),
 )  # fmt: skip
 

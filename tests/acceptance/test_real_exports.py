@@ -18,7 +18,8 @@ feeds:
     items: [Q11, Q12, Q13, Q14]
     submitted: {total: alliance}
 """
-# Blood pressure is no questionnaire; it stands in for one, to follow a repeating form.
+# Neither is a questionnaire of therapy; they stand in for one, to follow a repeating form and a
+# form that is filled in at several events.
 VIGNETTE = """
 clinic: vignette
 format: redcap
@@ -33,24 +34,36 @@ feeds:
       response_id: {join: [record_id, redcap_repeat_instrument, redcap_repeat_instance]}
     items: [sbp, dbp]
 """
-BLOOD_PRESSURE = """
-instrument_id: blood_pressure
+MORALE = """
+clinic: longitudinal
+format: redcap
+files: "data.csv"
+dictionary: "dictionary.csv"
+feeds:
+  - table: responses
+    form: patient_morale_questionnaire
+    set: {instrument: morale, rater: client, completed_at: "2026-01-01"}
+    columns:
+      client_id: study_id
+      response_id: {join: [study_id, redcap_event_name]}
+    items: "pmq{n}"
+"""
+
+
+def definition(name: str, n: int, highest: int, step: float) -> str:
+    """Write the definition of a questionnaire that is the sum of its items."""
+    return f"""
+instrument_id: {name}
 version: standard
 rater: client
 is_default: true
-name: Two numbers of a REDCap vignette
+name: Stands in for a questionnaire
 family: other
 better: lower
 timing: any
-items: {n: 2, min: 0, max: 300, step: 0.1, source: test, evidence: derived}
+items: {{n: {n}, min: 0, max: {highest}, step: {step}, source: test, evidence: derived}}
 scales:
-  total:
-    label: Sum
-    kind: total
-    method: sum
-    items: all
-    source: test
-    evidence: derived
+  total: {{label: Sum, kind: total, method: sum, items: all, source: test, evidence: derived}}
 primary_scale: total
 licence: test
 citation: test
@@ -69,11 +82,20 @@ def norse_home(real_data, home_with, deliver, night):
 def redcap_home(real_data, home_with, deliver, night):
     place = home_with(
         "redcap",
-        clinics={"vignette": VIGNETTE},
-        instruments={"blood_pressure.standard.client.any": BLOOD_PRESSURE},
+        clinics={"vignette": VIGNETTE, "longitudinal": MORALE},
+        instruments={
+            "blood_pressure": definition("blood_pressure", 2, 300, 0.1),
+            "morale": definition("morale", 4, 5, 1),
+        },
     )
-    folder = real_data / "redcap" / "REDCapR" / "vignette-repeating"
-    deliver(place, "vignette", folder / "data.csv", folder / "dictionary.csv")
+    # These projects have no dates, and so all forms of a client lie on one day.
+    rules = (place.config / "rules.yml").read_text(encoding="utf-8")
+    head, rule = rules.split("- id: S17", 1)
+    relaxed = rule.replace("severity: quarantine", "severity: warn", 1)
+    (place.config / "rules.yml").write_text(f"{head}- id: S17{relaxed}", encoding="utf-8")
+    for clinic, project in (("vignette", "vignette-repeating"), ("longitudinal", "longitudinal")):
+        folder = real_data / "redcap" / "REDCapR" / project
+        deliver(place, clinic, folder / "data.csv", folder / "dictionary.csv")
     assert night(place) == "success"
     return place
 
@@ -114,15 +136,35 @@ def test_norse_sessions_and_episodes_are_derived_and_say_so(norse_home, ask):
     assert n_episodes == derived_episodes >= 500
 
 
-def test_redcap_a_repeating_form_gives_one_row_per_instance(redcap_home, ask):
-    """../shared/data/README.md: blood_pressure 6 rows."""
-    assert ask(redcap_home, "select count(*) from core.fct_scores where scale = 'total'") == [(6,)]
-
-
-def test_redcap_scores_are_the_sums_of_the_two_cells(redcap_home, ask):
-    """Read off the file: record 1 instance 1 is 1.1 and 11.1, record 2 likewise 2.x and 22.x."""
-    scores = ask(
-        redcap_home, "select round(score, 1) from core.fct_scores where scale = 'total' order by 1"
+def totals(ask, home, instrument):
+    rows = ask(
+        home,
+        "select round(score, 1) from core.fct_scores "
+        f"where instrument_id = '{instrument}' order by score",
     )
+    return [row[0] for row in rows]
 
-    assert scores[:3] == [(12.2,), (12.4,), (12.6,)]
+
+def test_redcap_a_repeating_form_gives_one_score_per_instance(redcap_home, ask):
+    """../shared/data/README.md: blood_pressure 6 rows. Sums read off the file."""
+    assert totals(ask, redcap_home, "blood_pressure") == [12.2, 12.4, 12.6, 24.2, 24.4, 24.6]
+
+
+def test_redcap_a_longitudinal_form_gives_one_score_per_event_answered(redcap_home, ask):
+    """Read off the file: ten of the 18 rows hold the form; their four items add up to these."""
+    assert totals(ask, redcap_home, "morale") == [1, 1, 1, 2, 3, 4, 4, 4, 6, 8]
+
+
+def test_redcap_no_name_mail_or_birth_date_leaves_the_door(redcap_home):
+    """The longitudinal project has columns of (fake) people; they are mapped nowhere."""
+    words = (b"Zharko", b"zlehnox", b"1983-09-23", b"(415) 555-1212")
+    kept = (redcap_home.landing, redcap_home.vault)
+    leaks = [
+        path.name
+        for path in redcap_home.root.rglob("*")
+        if path.is_file()
+        and not any(path.is_relative_to(folder) for folder in kept)
+        and any(word in path.read_bytes() for word in words)
+    ]
+
+    assert leaks == []
