@@ -68,7 +68,8 @@ def build_instruments(con: duckdb.DuckDBPyConnection, registry: Path) -> None:
                 any_value(timing) as timing, max(n_items) as n_items,
                 max(n_item_columns) as n_item_columns,
                 min(item_min) as item_min, max(item_max) as item_max,
-                min(item_step) as item_step, bool_and(is_scores_supplied) as is_scores_supplied
+                min(item_step) as item_step, bool_and(is_scores_supplied) as is_scores_supplied,
+                bool_or(higher_is_better) as higher_is_better
             from {parquet([registry / "instruments.parquet"])}
             group by instrument_id, version, rater
         ),
@@ -83,7 +84,8 @@ def build_instruments(con: duckdb.DuckDBPyConnection, registry: Path) -> None:
                 ) as preference
             from definitions, (values {raters}) as asked(rater)
         ),
-        -- Another form of the family with as many items on a shorter scale is easily mistaken.
+        -- Another form of the family, with as many items in the same direction on a shorter
+        -- scale, is easily mistaken for this one.
         siblings as (
             select definitions.instrument_id, definitions.version, definitions.rater,
                 max(other.item_max) as shorter_max
@@ -91,6 +93,7 @@ def build_instruments(con: duckdb.DuckDBPyConnection, registry: Path) -> None:
             inner join definitions as other
                 on definitions.family = other.family and definitions.n_items = other.n_items
                 and definitions.item_min = other.item_min and definitions.item_max > other.item_max
+                and definitions.higher_is_better = other.higher_is_better
             group by all
         )
         select

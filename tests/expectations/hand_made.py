@@ -283,7 +283,8 @@ class Delivery:
                 "insert into definitions values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", definition
             )
         self.con.execute(
-            "copy (select *, 'any' as language, true as is_default from definitions)"
+            "copy (select *, 'any' as language, true as is_default,"
+            " family = 'alliance' or instrument_id = 'ors' as higher_is_better from definitions)"
             f" to '{folder / 'instruments.parquet'}' (format parquet)"
         )
 

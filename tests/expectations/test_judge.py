@@ -4,6 +4,7 @@ import logging
 from datetime import datetime
 
 import duckdb
+import pandas as pd
 import pytest
 
 from expectations.catalogue import load_rules
@@ -188,6 +189,24 @@ def test_the_suite_tells_severity_and_reasons():
         RULES.rule(rule).title for rule in ("S01", "S21", "S12")
     ]
     assert all(RULES.rule("S01").why in note for note in [suite.expectations[0].notes])
+
+
+@pytest.mark.parametrize(
+    ("counts", "success"),
+    [((100, 0, None), True), ((0, 0, None), True), ((100, 2, None), False), ((9, 0, "x"), False)],
+    ids=["pass", "not applicable", "fail", "error"],
+)
+def test_great_expectations_itself_says_so(counts, success):
+    """The flag in its own result agrees with our state, and its result holds counts only."""
+    from expectations.suites import BatchMaker, suite_for
+
+    row = dict(zip(("n_scope", "n_failed", "error"), counts, strict=True)) | {"rule_id": "S01"}
+    batch = BatchMaker().batch("responses", pd.DataFrame([row]))
+
+    result = batch.validate(suite_for("responses", [RULES.rule("S01")]))
+
+    assert result.success is success
+    assert result.results[0].result["observed_value"] == f"{counts[1]} of {counts[0]} rows"
 
 
 def test_great_expectations_stays_silent(judged, caplog, capsys):

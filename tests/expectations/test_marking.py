@@ -165,6 +165,27 @@ def test_a_row_with_three_faults_has_three_marks_and_counts_once(delivery):
     assert delivery.count("S04") == (3, 1)
 
 
+@pytest.mark.parametrize(("broken", "edge"), [(0, 1), (6, 5)])
+def test_a_row_on_the_edge_is_left_alone_where_another_is_beyond_it(delivery, broken, edge):
+    """Rows are searched only for items with an outlier; the search must know the edge too."""
+    delivery.change("responses", "r1", item_7=broken)
+    delivery.change("responses", "r4", item_7=edge, completed_at=datetime(2025, 1, 11, 9, 0))
+
+    delivery.mark()
+
+    assert delivery.marked("S04") == [("r1", "item_7")]
+
+
+def test_a_whole_answer_is_left_alone_where_another_is_between_two_steps(delivery):
+    """The same for steps: r4 answers item 7 with 2, r1 with 2.5."""
+    delivery.change("responses", "r1", item_7=2.5)
+    delivery.change("responses", "r4", item_7=2, completed_at=datetime(2025, 1, 11, 9, 0))
+
+    delivery.mark()
+
+    assert delivery.marked("S05") == [("r1", "item_7")]
+
+
 def test_a_missing_code_is_reported_as_such_and_not_as_out_of_range(delivery):
     """The remedies differ: declare the code, or correct the answer."""
     delivery.change("responses", "r1", item_1=99, item_2=6)
@@ -313,13 +334,14 @@ def test_a_warning_marks_its_row_and_keeps_its_children(delivery):
 
 
 def test_an_unlisted_rule_counts_without_marks(delivery):
-    """S12 informs: how many forms have no score, not which."""
+    """S12 informs how many forms have no score, not which; other rules' marks stay."""
     delivery.scores.append(("r1", "total", None, None, False))
+    delivery.change("responses", "r1", item_1=6)
 
     delivery.mark()
 
     assert delivery.count("S12") == (1, 1)
-    assert delivery.marked("S12") == []
+    assert {mark["rule_id"] for mark in delivery.marks} == {"S04"}
 
 
 def test_a_prorated_score_is_not_compared_with_a_plain_sum(delivery):
