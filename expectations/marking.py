@@ -8,20 +8,20 @@ counts as quarantined whole. Everything runs inside DuckDB; no row enters Python
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
 from expectations.answers import Suspects, find_suspects
-from expectations.catalogue import Catalogue, MissingCodes, Rule
+from expectations.catalogue import Catalogue, MissingCodes
+from expectations.compiling import Compiler
 from expectations.context import PARENTS, build_instruments, build_parents, facts, refuse
 from expectations.delivery import Lake, Staged, file_id_of, stage
-from expectations.findings import COUNT_THEIR_SCOPE, Finding, Sources, findings, list_texts
-from expectations.passes import Counted, TablePass, describe_error, run_passes
-from expectations.predicates import Fault, Part, row_part, with_facts
-from expectations.row_source import FOUND
+from expectations.finding import Sources
+from expectations.findings_of_answers import list_texts
+from expectations.passes import Counted, run_passes
 from expectations.verdicts import state_of
 from transforms.contract import TABLES
 from transforms.sql import text
@@ -147,7 +147,7 @@ class _Delivery:
         is_answers = staged.table == "responses"
         suspects = find_suspects(self.con, staged) if is_answers else Suspects()
         list_texts(self.con, staged)
-        collected = _Findings(self.con, self.known, suspects)
+        collected = Compiler(self.con, self.known, suspects)
         passes = [
             compiled
             for rule in rules
@@ -189,85 +189,6 @@ class _Delivery:
         )
         if self.con.execute("select 1 from refused_rows limit 1").fetchone():
             refuse(self.con, table, "refused_rows")
-
-
-class _Findings:
-    """Compile rules for one table, and gather the rows that only many rows together condemn."""
-
-    def __init__(
-        self, con: duckdb.DuckDBPyConnection, known: Mapping[str, str], suspects: Suspects
-    ) -> None:
-        self.con, self.known, self.suspects = con, known, suspects
-        self.scopes: dict[str, dict[str, int]] = {}
-        self.errors: dict[str, str] = {}
-        self._number = 0
-        con.execute(
-            f"""
-            create or replace temp table {FOUND}_all
-                (fault integer, file_id varchar, source_line bigint, row_key uuid)
-            """
-        )
-
-    def compile(self, rule: Rule, staged: Staged, sources: Sources) -> TablePass | None:
-        """Return the rule as SQL, or None if it is not about this table or cannot run."""
-        parts = [
-            part
-            for check in rule.checks
-            if (part := row_part(check, staged, self.suspects)) is not None
-        ]
-        if not parts:
-            return None
-        scope = rule.applies_to
-        try:
-            for check in rule.checks:
-                several = findings(rule, check, sources)
-                parts += [self._collect(rule, found) for found in several]
-                if check.kind in COUNT_THEIR_SCOPE:
-                    scope = "true" if several else "false"
-        except duckdb.Error as error:
-            self.errors[rule.id] = describe_error(error)
-            return None
-        return TablePass(
-            rule,
-            with_facts(scope, self.known),
-            tuple(_with_facts(part, self.known) for part in parts),
-        )
-
-    def finish(self) -> None:
-        """Make the relation the rows are joined with: one row per condemned row."""
-        self.con.execute(
-            f"""
-            create or replace temp table {FOUND} as
-            select row_key, source_line, file_id, list(fault) as faults
-            from {FOUND}_all group by row_key, source_line, file_id
-            """
-        )
-
-    def _collect(self, rule: Rule, found: Finding) -> Part:
-        if found.setup:
-            self.con.execute(with_facts(found.setup, self.known))
-        if found.scope:
-            self.scopes[rule.id] = dict(self.con.execute(found.scope).fetchall())
-        if found.only_if and not self.con.execute(f"{found.only_if} limit 1").fetchone():
-            return Part(())
-        self._number += 1
-        n_rows = self.con.execute(
-            f"""
-            insert into {FOUND}_all
-            select {self._number}, file_id, source_line, row_key
-            from ({with_facts(found.rows, self.known)})
-            """
-        ).fetchone()[0]
-        # Nothing found: no join, the rows pass untouched.
-        where = f"list_contains(found.faults, {self._number})" if n_rows else "false"
-        return Part((Fault(where, found.column, found.reason),))
-
-
-def _with_facts(part: Part, known: Mapping[str, str]) -> Part:
-    return Part(
-        tuple(replace(fault, where=with_facts(fault.where, known)) for fault in part.faults),
-        with_facts(part.guard, known),
-    )
 
 
 def _write_marks(con: duckdb.DuckDBPyConnection, path: Path) -> None:

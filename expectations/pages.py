@@ -13,7 +13,8 @@ from pathlib import Path
 from expectations.answers import Suspects
 from expectations.catalogue import RULES, SCHEMA, Catalogue, Rule, json_schema, load_rules
 from expectations.delivery import Staged
-from expectations.findings import Sources, findings
+from expectations.finding import Sources
+from expectations.findings import findings
 from expectations.predicates import row_part
 from transforms.contract import TABLES, lake_columns
 
