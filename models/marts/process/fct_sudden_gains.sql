@@ -18,14 +18,45 @@ process as (
 
 ),
 
+{# Sessions n and n+1 in one pass. #}
+sessions as (
+
+    select
+        events.series_key,
+        events.position,
+        min(process.clinic_id) as clinic_id,
+        {% for column in ['client_key', 'session_key'] %}
+            max(case when process.session_number = events.position then process.{{ column }} end)
+                as {{ column }},
+        {% endfor %}
+        {% for column in ['therapist_key', 'session_key', 'session_at'] %}
+            max(case when process.session_number > events.position then process.{{ column }} end)
+                as next_{{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
+
+    from events
+
+    inner join gain_keys on events.series_key = gain_keys.series_key
+
+    inner join process
+        on
+            gain_keys.episode_key = process.episode_key
+            and process.session_number - events.position in (0, 1)
+
+    group by
+        events.series_key,
+        events.position
+
+),
+
 {# Severity back to the points of the form. #}
 placed as (
 
     select
         {{ key_of('sudden_gain', ['events.series_key', 'events.position']) }} as sudden_gain_key,
-        this_session.clinic_id,
-        this_session.client_key,
-        next_session.therapist_key,
+        sessions.clinic_id,
+        sessions.client_key,
+        sessions.next_therapist_key as therapist_key,
         gain_keys.episode_key,
         gain_keys.instrument_id,
         gain_keys.version,
@@ -37,10 +68,10 @@ placed as (
             order by events.position
         ) as kind_number,
         count(*) over (partition by events.series_key, events.kind) as kind_count,
-        this_session.session_key,
-        this_session.session_number,
-        next_session.session_key as next_session_key,
-        next_session.session_at as next_session_at,
+        sessions.session_key,
+        events.position as session_number,
+        sessions.next_session_key,
+        sessions.next_session_at,
         {% for column, severity in [
             ('score_2_before', 'before_2'),
             ('score_1_before', 'before_1'),
@@ -70,15 +101,10 @@ placed as (
 
     inner join gain_keys on events.series_key = gain_keys.series_key
 
-    inner join process as this_session
+    inner join sessions
         on
-            gain_keys.episode_key = this_session.episode_key
-            and events.position = this_session.session_number
-
-    inner join process as next_session
-        on
-            gain_keys.episode_key = next_session.episode_key
-            and events.position + 1 = next_session.session_number
+            events.series_key = sessions.series_key
+            and events.position = sessions.position
 
 )
 

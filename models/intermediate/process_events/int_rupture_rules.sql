@@ -1,0 +1,202 @@
+{#
+    One row per series and detector that applies to its form: what the detector needs here, or
+    why it cannot judge. A detector's row for one instrument takes the place of its row for any.
+
+    The SD is the larger of the SD within this client and the SD between sessions pooled over all
+    clients with the same form (Gumz et al. 2012: the stricter one).
+#}
+
+{{ config(materialized = 'view') }}
+
+with
+
+series as (
+
+    select * from {{ ref('int_rupture_series') }}
+
+),
+
+detectors as (
+
+    select * from {{ ref('detectors') }}
+
+),
+
+forms as (
+
+    select
+        instrument_id,
+        version,
+        family,
+        sqrt(
+            sum((rating_count - 1) * sd_within * sd_within)
+            / nullif(sum(case when sd_within is not null then rating_count - 1 end), 0)
+        ) as sd_pooled,
+        count(first_value) as first_rating_count,
+        stddev_samp(first_value) as sd_first_ratings,
+        max(rc_value) as rc_value,
+        max(rc_operator) as rc_operator,
+        max(reliability) as reliability
+
+    from series
+
+    group by
+        instrument_id,
+        version,
+        family
+
+),
+
+ranked as (
+
+    select
+        detectors.detector,
+        detectors.kind,
+        detectors.threshold_sd,
+        detectors.threshold_points,
+        detectors.threshold_operator,
+        detectors.item_threshold,
+        detectors.item_operator,
+        detectors.baseline_sessions,
+        detectors.limit_constant,
+        detectors.confidence_z,
+        detectors.reference_episodes,
+        detectors.min_ratings,
+        detectors.repair_share,
+        detectors.strict_repair_sd,
+        detectors.resolved_from,
+        detectors.evidence,
+        forms.*,
+        row_number() over (
+            partition by detectors.detector, forms.instrument_id, forms.version
+            order by
+                case when detectors.instrument_id is null then 1 else 0 end,
+                case when detectors.version is null then 1 else 0 end
+        ) as choice_number
+
+    from forms
+
+    inner join detectors
+        on
+            forms.family = detectors.family
+            and coalesce(detectors.instrument_id, forms.instrument_id) = forms.instrument_id
+            and coalesce(detectors.version, forms.version) = forms.version
+
+),
+
+form_rules as (
+
+    select
+        *,
+        kind = 'drop_reliable'
+        and coalesce(rc_operator, threshold_operator) = '>' as is_more_needed,
+        case
+            when kind = 'drop_reliable'
+                then coalesce(
+                    rc_value,
+                    case
+                        when first_rating_count >= reference_episodes
+                            then nullif(
+                                confidence_z
+                                * sd_first_ratings
+                                * sqrt(2.0)
+                                * sqrt(1.0 - reliability),
+                                0
+                            )
+                    end
+                )
+        end as reliable_points
+
+    from ranked
+
+    where choice_number = 1
+
+),
+
+applied as (
+
+    select
+        series.series_key,
+        series.episode_key,
+        series.instrument_id,
+        series.version,
+        series.rater,
+        series.family,
+        series.score_min,
+        series.score_max,
+        series.last_position,
+        series.is_open,
+        series.rating_count,
+        series.pair_count,
+        series.chart_count,
+        series.mean_pomp,
+        series.sd_within,
+        series.quadratic,
+        series.is_u_shape,
+        series.turning_position,
+        series.family = 'alliance'
+        and series.mean_pomp >= {{ var('alliance_ceiling_pomp', 95) }} as is_ceiling_limited,
+        nullif(greatest(series.sd_within, form_rules.sd_pooled), 0) as sd_used,
+        form_rules.sd_pooled,
+        form_rules.detector,
+        form_rules.kind,
+        form_rules.threshold_sd,
+        form_rules.threshold_points,
+        form_rules.threshold_operator,
+        form_rules.item_threshold,
+        form_rules.item_operator,
+        form_rules.baseline_sessions,
+        form_rules.limit_constant,
+        form_rules.reference_episodes,
+        form_rules.min_ratings,
+        form_rules.repair_share,
+        form_rules.strict_repair_sd,
+        form_rules.resolved_from,
+        form_rules.evidence,
+        form_rules.rc_value,
+        form_rules.reliability,
+        form_rules.reliable_points,
+        form_rules.is_more_needed
+
+    from series
+
+    inner join form_rules
+        on
+            series.instrument_id = form_rules.instrument_id
+            and series.version = form_rules.version
+
+),
+
+needed as (
+
+    select
+        *,
+        round(
+            case
+                when kind = 'drop_reliable' then reliable_points
+                else threshold_sd * sd_used
+            end,
+            9
+        ) as fall_needed
+
+    from applied
+
+)
+
+select
+    *,
+    case
+        when rating_count < min_ratings then 'fewer than ' || min_ratings || ' ratings'
+        when is_ceiling_limited then 'ceiling limited'
+        when kind in ('drop_sd', 'drop_reliable') and pair_count = 0
+            then 'no two neighboring sessions rated'
+        when kind = 'drop_sd' and fall_needed is null then 'ratings do not vary'
+        when kind = 'drop_reliable' and rc_value is null and reliability is null
+            then 'no reliability in the registry'
+        when kind = 'drop_reliable' and fall_needed is null
+            then 'fewer than ' || reference_episodes || ' first ratings, or they do not vary'
+        when kind = 'control_chart' and chart_count = 0
+            then 'no rating after a baseline of ' || baseline_sessions || ' that varies'
+    end as not_assessable_reason
+
+from needed

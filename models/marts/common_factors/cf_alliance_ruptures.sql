@@ -1,0 +1,180 @@
+with
+
+rules as (
+
+    select * from {{ ref('int_rupture_rules') }}
+
+),
+
+signals as (
+
+    select * from {{ ref('int_rupture_signals') }}
+
+),
+
+ruptures as (
+
+    select * from {{ ref('fct_ruptures') }}
+
+),
+
+episodes as (
+
+    select * from {{ ref('fct_episodes') }}
+
+),
+
+extract_dates as (
+
+    select * from {{ ref('int_cf_extract_date') }}
+
+),
+
+{# A session in which a level detector still fires could not begin a rupture. #}
+continuing as (
+
+    select
+        series_key,
+        detector,
+        count(*) as continuing_count
+
+    from signals
+
+    where is_continuing
+
+    group by
+        series_key,
+        detector
+
+),
+
+counted as (
+
+    select
+        episode_key,
+        detector,
+        instrument_id,
+        version,
+        count(*) as n_ruptures,
+        {% for state in [
+            'repaired', 'unrepaired', 'unrepaired_terminal', 'pending', 'not_rated_after'
+        ] %}
+            sum(case when repair_state = '{{ state }}' then 1 else 0 end) as n_{{ state }},
+        {% endfor %}
+        sum(case when is_strictly_repaired then 1 else 0 end) as n_strictly_repaired,
+        sum(case when is_v_shape then 1 else 0 end) as n_v_shapes,
+        max(depth_points) as deepest_points
+
+    from ruptures
+
+    group by
+        episode_key,
+        detector,
+        instrument_id,
+        version
+
+),
+
+joined as (
+
+    select
+        rules.*,
+        episodes.clinic_id,
+        episodes.clinic_group,
+        episodes.client_key,
+        episodes.therapist_key,
+        {% for count in [
+            'n_ruptures', 'n_repaired', 'n_unrepaired', 'n_unrepaired_terminal', 'n_pending',
+            'n_not_rated_after', 'n_strictly_repaired', 'n_v_shapes',
+        ] %}
+            cast(coalesce(counted.{{ count }}, 0) as bigint) as {{ count }},
+        {% endfor %}
+        counted.deepest_points,
+        case
+            when rules.kind in ('drop_sd', 'drop_reliable') then rules.pair_count
+            when rules.kind = 'control_chart' then rules.chart_count
+            else rules.rating_count
+        end - coalesce(continuing.continuing_count, 0) as opportunity_count
+
+    from rules
+
+    inner join episodes on rules.episode_key = episodes.episode_key
+
+    left join counted
+        on
+            rules.episode_key = counted.episode_key
+            and rules.detector = counted.detector
+            and rules.instrument_id = counted.instrument_id
+            and rules.version = counted.version
+
+    left join continuing
+        on
+            rules.series_key = continuing.series_key
+            and rules.detector = continuing.detector
+
+),
+
+{# The class rests on ruptures that could be judged: unrepaired outweighs repaired. #}
+classed as (
+
+    select
+        *,
+        case
+            when not_assessable_reason is not null then not_assessable_reason
+            when n_ruptures = 0 or n_repaired + n_unrepaired > 0 then null
+            when n_unrepaired_terminal > 0 then 'only a drop into the last session'
+            when n_pending > 0 then 'treatment open, repair still possible'
+            else 'no rating after the rupture'
+        end as class_reason
+
+    from joined
+
+)
+
+select
+    'clinic' as scope_level,
+    classed.clinic_id as scope_id,
+    classed.clinic_id,
+    classed.clinic_group,
+    classed.client_key,
+    classed.therapist_key,
+    classed.episode_key,
+    classed.detector,
+    classed.instrument_id,
+    classed.version,
+    classed.rater,
+    case
+        when classed.class_reason is not null then 'not assessable'
+        when classed.n_ruptures = 0 then 'none'
+        when classed.n_unrepaired > 0 then 'unrepaired'
+        else 'repaired'
+    end as rupture_class,
+    classed.class_reason as not_assessable_reason,
+    classed.not_assessable_reason is null as is_judged,
+    classed.n_ruptures,
+    cast(classed.opportunity_count as bigint) as n_opportunities,
+    classed.n_repaired,
+    classed.n_strictly_repaired,
+    classed.n_unrepaired,
+    classed.n_unrepaired_terminal,
+    classed.n_pending,
+    classed.n_not_rated_after,
+    classed.n_v_shapes,
+    classed.deepest_points,
+    classed.rating_count as n_ratings,
+    classed.mean_pomp as alliance_mean_pomp,
+    classed.is_ceiling_limited,
+    classed.sd_within as sd_within_points,
+    classed.sd_used as sd_used_points,
+    classed.fall_needed as drop_needed_points,
+    coalesce(classed.is_u_shape, false) as is_u_shape,
+    classed.quadratic as u_quadratic_points,
+    classed.turning_position as u_turning_session,
+    classed.evidence,
+    {{ cf_definition_version() }} as definition_version,
+    extract_dates.extract_date,
+    'association, not cause: what a detector calls a rupture depends on its rule' as caution
+
+from classed
+
+cross join extract_dates

@@ -1,0 +1,174 @@
+with
+
+events as (
+
+    select * from {{ ref('int_rupture_events') }}
+
+),
+
+forms as (
+
+    select * from {{ ref('int_rupture_forms') }}
+
+),
+
+process as (
+
+    select * from {{ ref('fct_session_process') }}
+
+),
+
+reported as (
+
+    select
+        episode_key,
+        session_number,
+        instrument_id,
+        version,
+        intensity,
+        resolution
+
+    from forms
+
+    where family = 'rupture'
+
+),
+
+{# What the client says about resolution in the session itself outranks later sessions. #}
+joined as (
+
+    select
+        {{ key_of('rupture', ['events.series_key', 'events.detector', 'events.position']) }}
+            as rupture_key,
+        process.clinic_id,
+        process.client_key,
+        process.therapist_key,
+        events.episode_key,
+        process.session_key,
+        process.session_number,
+        process.session_at,
+        events.detector,
+        events.instrument_id,
+        events.version,
+        events.rater,
+        {% for column, value in [
+            ('score_before', 'value_before'),
+            ('score', 'value'),
+            ('drop_points', 'value_before - events.value'),
+            ('reference_score', 'reference_value'),
+            ('depth_points', 'reference_value - events.value'),
+            ('sd_within_points', 'sd_within'),
+            ('sd_pooled_points', 'sd_pooled'),
+            ('sd_used_points', 'sd_used'),
+        ] %}
+            case when events.family = 'alliance' then events.{{ value }} end as {{ column }},
+        {% endfor %}
+        events.score_max - events.score_min as score_range,
+        events.lowest_item,
+        events.is_by_total,
+        events.is_by_item,
+        events.is_by_drop,
+        case
+            when events.kind = 'trigger'
+                then
+                    events.value < events.threshold_points
+                    or events.is_by_item
+                    or events.is_by_drop
+        end as is_strict_trigger,
+        events.fall_needed as drop_needed_points,
+        case
+            when events.kind = 'trigger' then events.threshold_points
+            else events.center_line - events.limit_constant * events.mean_range
+        end as limit_score,
+        case
+            when events.kind = 'trigger' then events.threshold_operator
+            when events.kind = 'control_chart' then '<'
+        end as limit_operator,
+        events.center_line,
+        events.mean_range,
+        reported.intensity,
+        reported.resolution,
+        case
+            when reported.resolution >= events.resolved_from then 'repaired'
+            when reported.resolution < events.resolved_from then 'unrepaired'
+            else events.repair_state
+        end as repair_state,
+        events.strictly_repaired_step,
+        events.is_confirmed,
+        events.repaired_position,
+        events.later_count,
+        events.is_v_shape,
+        coalesce(events.is_u_shape, false) as is_episode_u_shape,
+        events.is_ceiling_limited,
+        events.rating_count,
+        events.evidence
+
+    from events
+
+    inner join process
+        on
+            events.episode_key = process.episode_key
+            and events.position = process.session_number
+
+    left join reported
+        on
+            events.family = 'rupture'
+            and events.episode_key = reported.episode_key
+            and events.position = reported.session_number
+            and events.instrument_id = reported.instrument_id
+            and events.version = reported.version
+
+)
+
+select
+    rupture_key,
+    clinic_id,
+    client_key,
+    therapist_key,
+    episode_key,
+    session_key,
+    session_number,
+    session_at,
+    detector,
+    instrument_id,
+    version,
+    rater,
+    score_before,
+    score,
+    drop_points,
+    reference_score,
+    depth_points,
+    depth_points * 100.0 / nullif(score_range, 0) as depth_pomp,
+    lowest_item,
+    is_by_total,
+    is_by_item,
+    is_by_drop,
+    is_strict_trigger,
+    drop_needed_points,
+    limit_score,
+    limit_operator,
+    sd_within_points,
+    sd_pooled_points,
+    sd_used_points,
+    center_line,
+    mean_range,
+    intensity,
+    resolution,
+    repair_state,
+    case when repair_state in ('repaired', 'unrepaired') then repair_state = 'repaired' end
+        as is_repaired,
+    case
+        when repair_state in ('repaired', 'unrepaired') then strictly_repaired_step is not null
+    end as is_strictly_repaired,
+    case when repair_state = 'repaired' then coalesce(is_confirmed, false) end
+        as is_repair_confirmed,
+    case when repair_state = 'repaired' then repaired_position end as repaired_session_number,
+    later_count as later_rating_count,
+    is_v_shape,
+    is_episode_u_shape,
+    is_ceiling_limited,
+    rating_count,
+    evidence,
+    {{ cf_definition_version() }} as definition_version
+
+from joined
