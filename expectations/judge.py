@@ -151,10 +151,10 @@ def _message(rule: Rule, counted: dict[str, Any]) -> str:
     if counted["state"] == "not_applicable":
         return f"nothing in scope ({rule.denominator})"
     share = share_of(counted["n_scope"], counted["n_failed"])
-    return (
-        f"{counted['n_failed']:,} of {counted['n_scope']:,} break it ({share:.2%}; "
-        f"allowed {rule.threshold:.2%})"
-    )
+    allowed = f"{rule.threshold:.2%} allowed" if rule.threshold else "none allowed"
+    # One row of a million must not read as none.
+    shown = "under 0.01%" if 0 < share < 0.0001 else f"{share:.2%}"
+    return f"{counted['n_failed']:,} of {counted['n_scope']:,} break it ({shown}; {allowed})"
 
 
 def _verdict(row: dict[str, Any], rule: Rule | None, verdict: dict[str, Any]) -> dict[str, Any]:

@@ -50,8 +50,10 @@ class Part:
         """SQL that is true for a row with any of the faults, never NULL."""
         some = " or ".join(f"({fault.where})" for fault in self.faults) or "false"
         if self.guard == "true":
-            return f"coalesce({some}, false)"
-        return f"case when {self.guard} then coalesce({some}, false) else false end"
+            return f"case when {some} then true else false end"
+        return (
+            f"case when {self.guard} then case when {some} then true else false end else false end"
+        )
 
 
 def row_part(check: Check, staged: Staged, suspects: Suspects) -> Part | None:

@@ -64,7 +64,7 @@ def test_the_canary_rule_fails(judged):
 
     assert judgement.rule_results[0]["state"] == "fail"
     assert judgement.rule_results[0]["message"] == (
-        "1 of 1,000,000 break it (0.00%; allowed 0.00%)"
+        "1 of 1,000,000 break it (under 0.01%; none allowed)"
     )
 
 
@@ -88,7 +88,7 @@ def test_a_result_has_the_columns_of_the_lake(judged):
         "share_failed": 0.015,
         "threshold": 0.0,
         "state": "fail",
-        "message": "3 of 200 break it (1.50%; allowed 0.00%)",
+        "message": "3 of 200 break it (1.50%; none allowed)",
     }
 
 
@@ -103,7 +103,7 @@ def test_a_fatal_rule_rejects_its_file_and_no_other(judged):
     assert list(judgement.rejected) == [("north", "f1")]
     assert judgement.rejected["north", "f1"] == [
         "S01 Each questionnaire has one key and stands once in a file: "
-        "2 of 100 break it (2.00%; allowed 1.00%)"
+        "2 of 100 break it (2.00%; 1.00% allowed)"
     ]
 
 
