@@ -5,9 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    field_validator,
+)
 
 Choice = Literal["drop", "keep"]
+Scale = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Code = Annotated[str, WithJsonSchema({"type": ["string", "number"]})]
 
 
@@ -71,6 +79,6 @@ class FhirOptions(Options):
     other_questionnaires: Literal["refuse", "skip"] = Field(
         "refuse", description="What to do with responses to questionnaires nobody described."
     )
-    total_extensions: dict[str, str] = Field(
+    total_extensions: dict[str, Scale] = Field(
         default_factory=dict, description="URL of an extension that holds a score: its scale."
     )

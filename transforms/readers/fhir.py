@@ -19,13 +19,14 @@ from transforms.errors import FileRefused
 from transforms.readers.fhir_answers import CONTRADICTION, SEVERAL, Answers, as_text
 from transforms.readers.fhir_codes import Codes
 from transforms.readers.fhir_json import Found, ResourceFile
-from transforms.readers.fhir_links import Links
+from transforms.readers.fhir_links import USED, Links
 from transforms.readers.fhir_plan import FormFeed, Output, Plan, plan_for
-from transforms.readers.fhir_questionnaire import Malformed, children
-from transforms.readers.fhir_response import Envelope, extended, nodes
+from transforms.readers.fhir_questionnaire import Malformed
+from transforms.readers.fhir_response import Envelope, nodes, scores_in_extensions
 from transforms.readers.growing import GrowingTable
 from transforms.readers.source import Note, Source, plural
 
+Row = dict[str, str | None]
 _STU3 = "STU3-style resources read as R4"
 
 
@@ -93,17 +94,13 @@ class _Reader:
             _placed(file, found, self.links.add)
 
     def read(self, file: ResourceFile) -> None:
-        """Read the responses.
-
-        Raises
-        ------
-        FileRefused
-            F06 there is none; F08 something nothing explains.
-        """
+        """Read the responses; refuse (F06) a file without any."""
         for found in file.resources():
             if found.kind == "QuestionnaireResponse":
                 self.counts["responses"] += 1
                 _placed(file, found, self._read_response)
+            elif found.kind not in USED:
+                self.counts["not used"] += 1
         if not self.counts["responses"]:
             raise FileRefused(
                 "F06",
@@ -114,7 +111,8 @@ class _Reader:
 
     def _read_response(self, found: Found) -> None:
         resource = found.resource
-        if resource.get("status") not in self.statuses:
+        status = resource.get("status")
+        if not isinstance(status, str) or status not in self.statuses:
             self.counts["left out"] += 1
             return
         plan = self._plan(resource)
@@ -123,9 +121,10 @@ class _Reader:
             return
         plan.n_responses += 1
         plan.first_at = plan.first_at or found.position
-        rows: dict[int, dict[str, str | None]] = {}
-        for node in nodes(resource):
-            self._read_item(node, plan, rows, found.position)
+        rows: dict[int, Row] = {}
+        for node, given in nodes(resource):
+            if given:
+                self._read_item(node, given, plan, rows, found.position)
         self._add_stored(found, plan, rows)
         self._add_rows(found, plan, rows)
 
@@ -151,11 +150,8 @@ class _Reader:
         return self.plans[key]
 
     def _read_item(
-        self, node: dict, plan: Plan, rows: dict[int, dict[str, str | None]], position: int
+        self, node: dict, given: list[dict], plan: Plan, rows: dict[int, Row], position: int
     ) -> None:
-        given = children(node, "answer")
-        if not given:
-            return
         link_id = node.get("linkId")
         if not isinstance(link_id, str):
             raise Malformed("has an item without linkId")
@@ -173,22 +169,24 @@ class _Reader:
         if row.setdefault(column, cell) != cell:
             row[column] = self.answers.finding(SEVERAL)
 
-    def _add_stored(self, found: Found, plan: Plan, rows: dict[int, dict[str, str | None]]) -> None:
+    def _add_stored(self, found: Found, plan: Plan, rows: dict[int, Row]) -> None:
         """Add scores from observations and extensions beside those among the items."""
-        stored = list(extended(found.resource, self.options.total_extensions))
         observed = self.links.scores_of(found)
+        extended = list(scores_in_extensions(found.resource, self.options.total_extensions))
+        answered = [output for output in plan.outputs if id(output) in rows] or plan.outputs
         for output in plan.outputs:
             codes = output.codes or (plan.feed.codes if plan.feed else None)
             scales = codes.scales if codes else {}
-            here = stored if output is plan.outputs[0] else []
-            here = here + [(scales[code], value) for code, value in observed if code in scales]
-            row = rows.setdefault(id(output), {}) if here else {}
-            for scale, value in here:
+            scores = [(scales[code], value) for code, value in observed if code in scales]
+            # Where a response holds several instruments, an extension is nobody's.
+            scores += extended if answered == [output] else []
+            row = rows.setdefault(id(output), {}) if scores else {}
+            for scale, value in scores:
                 column, cell = f"submitted_{scale}", as_text(value)
                 if row.setdefault(column, cell) != cell and row[column] != CONTRADICTION:
                     row[column] = self.answers.finding(CONTRADICTION)
 
-    def _add_rows(self, found: Found, plan: Plan, rows: dict[int, dict[str, str | None]]) -> None:
+    def _add_rows(self, found: Found, plan: Plan, rows: dict[int, Row]) -> None:
         meta = self.envelope.of(found.resource)
         several, n_rows = len(plan.outputs) > 1, 0
         for output in plan.outputs:
@@ -273,6 +271,8 @@ class _Reader:
         if self.others:
             n = sum(map(len, self.others.values()))
             yield Note("skipped_rows", f"{plural(n, 'response')} to other questionnaires left out")
+        if n := self.counts["not used"]:
+            yield Note("ignored_resources", f"{plural(n, 'resource')} of other types not used")
         if self.counts["stu3"]:
             yield Note("stu3", _STU3)
         for phrase in self.answers.described():

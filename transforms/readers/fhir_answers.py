@@ -26,6 +26,8 @@ CONTRADICTION = "contradicting answer"
 SEVERAL = "several answers"
 UNKNOWN_OPTION = "unknown answer option"
 _LONGEST_TEXT = 10_000
+_MOST_KNOWN = 50_000
+_PLAIN = {"system", "version", "code", "display", "userSelected"}
 _SHOWN = {
     CONTRADICTION: "with code, display and ordinal that contradict each other",
     SEVERAL: "given more than once",
@@ -53,9 +55,20 @@ class Answers:
     def __init__(self) -> None:
         self.findings: Counter[str] = Counter()
         self.n_uncoded = 0
+        self._known: dict[tuple, str] = {}
 
     def cell(self, target: Target, given: list[dict]) -> str | None:
         """Return the text of a cell; None for no answer."""
+        key = _plain_key(target, given)
+        if key in self._known:
+            return self._known[key]
+        text = self._cell(target, given)
+        is_sound = text is not None and text not in _SHOWN
+        if key is not None and is_sound and len(self._known) < _MOST_KNOWN:
+            self._known[key] = text
+        return text
+
+    def _cell(self, target: Target, given: list[dict]) -> str | None:
         texts = [text for one in given if (text := self._text(target, one)) is not None]
         if len(texts) > 1:
             return self.finding(SEVERAL) if target.is_scored else ", ".join(texts)
@@ -143,6 +156,23 @@ class Answers:
         if len(said) > 1:
             return self.finding(CONTRADICTION)
         return as_text(next(iter(said)))
+
+
+def _plain_key(target: Target, given: list[dict]) -> tuple | None:
+    """Return what decides about an answer that is one coding without extensions, else None.
+
+    Nearly all answers are, and few differ: each is worked out once.
+    """
+    if len(given) != 1 or len(given[0]) != 1:
+        return None
+    coding = given[0].get("valueCoding")
+    if not isinstance(coding, dict) or not coding.keys() <= _PLAIN:
+        return None
+    system, code, display = coding.get("system"), coding.get("code"), coding.get("display")
+    # Spelled out: this runs for every answer of every file.
+    if type(system) is str and type(code) is str and type(display) is str:
+        return (id(target), system, code, display)
+    return None
 
 
 def _contradicts(item: Item, coding: dict, code: str, display: str, shown: str | None) -> bool:

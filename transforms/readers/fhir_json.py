@@ -104,14 +104,15 @@ class ResourceFile:
                 raise self.refusal(walk.n_entries + 1, why)
             if entry is None:
                 break
-            yield self._of_entry(entry, walk.n_entries)
+            if not isinstance(entry, dict) or "resource" in entry:
+                yield self._of_entry(entry, walk.n_entries)
         if not walk.has_entries:
             yield Found(1, walk.top)
         elif walk.top.get("resourceType") != "Bundle":
             raise FileRefused("F06", "The file is no FHIR Bundle", _REMEDY)
 
     def _of_entry(self, entry: object, number: int) -> Found:
-        resource = entry.get("resource", {}) if isinstance(entry, dict) else None
+        resource = entry.get("resource") if isinstance(entry, dict) else None
         if not isinstance(resource, dict) or resource.get("resourceType") == "Bundle":
             raise self.refusal(number, "of the Bundle holds no resource")
         full_url = entry.get("fullUrl", "")

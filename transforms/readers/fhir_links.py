@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import lru_cache
 
 from transforms.readers.fhir_codes import LOINC
 from transforms.readers.fhir_json import Found
 from transforms.readers.fhir_questionnaire import (
+    Malformed,
     Questionnaire,
     children,
     number_of,
@@ -20,7 +23,10 @@ from transforms.readers.fhir_questionnaire import (
 )
 
 _RESTFUL = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/[^/]+)?")
+_TYPE = re.compile(r"[A-Z][A-Za-z]+", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,9})?")
+# Resources that explain responses; others are counted.
+USED = ("Patient", "Encounter", "Practitioner", "Questionnaire", "Observation")
 _VOID = ("entered-in-error", "cancelled")
 
 
@@ -57,6 +63,8 @@ class Links:
     def add(self, found: Found) -> None:
         """Remember one resource; other kinds are of no interest."""
         resource, kind = found.resource, found.kind
+        if kind not in USED:
+            _refuse_odd_type(kind)
         if kind in ("Patient", "Encounter", "Practitioner"):
             self._add_entity(found, kind)
         elif kind == "Questionnaire":
@@ -100,8 +108,7 @@ class Links:
 
     def resolve(self, reference: object, kind: str, system: str | None, holder: dict) -> str | None:
         """Return the identifier a reference stands for; None if it cannot be told."""
-        if not isinstance(reference, dict):
-            return None
+        reference = reference if isinstance(reference, dict) else {}
         name = reference.get("reference")
         found = self._by_name(name, kind, system, holder) if isinstance(name, str) else None
         if found is None:
@@ -137,6 +144,14 @@ class Links:
             return self.entities[name]
         match = _RESTFUL.fullmatch(name)
         return self.entities.get(f"{match[1]}/{match[2]}") if match else None
+
+
+@lru_cache(1024)
+def _refuse_odd_type(kind: str) -> None:
+    """Refuse what is no resource, or a response whose type is misspelled: it would get lost."""
+    ours = "QuestionnaireResponse"
+    if not _TYPE.fullmatch(kind) or (kind != ours and get_close_matches(kind, [ours], cutoff=0.85)):
+        raise Malformed("is of no type FHIR knows")
 
 
 def _without_version(name: str) -> str:

@@ -53,7 +53,11 @@ def children(node: dict, key: str) -> list:
     value = node.get(key)
     if value is None:
         return []
-    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+    is_list = isinstance(value, list)
+    for one in value if is_list else ():
+        if not isinstance(one, dict):
+            is_list = False
+    if not is_list:
         raise Malformed(f"is not FHIR: {key} is no list of objects")
     return value
 

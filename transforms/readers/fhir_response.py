@@ -78,25 +78,28 @@ class Envelope:
             return UNREADABLE
 
 
-def nodes(resource: dict) -> Iterator[dict]:
-    """Yield every item at every depth, also those below an answer."""
+def nodes(resource: dict) -> Iterator[tuple[dict, list[dict]]]:
+    """Yield every item with its answers, at every depth, also those below an answer."""
     if "group" in resource:
         raise Malformed("is of DSTU2, which has groups instead of items")
-    stack = [(node, 1) for node in reversed(children(resource, "item"))]
-    n_nodes = 0
-    while stack:
-        node, depth = stack.pop()
-        n_nodes += 1
+    level, depth, n_nodes = children(resource, "item"), 1, 0
+    while level:
+        n_nodes += len(level)
         if depth > DEEPEST or n_nodes > MOST_ITEMS:
             raise Malformed("has too many items or levels of them")
-        yield node
-        inner = children(node, "item")
-        for answer in children(node, "answer"):
-            inner = inner + children(answer, "item")
-        stack += [(child, depth + 1) for child in reversed(inner)]
+        below: list[dict] = []
+        for node in level:
+            answers = children(node, "answer")
+            yield node, answers
+            if "item" in node:
+                below += children(node, "item")
+            for answer in answers:
+                if "item" in answer:
+                    below += children(answer, "item")
+        level, depth = below, depth + 1
 
 
-def extended(resource: dict, scales: dict[str, str]) -> Iterator[tuple[str, float]]:
+def scores_in_extensions(resource: dict, scales: dict[str, str]) -> Iterator[tuple[str, float]]:
     """Yield (scale, score) of the extensions the YAML names."""
     if not scales:
         return
