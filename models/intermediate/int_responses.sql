@@ -50,8 +50,6 @@ resolved as (
             sessions.therapist_key,
             loose_responses.therapist_key
         ) as therapist_key,
-        responses.instrument_id,
-        responses.version,
         responses.rater,
         responses.completed_at,
         responses.received_at,
