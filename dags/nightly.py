@@ -44,7 +44,7 @@ def step(name: str, **options):
     def call(run: dict):
         from pipeline import night
 
-        return getattr(night, name)(run["run_id"])
+        return night.step(name, run)
 
     return call
 
@@ -79,7 +79,7 @@ def nightly() -> None:
     def open_run() -> dict:
         from pipeline import night
 
-        return night.open_run()
+        return night.step("open_run", {})
 
     @task.short_circuit
     def is_anything_new(run: dict) -> bool:
@@ -94,7 +94,7 @@ def nightly() -> None:
         from pipeline import night
 
         get_current_context()["clinic_id"] = item["clinic_id"]
-        return night.intake(item["run_id"], item["clinic_id"])
+        return night.step("intake", item)
 
     run = open_run()
     items = clinics(run)
@@ -102,8 +102,9 @@ def nightly() -> None:
         is_anything_new(run),
         items,
         intake.expand(item=items),
-        # A clinic whose intake broke off does not hold up the others.
-        step("judge", trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)(run),
+        # A clinic whose intake broke off does not hold up the others; nor do no new files at all
+        # when only the configuration changed.
+        step("judge", trigger_rule=TriggerRule.ALL_DONE)(run),
         step("accept", pool="duckdb_writer")(run),
         step("build", pool="duckdb_writer")(run),
         step("audit", pool="duckdb_writer")(run),

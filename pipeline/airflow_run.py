@@ -6,6 +6,9 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from pipeline.home import REPOSITORY, Home
 from transforms.errors import BuildError
@@ -31,6 +34,28 @@ def configure_airflow(home: Home) -> None:
     }
     if str(REPOSITORY) not in sys.path:
         sys.path.insert(0, str(REPOSITORY))
+
+
+@contextmanager
+def only_progress_shown(home: Home) -> Iterator[Path]:
+    """Send what Airflow prints to a file while the night's own progress stays on the terminal."""
+    log = home.root / "airflow" / "nightly.log"
+    sys.stdout.flush()
+    sys.stderr.flush()
+    terminal = os.dup(1), os.dup(2)
+    os.environ["RAPPORT_PROGRESS_FD"] = str(terminal[1])
+    try:
+        with log.open("ab") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+            yield log
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for descriptor, original in enumerate(terminal, start=1):
+            os.dup2(original, descriptor)
+            os.close(original)
+        del os.environ["RAPPORT_PROGRESS_FD"]
 
 
 def run_nightly(home: Home) -> str:

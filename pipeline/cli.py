@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -33,18 +32,21 @@ def run(home: HomeOption = None) -> None:
     publishes nothing. Exit code 0: done or nothing to do; 1: not published, the earlier release
     stays.
     """
-    from pipeline.airflow_run import configure_airflow, run_nightly
+    from pipeline.airflow_run import configure_airflow, only_progress_shown, run_nightly
     from pipeline.ledger import Ledger
     from pipeline.summary import summary_text
 
     place = _home(home)
-    os.environ["RAPPORT_PROGRESS_FD"] = str(os.dup(sys.stderr.fileno()))
+    before = {row["run_id"] for row in Ledger(place).all_runs()}
     configure_airflow(place)
-    state = run_nightly(place)
-    newest = Ledger(place).all_runs()[:1]
-    if newest:
-        typer.echo(summary_text(place, newest[0]["run_id"]), nl=False)
-    raise typer.Exit(0 if state == "success" else 1)
+    with only_progress_shown(place) as log:
+        state = run_nightly(place)
+    for row in Ledger(place).all_runs():
+        if row["run_id"] not in before:
+            typer.echo(summary_text(place, row["run_id"]), nl=False)
+    if state != "success":
+        typer.echo(f"What Airflow said is in {log}. docs/runbook.md says what to do.", err=True)
+        raise typer.Exit(1)
 
 
 @app.command()

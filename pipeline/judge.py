@@ -85,8 +85,6 @@ def _results_path(home: Home, name: str) -> Path:
 
 def _say_states(states: list[str]) -> dict[str, int]:
     counts = {state: states.count(state) for state in sorted(set(states))}
-    say(
-        "    checks: "
-        + ", ".join(f"{n:,} {state.replace('_', ' ')}" for state, n in counts.items())
-    )
+    shown = (f"{n:,} {state.replace('_', ' ')}" for state, n in counts.items())
+    say("    checks: " + (", ".join(shown) or "none, nothing was delivered"))
     return counts

@@ -166,7 +166,8 @@ def keep_left_in(con: duckdb.DuckDBPyConnection, source: Path, target: Path, key
         select source.*
         from read_parquet({quoted(source)}) as source
         anti join left_out
-            on source.{key} = left_out.row_key and source.source_line = left_out.source_line
+            on source.{key} is not distinct from left_out.row_key
+            and source.source_line = left_out.source_line
         """,
         target,
     )
@@ -222,7 +223,8 @@ def _find_repeats(
         from {rows} as staged
         inner join {current} as lake on staged.row_key = lake.{table.key}
         anti join unwanted
-            on staged.row_key = unwanted.row_key and staged.source_line = unwanted.source_line
+            on staged.row_key is not distinct from unwanted.row_key
+            and staged.source_line = unwanted.source_line
         """
     )
     by_content = ", ".join(f'staged."{name}"' for name in content if name in new)
@@ -239,7 +241,8 @@ def _find_repeats(
             select row_key from {rows} group by row_key having count(*) > 1
         ) as several on staged.row_key = several.row_key
         anti join unwanted
-            on staged.row_key = unwanted.row_key and staged.source_line = unwanted.source_line
+            on staged.row_key is not distinct from unwanted.row_key
+            and staged.source_line = unwanted.source_line
         qualify row_number() over (
             partition by staged.row_key, {by_content} order by staged.source_line
         ) > 1

@@ -25,9 +25,30 @@ from pipeline.ledger import Ledger
 from pipeline.progress import say, timed
 from pipeline.summary import write_summary
 from pipeline.vault import master_key, sweep_scratch
-from transforms.errors import BuildError
+from transforms.errors import BuildError, NothingToDoError, RapportError
 
 RUN_ID = "%Y-%m-%dT%H-%M-%SZ"
+
+
+def step(name: str, arguments: dict | None) -> object:
+    """Call one step by name, as the DAG does, and say in one line why it could not go on.
+
+    Parameters
+    ----------
+    arguments : what `open_run` gave (or a clinic's part of it); None when the run never opened.
+    """
+    if arguments is None:
+        raise NothingToDoError(f"{name}: the run was never opened. See the first step's message.")
+    wanted = {key: arguments[key] for key in ("run_id", "clinic_id") if key in arguments}
+    try:
+        return STEPS[name](**wanted)
+    except RapportError as refusal:
+        say(f"  ✗ {name}: {refusal}")
+        raise
+    except Exception as error:
+        # Its message may hold a cell; the task's log has the trace.
+        say(f"  ✗ {name}: broke off ({type(error).__name__}). Report this as a defect.")
+        raise
 
 
 def open_run() -> dict:
@@ -203,3 +224,19 @@ def _unused_run_id(ledger: Ledger, now: datetime) -> str:
 
 def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+
+
+STEPS = {
+    function.__name__: function
+    for function in (
+        open_run,
+        intake,
+        judge,
+        accept,
+        build,
+        audit,
+        report,
+        publish,
+        close_run,
+    )
+}

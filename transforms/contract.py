@@ -201,8 +201,6 @@ def lake_columns(table: Table) -> dict[str, str]:
     if table.key not in {column.lake_name for column in table.columns}:
         columns[table.key] = "UUID"
     columns |= {
-        column.lake_name: column.lake_type
-        for column in table.columns
-        if not column.stays_in_vault
+        column.lake_name: column.lake_type for column in table.columns if not column.stays_in_vault
     }
     return columns | dict(PROVENANCE)

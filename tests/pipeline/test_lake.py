@@ -124,6 +124,16 @@ def test_excluded_rows_stay_out(con, home, stage, accept):
     assert current(con, home) == [("a",), ("c",)]
 
 
+def test_a_row_without_a_key_can_be_kept_out(con, home, stage, accept):
+    """A missing identifier gives no key; NULL must still match NULL."""
+    excluded = "select null::uuid as row_key, 3 as source_line"
+
+    counts = accept(stage("clients", [{"client_key": key("a")}, {"gender": "f"}]), excluded)
+
+    assert counts == lake.Accepted(n_received=2, n_accepted=1, n_duplicate=0, n_quarantined=1)
+    assert current(con, home) == [(None,)]
+
+
 def test_an_excluded_row_does_not_replace_the_good_one(con, home, stage, accept):
     accept(stage("clients", [{"client_key": key("a"), "gender": "f"}]))
     excluded = f"select '{key('a')}'::uuid as row_key, 2 as source_line"

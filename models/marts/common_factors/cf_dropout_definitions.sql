@@ -31,6 +31,30 @@ extract_dates as (
 
 {{ cf_exclusions('candidates') }},
 
+{# Ended, but nobody wrote down how: neither dropout nor completion. #}
+endings as (
+
+    select
+        scope_level,
+        scope_id,
+        sum(case when exclusion_reason = 'discharge reason unknown' then reason_count else 0 end)
+            as unknown_count,
+        sum(
+            case
+                when exclusion_reason is null or exclusion_reason = 'discharge reason unknown'
+                    then reason_count
+                else 0
+            end
+        ) as ended_count
+
+    from reason_counts
+
+    group by
+        scope_level,
+        scope_id
+
+),
+
 {# A count of 1 to small_number - 1 on either side of a share would follow from the share. #}
 labeled as (
 
@@ -75,7 +99,11 @@ select
     {{ cf_visible_count('shown.n_used') }} as n_episodes,
     case
         when not shown.is_unknown_small then 100.0 * shown.n_unknown / nullif(shown.n_eligible, 0)
-    end as unknown_percent,
+    end as not_judged_percent,
+    case
+        when not endings.unknown_count between 1 and {{ var('small_number', 11) - 1 }}
+            then cast(100.0 * endings.unknown_count / nullif(endings.ended_count, 0) as double)
+    end as discharge_unknown_percent,
     shown.n_therapists,
     {{ cf_excluded_count('exclusions.candidate_count', 'shown.n_used') }} as n_excluded,
     nullif(
@@ -103,6 +131,11 @@ inner join exclusions
     on
         shown.scope_level = exclusions.scope_level
         and shown.scope_id = exclusions.scope_id
+
+inner join endings
+    on
+        shown.scope_level = endings.scope_level
+        and shown.scope_id = endings.scope_id
 
 cross join extract_dates
 

@@ -1,0 +1,151 @@
+"""Rows that broke a rule: kept whole behind the door, and for each what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from pipeline.clinics import rules
+from pipeline.duck import quoted, write_atomically
+from pipeline.home import Home
+from pipeline.landing import Delivery
+from transforms.contract import Table
+
+# Stands for the rule in rows that are held back only because their whole file was rejected.
+WHOLE_FILE = "FILE"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What becomes of one delivered file. ``rejection`` is empty for an accepted one."""
+
+    delivery: Delivery
+    refusal: str
+    rejection: str
+
+    @property
+    def status(self) -> str:
+        """Return accepted, rejected or refused."""
+        if self.refusal:
+            return "refused"
+        return "rejected" if self.rejection else "accepted"
+
+
+def load_rules(con: duckdb.DuckDBPyConnection, home: Home) -> None:
+    """Make the temp table ``rules``: which rules take a row out of the night."""
+    con.execute(
+        "create temp table rules (rule_id varchar, severity varchar, takes_row_out boolean)"
+    )
+    con.executemany(
+        "insert into rules values (?, ?, ?)",
+        [[rule.id, rule.severity, rule.keeps_out] for rule in rules(home).rules],
+    )
+
+
+def excluded_query(home: Home, run_id: str, verdict: Verdict, table: Table, staged: Path) -> str:
+    """Return SQL for the rows to quarantine: all of a rejected file, else the marked ones."""
+    if verdict.rejection:
+        return f"select {table.key} as row_key, source_line from read_parquet({quoted(staged)})"
+    return f"""
+        select row_key, source_line
+        from ({_marks(home, run_id, verdict)})
+        where table_name = '{table.name}' and takes_row_out
+    """
+
+
+def _marks(home: Home, run_id: str, verdict: Verdict) -> str:
+    """Return SQL for one file's marks with the severity of their rule."""
+    work, delivery = home.work(run_id), verdict.delivery
+    return f"""
+        select marks.*, rules.severity, rules.takes_row_out
+        from read_parquet({quoted(work / "marks" / f"{delivery.clinic_id}.parquet")}) as marks
+        inner join rules using (rule_id)
+        where marks.file_id = {quoted(delivery.file_id)}
+    """
+
+
+def write_quarantine(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    run_id: str,
+    verdict: Verdict,
+    table: Table,
+    staged: Path,
+) -> None:
+    """Keep the whole rows taken out, and for every marked row what is wrong with it."""
+    delivery = verdict.delivery
+    rows = home.quarantine / table.name / f"clinic={delivery.clinic_id}" / staged.name
+    _write(
+        con,
+        f"""
+        select staged.*
+        from read_parquet({quoted(staged)}) as staged
+        semi join unwanted
+            on staged.{table.key} is not distinct from unwanted.row_key
+            and staged.source_line = unwanted.source_line
+        """,
+        rows,
+    )
+    reasons = home.lake / "quality" / "quarantine" / delivery.clinic_id
+    whole_file = verdict.rejection.replace("'", "''")
+    _write(
+        con,
+        f"""
+        with
+        rows_of_file as (
+            select {table.key} as row_key, source_line, source_file, source_sheet
+            from read_parquet({quoted(staged)})
+        ),
+        marked as (
+            select row_key, source_line, rule_id, column_name, reason, severity, takes_row_out
+            from ({_marks(home, run_id, verdict)})
+            where table_name = '{table.name}'
+        ),
+        reasons as (
+            select * from marked
+            union all
+            select
+                unwanted.row_key, unwanted.source_line, '{WHOLE_FILE}', null,
+                'the whole file was rejected: {whole_file}', 'fatal', true
+            from unwanted
+            anti join (select * from marked where takes_row_out) as own
+                on unwanted.row_key is not distinct from own.row_key
+                and unwanted.source_line = own.source_line
+        )
+        select
+            '{table.name}' as table_name,
+            {quoted(delivery.clinic_id)} as clinic_id,
+            {quoted(delivery.file_id)} as file_id,
+            rows_of_file.source_file,
+            rows_of_file.source_sheet,
+            reasons.source_line,
+            reasons.row_key,
+            reasons.rule_id,
+            reasons.column_name,
+            reasons.reason,
+            reasons.severity,
+            cast({quoted(delivery.received_at.isoformat())} as timestamp) as first_seen,
+            cast({quoted(delivery.received_at.isoformat())} as timestamp) as last_seen,
+            case when reasons.takes_row_out then 'open' else 'flagged' end as status
+        from reasons
+        inner join rows_of_file
+            on reasons.row_key is not distinct from rows_of_file.row_key
+            and reasons.source_line = rows_of_file.source_line
+        order by reasons.source_line, reasons.rule_id, reasons.column_name, reasons.row_key
+        """,
+        reasons / f"{staged.stem}-{table.name}.parquet",
+    )
+
+
+def _write(con: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:
+    """Write the query's rows; no rows, no file."""
+    target.unlink(missing_ok=True)
+    partial = write_atomically(target)
+    con.execute(f"copy ({query}) to {quoted(partial)} (format parquet)")
+    if con.execute(f"select count(*) from read_parquet({quoted(partial)})").fetchone()[0]:
+        os.replace(partial, target)
+    else:
+        partial.unlink()
