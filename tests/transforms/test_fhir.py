@@ -11,6 +11,7 @@ import pytest
 
 from transforms import mapping, sql
 from transforms.clinic import Clinic
+from transforms.clinic_yaml import read_clinic_yaml
 from transforms.errors import FileRefused
 from transforms.export import read_export
 from transforms.feeding import wire
@@ -707,3 +708,17 @@ def test_us_core_observation_alone_gives_the_stored_total(con, tmp_path, real_da
     )
 
     assert rows(source, "submitted_total") == [("12",)]
+
+
+def test_the_examples_of_the_docs_page_are_a_valid_yaml(tmp_path):
+    page = (ROOT / "docs/formats/fhir.md").read_text(encoding="utf-8")
+    head, feeds = (part.split("```")[0] for part in page.split("```yaml\n")[1:3])
+    path = tmp_path / "harbor.yml"
+    path.write_text(head + feeds, encoding="utf-8")
+    config = read_clinic_yaml(path)
+
+    assert config.fhir.client_identifier == "urn:oid:2.16.578.1.12.4.1.4.1"
+    assert [len(config.feeds_for("e.ndjson", form)) for form in ("phq9", config.feeds[0].form)] == [
+        1,
+        1,
+    ]

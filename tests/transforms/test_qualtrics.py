@@ -12,6 +12,7 @@ import pytest
 
 from transforms import sql
 from transforms.clinic import Clinic
+from transforms.clinic_yaml import read_clinic_yaml
 from transforms.errors import ConfigError, FileRefused
 from transforms.export import read_export
 from transforms.readers import qualtrics
@@ -436,8 +437,6 @@ def everything_said(read, content, config) -> str:
 
 
 def test_a_misspelled_option_is_refused_with_the_right_one(tmp_path):
-    from transforms.clinic_yaml import read_clinic_yaml
-
     path = tmp_path / "harbor.yml"
     path.write_text("clinic: harbor\nformat: qualtrics\nqualtrics: {preview: keep}\n", "utf-8")
     with pytest.raises(ConfigError, match=r"harbor\.yml:3: .*Did you mean previews"):
@@ -519,3 +518,12 @@ def test_read_header_reads_the_header_only(tmp_path):
     path.write_text(text(export(response("c1")[:-5])), encoding="utf-8")
 
     assert qualtrics.read_header(path, tmp_path).labels["two"] == "QID5_2"
+
+
+def test_the_example_of_the_docs_page_is_a_valid_yaml(tmp_path):
+    page = (Path(__file__).resolve().parents[2] / "docs/formats/qualtrics.md").read_text("utf-8")
+    example = page.split("```yaml\n")[1].split("```")[0]
+    path = tmp_path / "harbor.yml"
+    path.write_text(example, encoding="utf-8")
+
+    assert read_clinic_yaml(path).qualtrics.timezone == "Europe/Oslo"
