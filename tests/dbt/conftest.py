@@ -4,8 +4,6 @@ import pytest
 
 from tests.dbt.small_lake import SmallLake, dbt_build
 
-OWN = ("--exclude", "path:models/marts/common_factors", "path:models/intermediate/common_factors")
-
 
 @pytest.fixture(scope="session")
 def small_lake(tmp_path_factory) -> SmallLake:
@@ -21,7 +19,7 @@ def small_lake(tmp_path_factory) -> SmallLake:
 @pytest.fixture(scope="session")
 def built(small_lake, tmp_path_factory):
     """The project built over the small lake, data tests and unit tests included."""
-    return dbt_build(small_lake.write(), tmp_path_factory.mktemp("build"), *OWN)
+    return dbt_build(small_lake.write(), tmp_path_factory.mktemp("build"))
 
 
 def _harbor_records(lake: SmallLake) -> None:

@@ -19,7 +19,12 @@ def test_the_file_holds_only_public_schemas(built):
     schemas = built.ask("select distinct schema_name from duckdb_tables() order by 1")
     views = built.ask("select count(*) from duckdb_views() where not internal")
 
-    assert [schema for (schema,) in schemas] == ["core", "process", "quality"]
+    assert [schema for (schema,) in schemas] == [
+        "common_factors",
+        "core",
+        "process",
+        "quality",
+    ]
     assert views == [(0,)]
 
 
