@@ -1,23 +1,15 @@
-"""Sudden gains and ruptures: the SQL of the models, run on rows other programs judged."""
+"""Sudden gains: the SQL of the models, run on rows the R package suddengains judged."""
 
 import csv
 import json
 import statistics
 
 import duckdb
-import jinja2
 import pytest
 
-from tests.conftest import ROOT
+from tests.dbt.rendered_models import rendered
 
-EVENTS = ROOT / "models" / "intermediate" / "process_events"
 LOWER_IS_BETTER = -1
-
-
-def rendered(model: str) -> str:
-    """Return a generic model's SQL; its refs are the plain names of relations."""
-    text = (EVENTS / f"{model}.sql").read_text(encoding="utf-8")
-    return jinja2.Template(text).render(ref=lambda name: name, config=lambda **_: "")
 
 
 def gains_in(series: dict, *, cutoff: float, direction: int = LOWER_IS_BETTER, score_range=(0, 63)):

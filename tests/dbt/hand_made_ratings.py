@@ -1,0 +1,186 @@
+"""Ratings written by hand, run through every rupture model from the ratings to the cf_ tables."""
+
+import csv
+import uuid
+from dataclasses import dataclass
+
+import duckdb
+
+from tests.conftest import ROOT, key
+from tests.dbt.rendered_models import rendered
+
+DETECTORS = ROOT / "config" / "detectors.csv"
+MODELS = (
+    "int_rupture_neighbors",
+    "int_rupture_series",
+    "int_rupture_rules",
+    "int_rupture_signals",
+    "int_rupture_events",
+    "fct_ruptures",
+    "cf_alliance_ruptures",
+    "cf_rupture_summary",
+)
+NUMBERS = {
+    "threshold_sd",
+    "threshold_points",
+    "item_threshold",
+    "baseline_sessions",
+    "limit_constant",
+    "confidence_z",
+    "reference_episodes",
+    "min_ratings",
+    "repair_share",
+    "strict_repair_sd",
+    "resolved_from",
+}
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form as the registry has it."""
+
+    instrument_id: str
+    version: str
+    low: float
+    high: float
+    family: str = "alliance"
+    rc_value: float | None = None
+    rc_operator: str | None = None
+    reliability: float | None = None
+
+
+WAI = Form("wai_sr", "standard", 12, 60)
+SRS = Form("srs", "v3", 0, 40)
+PSQ = Form("psq", "standard", 0, 1, family="rupture")
+# A form whose reliable change is 5 points: falls are judged without any SD.
+FIVE_POINTS = Form("wai_sr", "standard", 12, 60, rc_value=5, rc_operator=">=")
+
+
+@dataclass(frozen=True)
+class Course:
+    """An episode: a rating per attended session, None where the session was not rated."""
+
+    ratings: tuple
+    form: Form = FIVE_POINTS
+    items: tuple = ()
+    resolutions: tuple = ()
+    is_open: bool = False
+    clinic: str = "harbor"
+
+
+def ratings_judged(courses: dict, *, extra_detectors: tuple[dict, ...] = ()):
+    """Run the models; return a connection with their relations."""
+    con = duckdb.connect()
+    _create_tables(con)
+    _insert_detectors(con, extra_detectors)
+    for name, course in courses.items():
+        _insert(con, name, course if isinstance(course, Course) else Course(tuple(course)))
+    for model in MODELS:
+        con.execute(f"create table {model} as {rendered(model)}")
+    return con
+
+
+def _create_tables(con) -> None:
+    con.execute(
+        "create table int_rupture_keys (series_key uuid, episode_key uuid, instrument_id varchar, "
+        "version varchar, rater varchar, family varchar, score_min double, score_max double, "
+        "rc_value double, rc_operator varchar, reliability double, last_position bigint, "
+        "is_open boolean)"
+    )
+    con.execute(
+        "create table int_rupture_ratings (series_key uuid, position bigint, value double, "
+        "lowest_item double)"
+    )
+    con.execute(
+        "create table int_rupture_forms (episode_key uuid, session_number bigint, "
+        "instrument_id varchar, version varchar, family varchar, score double, "
+        "lowest_item double, intensity double, resolution double)"
+    )
+    con.execute(
+        "create table fct_session_process (clinic_id varchar, client_key uuid, "
+        "therapist_key uuid, episode_key uuid, session_key uuid, session_number bigint, "
+        "session_at timestamp)"
+    )
+    con.execute(
+        "create table fct_episodes (episode_key uuid, clinic_id varchar, clinic_group varchar, "
+        "client_key uuid, therapist_key uuid)"
+    )
+    con.execute("create table int_cf_extract_date as select date '2026-01-01' as extract_date")
+    con.execute(
+        "create table benchmarks (benchmark_id varchar, table_name varchar, metric varchar, "
+        "value double, ci_low double, ci_high double, source varchar, evidence varchar, "
+        "is_comparable boolean, why_not varchar)"
+    )
+
+
+def _insert_detectors(con, extra: tuple[dict, ...]) -> None:
+    with DETECTORS.open(encoding="utf-8") as lines:
+        rows = [*csv.DictReader(lines), *extra]
+    columns = list(rows[0])
+    con.execute(
+        "create table detectors ("
+        + ", ".join(f"{c} {'double' if c in NUMBERS else 'varchar'}" for c in columns)
+        + ")"
+    )
+    for column in ("baseline_sessions", "min_ratings", "reference_episodes"):
+        con.execute(f"alter table detectors alter {column} type integer")
+    marks = ", ".join("?" for _ in columns)
+    for row in rows:
+        con.execute(
+            f"insert into detectors values ({marks})", [row.get(c) or None for c in columns]
+        )
+
+
+def _insert(con, name: str, course: Course) -> None:
+    episode, form = uuid.UUID(key(name)), course.form
+    con.execute(
+        "insert into int_rupture_keys values (?, ?, ?, ?, 'client', ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            episode,
+            episode,
+            form.instrument_id,
+            form.version,
+            form.family,
+            form.low,
+            form.high,
+            form.rc_value,
+            form.rc_operator,
+            form.reliability,
+            len(course.ratings),
+            course.is_open,
+        ],
+    )
+    con.execute(
+        "insert into fct_episodes values (?, ?, 'coast', ?, ?)",
+        [episode, course.clinic, key("client" + name), key("therapist")],
+    )
+    for number, rating in enumerate(course.ratings, start=1):
+        con.execute(
+            "insert into fct_session_process values (?, ?, ?, ?, ?, ?, '2025-01-01')",
+            [
+                course.clinic,
+                key("client" + name),
+                key("therapist"),
+                episode,
+                key(f"{name}-{number}"),
+                number,
+            ],
+        )
+        if rating is not None:
+            item = course.items[number - 1] if course.items else None
+            con.execute(
+                "insert into int_rupture_ratings values (?, ?, ?, ?)",
+                [episode, number, rating, item],
+            )
+        if course.resolutions:
+            con.execute(
+                "insert into int_rupture_forms values (?, ?, ?, ?, 'rupture', ?, null, null, ?)",
+                [
+                    episode,
+                    number,
+                    form.instrument_id,
+                    form.version,
+                    1 - rating,
+                    course.resolutions[number - 1],
+                ],
+            )
