@@ -666,6 +666,16 @@ def test_a_companion_explains_and_is_no_export(read, rows, tmp_path):
     assert not config.is_export("Questionnaire-mood.json")
 
 
+def test_a_broken_companion_is_named(read, tmp_path):
+    (tmp_path / "Questionnaire-mood.json").write_text('{"canary": ', encoding="utf-8")
+    config = clinic(FEED, companions=["Questionnaire-*"])
+
+    with pytest.raises(FileRefused, match=r"Questionnaire-mood\.json, which explains") as refusal:
+        read(mood(local("m.1", "some")), config=config)
+    assert refusal.value.code == "F08"
+    assert "canary" not in str(refusal.value)
+
+
 def test_nothing_but_responses_of_other_statuses_is_refused(read):
     with pytest.raises(FileRefused, match="None of 1 response") as refusal:
         read(response(phq9(*[1] * 9), status="stopped"))

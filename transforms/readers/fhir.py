@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -58,8 +58,7 @@ def read(
     try:
         for companion in export.companions:
             if companion != path:
-                with ResourceFile(companion, scratch) as file:
-                    reader.learn(file)
+                _learn_companion(reader, companion, scratch)
         with ResourceFile(path, scratch) as file:
             reader.learn(file)
             reader.read(file)
@@ -67,6 +66,16 @@ def read(
     finally:
         for table in reader.tables.values():
             table.remove()
+
+
+def _learn_companion(reader: _Reader, companion: Path, scratch: Path) -> None:
+    try:
+        with ResourceFile(companion, scratch) as file:
+            reader.learn(file)
+            return
+    except FileRefused as refusal:
+        what, remedy = refusal.what, refusal.remedy
+    raise FileRefused("F08", f"{companion.name}, which explains the export: {what}", remedy)
 
 
 class _Reader:
@@ -226,17 +235,9 @@ class _Reader:
                 "`other_questionnaires: skip`",
             )
         for plan in self.plans.values():
-            if plan is None:
-                continue
-            if plan.unknown and plan.is_known:
-                raise FileRefused(
-                    "F08",
-                    f"{plural(plan.unknown.total(), 'answer')} to a linkId the form does not have "
-                    f"({where} {', '.join(map(str, sorted(plan.unknown)[:5]))})",
-                    "Put the Questionnaire of this version beside the export, or name the linkIds "
-                    "in `fhir.ignore`",
-                )
-            plan.refuse_incomplete()
+            if plan is not None:
+                plan.refuse_unknown(where)
+                plan.refuse_incomplete()
 
     def _forget(self, plan: Plan) -> None:
         for output in plan.outputs:
@@ -259,8 +260,7 @@ class _Reader:
                 "questionnaire that is read",
                 "Export completed responses, or correct `fhir.statuses` in the clinic's YAML",
             )
-        first = Source(**{**vars(sources[0]), "notes": tuple(self._notes())})
-        return [first, *sources[1:]]
+        return [replace(sources[0], notes=tuple(self._notes())), *sources[1:]]
 
     def _notes(self) -> Iterator[Note]:
         if n := self.counts["left out"]:

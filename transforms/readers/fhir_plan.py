@@ -134,6 +134,17 @@ class Plan:
         """Whether anything in its responses could be placed."""
         return any(place is not None for place in self.places.values())
 
+    def refuse_unknown(self, where: str) -> None:
+        """Refuse (F08) a form with answers nothing explains: the others would be scored alone."""
+        if self.unknown and self.is_known:
+            raise FileRefused(
+                "F08",
+                f"{plural(self.unknown.total(), 'answer')} to a linkId the form does not have "
+                f"({where} {', '.join(map(str, sorted(self.unknown)[:5]))})",
+                "Put the Questionnaire of this version beside the export, or name the linkIds "
+                "in `fhir.ignore`",
+            )
+
     def refuse_incomplete(self) -> None:
         """Refuse (F08) a form taken for an instrument of which it has some items only.
 
