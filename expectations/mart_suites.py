@@ -85,7 +85,11 @@ MARTS = (
     ),
     Mart(
         "cf_dropout_definitions",
-        (Bound("estimate", **_SHARE), Bound("unknown_percent", 0.0, 100.0)),
+        (
+            Bound("estimate", **_SHARE),
+            Bound("not_judged_percent", 0.0, 100.0),
+            Bound("discharge_unknown_percent", 0.0, 100.0),
+        ),
     ),
 )
 EPISODES = "core.fct_episodes"

@@ -21,7 +21,7 @@ COLUMNS = {
     "cf_early_alliance_dropout": "metric varchar",
     "cf_therapist_effect": "icc_unadjusted double, var_therapist double, var_residual double",
     "cf_therapist_caterpillar": "se double, reliability double",
-    "cf_dropout_definitions": "unknown_percent double",
+    "cf_dropout_definitions": "not_judged_percent double, discharge_unknown_percent double",
 }
 # One sound row each; r and its benchmark are Flueckiger et al. 2018's.
 ROWS = {
@@ -60,7 +60,11 @@ ROWS = {
         "var_residual": 20.2,
     },
     "cf_therapist_caterpillar": {"estimate": -2.0, "se": 0.4, "reliability": 0.7},
-    "cf_dropout_definitions": {"estimate": 0.197, "unknown_percent": 100.0},
+    "cf_dropout_definitions": {
+        "estimate": 0.197,
+        "not_judged_percent": 100.0,
+        "discharge_unknown_percent": 0.0,
+    },
 }
 EPISODE = {
     "jt_class": "recovered",
@@ -142,7 +146,16 @@ def test_sound_marts_pass(checked):
         ("cf_therapist_effect", {"var_residual": 0.0}, "var_residual in its range"),
         ("cf_therapist_caterpillar", {"se": 0.0}, "se in its range"),
         ("cf_therapist_caterpillar", {"reliability": 1.1}, "reliability in its range"),
-        ("cf_dropout_definitions", {"unknown_percent": 100.1}, "unknown_percent in its range"),
+        (
+            "cf_dropout_definitions",
+            {"not_judged_percent": 100.1},
+            "not_judged_percent in its range",
+        ),
+        (
+            "cf_dropout_definitions",
+            {"discharge_unknown_percent": -0.1},
+            "discharge_unknown_percent in its range",
+        ),
     ],
 )
 def test_an_impossible_estimate_fails(checked, table, change, label):
