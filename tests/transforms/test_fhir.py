@@ -562,6 +562,7 @@ def test_the_subject_becomes_the_client(read, rows, reference, client):
         ({"reference": "#me"}, "M9"),
         ({"identifier": {"system": "urn:mrn", "value": "M7"}}, "M7"),
         ({"identifier": {"system": "urn:other", "value": "M7"}}, None),
+        ({"reference": "Patient/other"}, None),
         ({"reference": "Patient/elsewhere"}, None),
     ],
 )
@@ -571,8 +572,9 @@ def test_a_configured_identifier_is_the_client_or_nobody_is(read, rows, referenc
         {"system": "urn:other", "value": "X"}, {"system": "urn:mrn", "value": "M1"}]}  # fmt: skip
     me = {"resourceType": "Patient", "id": "me", "identifier": [
         {"system": "urn:mrn", "value": "M9"}]}  # fmt: skip
+    other = {"resourceType": "Patient", "id": "other"}
     given = response(phq9(*[1] * 9, total=9), subject=reference, contained=[me])
-    (source,) = read(bundle(given, inside), config=clinic(client_identifier="urn:mrn"))
+    (source,) = read(bundle(given, inside, other), config=clinic(client_identifier="urn:mrn"))
 
     assert rows(source, "client_id") == [(client,)]
 
