@@ -38,7 +38,7 @@ SUMS = (
 )
 _NO_SUCH_CLASS = "no client of this class"
 _TOO_FEW = "fewer than two clients in a class"
-_NO_VARIANCE = "improvement does not vary"
+_NO_VARIANCE = "improvement does not vary within the classes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +104,11 @@ def point_biserial(group: Group, reference: Group, *, level: float = LEVEL) -> E
     n = group.n + reference.n
     if min(group.n, reference.n) < 2:
         return Estimate.missing(_TOO_FEW, n, level)
-    between = group.n * reference.n / n * (group.mean - reference.mean) ** 2
-    total = between + group.squares + reference.squares
-    if total == 0:
+    within = group.squares + reference.squares
+    if within == 0:
         return Estimate.missing(_NO_VARIANCE, n, level)
-    r = math.copysign(math.sqrt(between / total), group.mean - reference.mean)
+    between = group.n * reference.n / n * (group.mean - reference.mean) ** 2
+    r = math.copysign(math.sqrt(between / (between + within)), group.mean - reference.mean)
     low, high = fisher_interval(r, n, level=level) or (None, None)
     return Estimate(r, low, high, level, n)
 

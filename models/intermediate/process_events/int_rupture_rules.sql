@@ -135,7 +135,7 @@ applied as (
         series.is_u_shape,
         series.turning_position,
         series.family = 'alliance'
-        and series.mean_pomp >= {{ var('alliance_ceiling_pomp', 95) }} as is_ceiling_limited,
+        and round(series.mean_pomp, 9) >= {{ var('alliance_ceiling_pomp', 95) }} as is_ceiling_limited,
         nullif(greatest(series.sd_within, form_rules.sd_pooled), 0) as sd_used,
         form_rules.sd_pooled,
         form_rules.detector,
