@@ -384,12 +384,28 @@ def test_a_three_row_export_beside_it_gives_a_legacy_file_its_ids(read, rows, tm
     assert rows(source, "QID5_1", "QID5_2") == [("1", "2")]
 
 
+def test_a_workbook_with_two_header_rows_gets_its_ids_from_a_reference(read, rows, tmp_path):
+    """Excel exports lack the row of ImportIds; labels may be in any language."""
+    (tmp_path / "reference.csv").write_text(text(export()), encoding="utf-8")
+    book = openpyxl.Workbook()
+    for row in [NAMES, LABELS, response("c1"), response("c2", Status="1")]:
+        book.active.append(row)
+    book.save(tmp_path / "e.xlsx")
+    content = (tmp_path / "e.xlsx").read_bytes()
+    source = read(content, clinic(dictionary="reference*.csv"), name="e.xlsx")
+
+    assert rows(source, "_line", "ResponseId", "QID5_1", "phq_2") == [(3, "R_c1", "1", "2")]
+    assert PERSONAL.isdisjoint(source.columns)
+    assert read(content, clinic(FEED | {"items": ["phq_1"]}), name="e.xlsx").n_rows == 1
+
+
 @pytest.mark.parametrize(
     "header",
     [
         [NAMES],
-        [NAMES, LABELS],
         [NAMES, import_ids()],
+        [NAMES, LABELS, [*import_ids()[:-1], "QID7"]],
+        [[name.replace("ResponseId", "Id") for name in NAMES], LABELS],
         [LABELS, import_ids(), response("canary")],
         [[], []],
     ],

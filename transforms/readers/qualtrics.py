@@ -1,4 +1,4 @@
-"""Qualtrics exports (CSV, TSV, XLSX; three header rows or the legacy two) as one table.
+"""Qualtrics exports (CSV, TSV, XLSX; three header rows or two) as one table.
 
 Columns are called by question id (`QID5_1`), Qualtrics' own by one name in every format
 (`ResponseId`, `StartDate`, `EndDate`, `ExternalReference`, …). A question's name is an alias.
@@ -201,7 +201,7 @@ class _Survey:
         if n := self.header.n_unclear:
             yield Note("unclear_columns", f"{plural(n, 'column')} not told apart by id or name")
         if self.header.n_rows == 2:
-            yield Note("legacy", "legacy format: two header rows, no question ids")
+            yield Note("legacy", "two header rows: no question ids in the file")
         yield self.clock.note()
         if n_rows == 0:
             yield Note("no_rows", "a header but no responses to read")

@@ -1,9 +1,10 @@
 """The header rows of a Qualtrics export: which column is which question.
 
-Exports have three header rows (names, labels, ImportIds); the legacy format has two. Names
-can be changed by anyone who edits the survey, ImportIds cannot. So a column is called by its
-ImportId, always spelled the same (`QID5_1`), and by its name only besides. In a legacy file ids
-are unknown; a three-row export of the same survey, put beside it, teaches them by their labels.
+Exports have three header rows (names, labels, ImportIds); the legacy format and workbooks have
+two. Names can be changed by anyone who edits the survey, ImportIds cannot. So a column is called
+by its ImportId, always spelled the same (`QID5_1`), and by its name only besides. In a file with
+two rows ids are unknown; a three-row export of the same survey, put beside it, teaches them by
+their labels.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from transforms.readers.source import LINE
 _IMPORT_ID = re.compile(r"""['"]ImportId['"]\s*:\s*['"]([^'"]+)['"]""")
 _CHOICE_ID = re.compile(r"""['"]choiceId['"]\s*:\s*['"]?([^'",}\s]+)""")
 _TIME_ZONE = re.compile(r"""['"]timeZone['"]\s*:\s*['"]([^'"]+)['"]""")
-_QUESTION = re.compile(r"(\d+_)?QID\d+([-_].*)?")
+_QUESTION = re.compile(r"(\d+_)?QID\d+([-_#].*)?")
+_RESPONSE_ID = re.compile(r"[RF]S?_\w+")
 _LEGACY_NAME = re.compile(r"V\d+")
 # What Qualtrics itself records, by ImportId, by name and by legacy label.
 SYSTEM = {
@@ -111,8 +113,8 @@ def parse_header(rows: list[list[str]], reference: Header | None = None) -> Head
     """
     if len(rows) > 2 and _is_import_ids(rows[2]):
         return _header(_with_import_ids(rows), 3, _time_zone(rows[2]))
-    if len(rows) > 1 and _is_legacy(rows):
-        return _header(_legacy(rows, reference), 2, None)
+    if len(rows) > 1 and (_is_legacy(rows) or _is_named(rows)):
+        return _header(_without_import_ids(rows, reference), 2, None)
     raise FileRefused(
         "F04", "The header rows are not those of a Qualtrics export (names, labels, ImportIds)",
         _REMEDY,
@@ -128,6 +130,20 @@ def _is_legacy(rows: list[list[str]]) -> bool:
     pairs = zip(rows[0], rows[1], strict=False)
     return any(
         _LEGACY_NAME.fullmatch(name) and label.lower() == "responseid" for name, label in pairs
+    )
+
+
+def _is_named(rows: list[list[str]]) -> bool:
+    """Whether two rows of names and labels stand there, as in workbooks, then responses."""
+    names = [name.strip() for name in rows[0]]
+    has_ids = any("ImportId" in cell for row in rows for cell in row)
+    if has_ids or not {"ResponseId", "EndDate"} <= set(names):
+        return False
+    cells = dict(zip(names, rows[1], strict=False))
+    # Below a name stands its label in some language, not already a response.
+    return not (
+        _RESPONSE_ID.fullmatch(cells.get("ResponseId", ""))
+        or any(mark.isdecimal() for mark in cells.get("EndDate", "0"))
     )
 
 
@@ -164,19 +180,20 @@ def _modern(position: int, name: str, label: str, cell: str) -> _Raw:
     )
 
 
-def _legacy(rows: list[list[str]], reference: Header | None) -> list[_Raw]:
+def _without_import_ids(rows: list[list[str]], reference: Header | None) -> list[_Raw]:
     width = max(map(len, rows[:2]))
     names, labels = ([cell.strip() for cell in row] + [""] * width for row in rows[:2])
     raws = []
     for i in range(width):
-        if not (names[i] or labels[i]):
+        name, label = names[i], labels[i]
+        if not (name or label):
             continue
-        is_system = _LEGACY_NAME.fullmatch(names[i]) is not None or names[i] == labels[i]
-        column = SYSTEM.get(labels[i].lower()) if is_system else None
-        if column is None and reference and not is_system:
-            column = reference.labels.get(_label_key(labels[i]))
-        is_personal = _is_personal(labels[i] if is_system else names[i])
-        raws.append(_Raw(i, column or names[i], names[i], labels[i], is_personal))
+        # Legacy files call Qualtrics' own columns V1, V2, …: the label below says which.
+        own = label if _LEGACY_NAME.fullmatch(name) else name
+        column = SYSTEM.get(own.lower())
+        if column is None and reference:
+            column = reference.labels.get(_label_key(label))
+        raws.append(_Raw(i, column or name, name, label, _is_personal(own)))
     return raws
 
 

@@ -11,8 +11,9 @@ Codes of a refusal (`REFUSALS`):
     F04  the header is missing, or has blank or duplicate names
     F05  rows do not have the header's number of cells
     F06  the file or sheet belongs to no canonical table
-    F07  a REDCap export holds labels where codes are needed
-    F08  the REDCap data dictionary is missing or does not fit
+    F07  a REDCap or Qualtrics export holds labels where codes are needed
+    F08  what explains the export is missing or does not fit: REDCap's data dictionary, a FHIR
+         Questionnaire, declared multi-select codes
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ REFUSALS = {
     "F05": "Rows differ in their number of cells",
     "F06": "File belongs to no canonical table",
     "F07": "Labels where codes are needed",
-    "F08": "Data dictionary is missing or does not fit",
+    "F08": "Data dictionary or questionnaire is missing or does not fit",
 }
 LINE = "_line"
 CELLS_AT_ONCE = 500_000
@@ -44,7 +45,9 @@ class Note:
     """Something worth knowing about a file that was read. Carries no cell value.
 
     kind : encoding, delimiter, no_rows, blank_rows, blank_columns, ignored_sheets,
-        extra_columns, missing_columns or skipped_rows.
+        extra_columns, missing_columns, skipped_rows or timezone; of Qualtrics also
+        personal_columns, unclear_columns, mapped_by_name, legacy; of FHIR also contradictions,
+        uncoded, unresolved, ignored_resources, stu3.
     """
 
     kind: str
