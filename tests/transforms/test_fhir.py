@@ -229,6 +229,9 @@ def test_two_points_are_two_points_however_they_are_written(items, value):
         ({"valueCoding": {"system": "http://snomed.info/sct", "code": "LA6568-5"}}, "LA6568-5"),
         ({"valueString": "a lot"}, "a lot"),
         ({"valueBoolean": True}, "true"),
+        ({"valueCoding": coding(0, system=None, display="Several days")}, "contradicting answer"),
+        ({"valueAttachment": {"title": "canary"}}, "unknown answer option"),
+        ({"valueCoding": {}}, "unknown answer option"),
     ],
 )
 def test_what_contradicts_itself_or_says_no_number_is_never_zero(items, value, found):
@@ -241,7 +244,14 @@ def test_what_contradicts_itself_or_says_no_number_is_never_zero(items, value, f
 
 
 @pytest.mark.parametrize(
-    "value", [[], [{}], [{"extension": [{"url": f"{HL7}/data-absent-reason"}]}], None]
+    "value",
+    [
+        [],
+        [{}],
+        [{"valueInteger": None}],
+        [{"extension": [{"url": f"{HL7}/data-absent-reason"}]}],
+        None,
+    ],
 )
 def test_an_answer_without_a_value_is_no_answer(items, value):
     given = [{"linkId": f"/{PHQ9[0]}", "answer": value}, *phq9(*[1] * 9, total=8)[1:]]

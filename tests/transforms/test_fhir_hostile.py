@@ -235,7 +235,7 @@ def test_a_mutated_file_is_read_whole_or_refused(read, data):
                          "identifier", "questionnaire", "status", "encounter"]), inner),
                     max_leaves=30))  # fmt: skip
 @settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_json_in_place_of_any_part_is_read_or_refused(read, anything):
     """Every part of a response in turn is something FHIR does not allow there."""

@@ -269,6 +269,13 @@ def test_times_in_a_declared_format_become_utc(read, rows):
     assert rows(source, "EndDate") == [("2026-07-01 07:10:00",)]
 
 
+def test_a_declared_format_comes_before_iso_8601():
+    """2026-02-01 is the second of January where the clinic writes the day before the month."""
+    clock = Clock("UTC", formats=("%Y-%d-%m %H:%M",))
+
+    assert clock.to_utc("2026-02-01 09:10") == "2026-01-02 09:10:00"
+
+
 def test_a_time_that_cannot_be_read_cannot_pass_for_utc(read, rows):
     """DuckDB would read 2026-7-1, which is not ISO 8601, as a time of no zone."""
     config = clinic(qualtrics={"timezone": "Europe/Oslo"})

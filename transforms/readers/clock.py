@@ -23,7 +23,7 @@ class Clock:
     ----------
     declared : zone of the YAML, or None to leave times as they are.
     stated : zone the file itself names; it wins over the declared one.
-    formats : strptime formats besides ISO 8601.
+    formats : strptime formats, tried before ISO 8601.
 
     Examples
     --------
@@ -53,7 +53,7 @@ class Clock:
             return UNREADABLE
 
     def _parsed(self, text: str) -> datetime | None:
-        for parse in (datetime.fromisoformat, *map(_parser, self.formats)):
+        for parse in (*map(_parser, self.formats), datetime.fromisoformat):
             try:
                 return parse(text)
             except (ValueError, OverflowError):

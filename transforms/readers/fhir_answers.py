@@ -87,7 +87,7 @@ class Answers:
         ]
 
     def _text(self, target: Target, answer: dict) -> str | None:
-        keys = [key for key in answer if key.startswith("value")]
+        keys = [key for key, one in answer.items() if key.startswith("value") and one is not None]
         if not keys:
             return None
         if len(keys) > 1:
@@ -101,8 +101,8 @@ class Answers:
             return self._agreed(said | {number}) if number is not None else _plain(value)
         if keys[0] == "valueQuantity":
             return self._quantity(value, said)
-        if keys[0] == "valueBoolean":
-            return {True: "true", False: "false"}.get(value) if isinstance(value, bool) else None
+        if isinstance(value, dict | list):  # an attachment, a reference
+            return self.finding(UNKNOWN_OPTION) if target.is_scored else None
         return self._written(target, value, said)
 
     def _coded(self, target: Target, coding: object, said: set[float]) -> str | None:
@@ -179,7 +179,7 @@ def _contradicts(item: Item, coding: dict, code: str, display: str, shown: str |
     """Whether code and display mean different options."""
     if shown is not None and shown != code:
         return True
-    if coding.get("system") != LOINC or code not in DISPLAYS or not display:
+    if coding.get("system") not in (LOINC, None) or code not in DISPLAYS:
         return False
     return display in DISPLAYS.values() and DISPLAYS[code] != display
 
@@ -198,8 +198,6 @@ def _beside(answer: dict, key: str) -> set[float]:
 
 
 def _plain(value: object) -> str | None:
-    if isinstance(value, dict | list):
-        return None
     text = value if isinstance(value, str) else str(value).lower()
     return text.strip()[:_LONGEST_TEXT] or None
 
