@@ -22,13 +22,9 @@ select
 
 from {{ model }} as child
 
-where
-    child.{{ column }} is not null
-    and not exists (
-        select 1
-        from {{ ref(parent) }} as parent
-        where parent.{{ column }} = child.{{ column }}
-    )
+{{ anti_join() }} {{ ref(parent) }} as parent on child.{{ column }} = parent.{{ column }}
+
+where child.{{ column }} is not null
 
 having count(*) > 0
 
@@ -45,15 +41,12 @@ select
 
 from {{ model }} as child
 
-where
-    child.{{ column }} is not null
-    and not exists (
-        select 1
-        from {{ ref(parent) }} as parent
-        where
-            parent.{{ column }} = child.{{ column }}
-            and parent.clinic_id = child.clinic_id
-    )
+{{ anti_join() }} {{ ref(parent) }} as parent
+    on
+        child.{{ column }} = parent.{{ column }}
+        and child.clinic_id = parent.clinic_id
+
+where child.{{ column }} is not null
 
 having count(*) > 0
 

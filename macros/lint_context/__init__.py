@@ -30,6 +30,8 @@ class _Adapter:
 
     def dispatch(self, name: str) -> Callable[..., str]:
         def call(*arguments: Any) -> str:
+            if name == "anti_join":
+                return "anti join"
             texts = (", ".join(a) if isinstance(a, list) else str(a) for a in arguments)
             return f"{name}({', '.join(texts)})".replace(" desc", "")
 

@@ -44,17 +44,15 @@ response_contacts as (
 
     from loose_responses
 
+    {{ anti_join() }} episodes
+        on
+            loose_responses.client_key = episodes.client_key
+            and loose_responses.clinic_id = episodes.clinic_id
+
     where
         loose_responses.episode_key is null
         and loose_responses.session_key is null
         and loose_responses.rater in ('client', 'therapist')
-        and not exists (
-            select 1
-            from episodes
-            where
-                episodes.client_key = loose_responses.client_key
-                and episodes.clinic_id = loose_responses.clinic_id
-        )
 
 ),
 

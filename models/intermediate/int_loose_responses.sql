@@ -67,14 +67,10 @@ loose as (
 
     from responses
 
-    where
-        not exists (
-            select 1
-            from sessions
-            where
-                sessions.given_session_key = responses.session_key
-                and sessions.client_key = responses.client_key
-        )
+    {{ anti_join() }} sessions
+        on
+            responses.session_key = sessions.given_session_key
+            and responses.client_key = sessions.client_key
 
 ),
 

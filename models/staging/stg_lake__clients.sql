@@ -33,7 +33,7 @@ current_rows as (
 
     from lake_rows
 
-    where {{ without_superseded('lake_rows', 'client_key') }}
+    {{ without_superseded('lake_rows', 'client_key') }}
 
 )
 

@@ -41,7 +41,7 @@ current_rows as (
 
     from lake_rows
 
-    where {{ without_superseded('lake_rows', 'episode_key') }}
+    {{ without_superseded('lake_rows', 'episode_key') }}
 
 )
 

@@ -43,7 +43,7 @@ current_rows as (
 
     from lake_rows
 
-    where {{ without_superseded('lake_rows', 'response_key') }}
+    {{ without_superseded('lake_rows', 'response_key') }}
 
 )
 

@@ -47,7 +47,7 @@ current_rows as (
 
     from lake_rows
 
-    where {{ without_superseded('lake_rows', 'session_key') }}
+    {{ without_superseded('lake_rows', 'session_key') }}
 
 )
 

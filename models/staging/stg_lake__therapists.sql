@@ -39,7 +39,7 @@ current_rows as (
 
     from lake_rows
 
-    where {{ without_superseded('lake_rows', 'therapist_row_key') }}
+    {{ without_superseded('lake_rows', 'therapist_row_key') }}
 
 )
 
