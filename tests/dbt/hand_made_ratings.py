@@ -13,8 +13,9 @@ DETECTORS = ROOT / "config" / "detectors.csv"
 MODELS = (
     "int_rupture_neighbors",
     "int_rupture_series",
+    "int_rupture_form_rules",
     "int_rupture_rules",
-    "int_rupture_signals",
+    "int_rupture_levels",
     "int_rupture_events",
     "fct_ruptures",
     "cf_alliance_ruptures",
@@ -82,7 +83,8 @@ def ratings_judged(courses: dict, *, extra_detectors: tuple[dict, ...] = ()):
 
 def _create_tables(con) -> None:
     con.execute(
-        "create table int_rupture_keys (series_key uuid, episode_key uuid, instrument_id varchar, "
+        "create table int_rupture_keys (series_key uuid, episode_key uuid, clinic_id varchar, "
+        "clinic_group varchar, client_key uuid, therapist_key uuid, instrument_id varchar, "
         "version varchar, rater varchar, family varchar, score_min double, score_max double, "
         "rc_value double, rc_operator varchar, reliability double, last_position bigint, "
         "is_open boolean)"
@@ -100,10 +102,6 @@ def _create_tables(con) -> None:
         "create table fct_session_process (clinic_id varchar, client_key uuid, "
         "therapist_key uuid, episode_key uuid, session_key uuid, session_number bigint, "
         "session_at timestamp)"
-    )
-    con.execute(
-        "create table fct_episodes (episode_key uuid, clinic_id varchar, clinic_group varchar, "
-        "client_key uuid, therapist_key uuid)"
     )
     con.execute("create table int_cf_extract_date as select date '2026-01-01' as extract_date")
     con.execute(
@@ -134,10 +132,14 @@ def _insert_detectors(con, extra: tuple[dict, ...]) -> None:
 def _insert(con, name: str, course: Course) -> None:
     episode, form = uuid.UUID(key(name)), course.form
     con.execute(
-        "insert into int_rupture_keys values (?, ?, ?, ?, 'client', ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert into int_rupture_keys values "
+        "(?, ?, ?, 'coast', ?, ?, ?, ?, 'client', ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             episode,
             episode,
+            course.clinic,
+            key("client" + name),
+            key("therapist"),
             form.instrument_id,
             form.version,
             form.family,
@@ -149,10 +151,6 @@ def _insert(con, name: str, course: Course) -> None:
             len(course.ratings),
             course.is_open,
         ],
-    )
-    con.execute(
-        "insert into fct_episodes values (?, ?, 'coast', ?, ?)",
-        [episode, course.clinic, key("client" + name), key("therapist")],
     )
     for number, rating in enumerate(course.ratings, start=1):
         con.execute(

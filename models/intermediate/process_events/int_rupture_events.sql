@@ -14,11 +14,26 @@
 {% set window_steps = range(1, repair_sessions + 1) %}
 {% set ahead = range(1, repair_sessions + 2) %}
 
+{% set of_rating %}
+        neighbors.position,
+        neighbors.value,
+        neighbors.value_before,
+        neighbors.fall,
+        neighbors.lowest_item,
+        neighbors.center_line,
+        neighbors.mean_range
+        {%- for step in ahead %},
+        neighbors.position_ahead_{{ step }},
+        neighbors.value_ahead_{{ step }},
+        neighbors.lowest_item_ahead_{{ step }}
+        {%- endfor %}
+{% endset %}
+
 with
 
-signals as (
+levels as (
 
-    select * from {{ ref('int_rupture_signals') }}
+    select * from {{ ref('int_rupture_levels') }}
 
 ),
 
@@ -34,43 +49,98 @@ rules as (
 
 ),
 
-referenced as (
+drops as (
 
     select
         rules.*,
-        signals.is_by_total,
-        signals.is_by_item,
-        signals.is_by_drop,
-        neighbors.position,
-        neighbors.value,
-        neighbors.value_before,
-        neighbors.lowest_item,
-        {% for step in ahead %}
-            neighbors.position_ahead_{{ step }},
-            neighbors.value_ahead_{{ step }},
-            neighbors.lowest_item_ahead_{{ step }},
-        {% endfor %}
-        case when rules.kind = 'control_chart' then neighbors.center_line end as center_line,
-        case when rules.kind = 'control_chart' then neighbors.mean_range end as mean_range,
-        case rules.kind
-            when 'control_chart' then neighbors.center_line
-            when 'report' then 1.0
-            else case when neighbors.fall > 0 then neighbors.value_before end
-        end as reference_value
+        {{ of_rating }},
+        cast(null as boolean) as is_by_total,
+        cast(null as boolean) as is_by_item,
+        true as is_by_drop
 
-    from signals
+    from neighbors
+
+    inner join rules on neighbors.series_key = rules.series_key
+
+    where
+        neighbors.fall > 0
+        and rules.kind in ('drop_sd', 'drop_reliable')
+        and rules.rating_count >= rules.min_ratings
+        and neighbors.fall >= rules.fall_needed
+        and (neighbors.fall > rules.fall_needed or not rules.is_more_needed)
+
+),
+
+reports as (
+
+    select
+        rules.*,
+        {{ of_rating }},
+        cast(null as boolean) as is_by_total,
+        cast(null as boolean) as is_by_item,
+        cast(null as boolean) as is_by_drop
+
+    from neighbors
+
+    inner join rules on neighbors.series_key = rules.series_key
+
+    where
+        rules.kind = 'report'
+        and rules.rating_count >= rules.min_ratings
+        and neighbors.value < 1
+
+),
+
+onsets as (
+
+    select
+        rules.*,
+        {{ of_rating }},
+        levels.is_by_total,
+        levels.is_by_item,
+        levels.is_by_drop
+
+    from levels
 
     inner join rules
         on
-            signals.series_key = rules.series_key
-            and signals.detector = rules.detector
+            levels.series_key = rules.series_key
+            and levels.detector = rules.detector
 
     inner join neighbors
         on
-            signals.series_key = neighbors.series_key
-            and signals.position = neighbors.position
+            levels.series_key = neighbors.series_key
+            and levels.position = neighbors.position
 
-    where not signals.is_continuing
+    where not levels.is_continuing
+
+),
+
+found as (
+
+    select * from drops
+
+    union all
+
+    select * from reports
+
+    union all
+
+    select * from onsets
+
+),
+
+referenced as (
+
+    select
+        *,
+        case kind
+            when 'control_chart' then center_line
+            when 'report' then 1.0
+            else case when fall > 0 then value_before end
+        end as reference_value
+
+    from found
 
 ),
 

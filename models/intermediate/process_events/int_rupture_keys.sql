@@ -83,6 +83,10 @@ followed as (
 select
     followed.series_key,
     followed.episode_key,
+    episodes.clinic_id,
+    episodes.clinic_group,
+    episodes.client_key,
+    episodes.therapist_key,
     scales.instrument_id,
     scales.version,
     scales.rater,

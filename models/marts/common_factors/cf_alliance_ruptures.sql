@@ -6,21 +6,15 @@ rules as (
 
 ),
 
-signals as (
+levels as (
 
-    select * from {{ ref('int_rupture_signals') }}
+    select * from {{ ref('int_rupture_levels') }}
 
 ),
 
 ruptures as (
 
     select * from {{ ref('fct_ruptures') }}
-
-),
-
-episodes as (
-
-    select * from {{ ref('fct_episodes') }}
 
 ),
 
@@ -38,7 +32,7 @@ continuing as (
         detector,
         count(*) as continuing_count
 
-    from signals
+    from levels
 
     where is_continuing
 
@@ -79,10 +73,6 @@ joined as (
 
     select
         rules.*,
-        episodes.clinic_id,
-        episodes.clinic_group,
-        episodes.client_key,
-        episodes.therapist_key,
         {% for count in [
             'n_ruptures', 'n_repaired', 'n_unrepaired', 'n_unrepaired_terminal', 'n_pending',
             'n_not_rated_after', 'n_strictly_repaired', 'n_v_shapes',
@@ -97,8 +87,6 @@ joined as (
         end - coalesce(continuing.continuing_count, 0) as opportunity_count
 
     from rules
-
-    inner join episodes on rules.episode_key = episodes.episode_key
 
     left join counted
         on

@@ -40,12 +40,12 @@ joined as (
     select
         {{ key_of('rupture', ['events.series_key', 'events.detector', 'events.position']) }}
             as rupture_key,
-        process.clinic_id,
-        process.client_key,
+        events.clinic_id,
+        events.client_key,
         process.therapist_key,
         events.episode_key,
         process.session_key,
-        process.session_number,
+        events.position as session_number,
         process.session_at,
         events.detector,
         events.instrument_id,
@@ -78,14 +78,15 @@ joined as (
         events.fall_needed as drop_needed_points,
         case
             when events.kind = 'trigger' then events.threshold_points
-            else events.center_line - events.limit_constant * events.mean_range
+            when events.kind = 'control_chart'
+                then events.center_line - events.limit_constant * events.mean_range
         end as limit_score,
         case
             when events.kind = 'trigger' then events.threshold_operator
             when events.kind = 'control_chart' then '<'
         end as limit_operator,
-        events.center_line,
-        events.mean_range,
+        case when events.kind = 'control_chart' then events.center_line end as center_line,
+        case when events.kind = 'control_chart' then events.mean_range end as mean_range,
         reported.intensity,
         reported.resolution,
         case
