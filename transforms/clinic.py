@@ -69,7 +69,7 @@ class Feed(Dialect):
     """One canonical table filled from one kind of source row."""
 
     table: TableName
-    form: str | None = Field(None, description="REDCap form the rows come from.")
+    form: str | None = Field(None, description="REDCap form, or URL of the FHIR questionnaire.")
     sheet: str | None = Field(None, description="Sheet of a workbook.")
     files: str | None = Field(None, description="Only files whose name fits this pattern.")
     constants: dict[str, Code] = Field(
@@ -165,8 +165,13 @@ class Clinic(Dialect):
     def _fhir_feeds(self, form: str | None) -> list[Feed]:
         """Return the feeds of a questionnaire: those that name it, else those for any."""
         feeds = self.feeds or [Feed(table="responses")]
-        named = [feed for feed in feeds if form and (feed.form or "").lower() == form.lower()]
+        named = [feed for feed in feeds if form and _unversioned(feed.form) == form.lower()]
         return named or [feed for feed in feeds if form is None or feed.form is None]
+
+
+def _unversioned(url: str | None) -> str:
+    """Return a canonical URL without its version, in lowercase."""
+    return (url or "").partition("|")[0].lower()
 
 
 def _reads(feed: Feed, file_name: str, sheet: str | None) -> bool:

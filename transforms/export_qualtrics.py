@@ -13,7 +13,7 @@ from transforms.clinic import Clinic, Feed, Join
 from transforms.errors import FileRefused
 from transforms.feeding import wire
 from transforms.readers import qualtrics
-from transforms.readers.qualtrics_header import Header
+from transforms.readers.qualtrics_header import Header, is_personal
 from transforms.readers.source import ReadOptions, Source, plural
 from transforms.rows import item_text
 
@@ -82,7 +82,18 @@ def _reference(path: Path, clinic: Clinic, scratch: Path) -> Header | None:
     return qualtrics.read_header(found[-1], scratch) if found else None
 
 
+def _refuse_personal(names: set[str]) -> None:
+    personal = sorted(filter(is_personal, names))
+    if personal:
+        raise FileRefused(
+            "F02",
+            f"The clinic's YAML maps {', '.join(personal)}, which is never read",
+            "Tell clients by ExternalReference or an embedded id",
+        )
+
+
 def _is_mapped(feeds: list[Feed]) -> Callable[[str], bool]:
+    """Return whether the YAML names a column; refuse (F02) one that says who answered."""
     names: set[str] = set()
     patterns = []
     for feed in feeds:
@@ -94,4 +105,5 @@ def _is_mapped(feeds: list[Feed]) -> Callable[[str], bool]:
             patterns.append(re.compile(re.escape(before) + r"\d+" + re.escape(after)))
         else:
             names.update(feed.items.values() if isinstance(feed.items, dict) else feed.items or [])
+    _refuse_personal(names)
     return lambda name: name in names or any(one.fullmatch(name) for one in patterns)

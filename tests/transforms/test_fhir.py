@@ -311,6 +311,14 @@ def test_ordinals_come_from_the_questionnaire_through_nested_groups(read, rows):
     assert "m.why" not in source.columns
 
 
+@pytest.mark.parametrize("form", [URL, f"{URL}|2.0", URL.upper()])
+def test_a_form_is_told_by_its_url_whatever_its_version(read, form):
+    config = clinic(FEED | {"form": form}, {"table": "responses"})
+    (source,) = read(bundle(MOOD, mood(local("m.1", "yes"))), config=config)
+
+    assert [feed.items for feed in config.feeds_for("e.json", source.sheet)] == ["m.{n}"]
+
+
 def test_items_below_an_answer_are_found(read, rows):
     inner = {"linkId": "m.1", "answer": [{"valueCoding": {"code": "some"}, "item": [
         local("m.2", "yes")]}]}  # fmt: skip

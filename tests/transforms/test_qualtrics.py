@@ -156,7 +156,7 @@ def test_people_and_places_are_not_read(read, con):
 def test_a_client_cannot_be_told_by_e_mail(read):
     by_mail = FEED | {"columns": {"client_id": "RecipientEmail", "completed_at": "EndDate"}}
 
-    with pytest.raises(FileRefused, match="RecipientEmail") as refusal:
+    with pytest.raises(FileRefused, match="RecipientEmail, which is never read") as refusal:
         read(export(response("c1")), clinic(by_mail))
     assert refusal.value.code == "F02"
 

@@ -175,7 +175,7 @@ def _modern(position: int, name: str, label: str, cell: str) -> _Raw:
         column,
         name,
         f"{label}-TEXT" if is_text else label,
-        _is_personal(written) or _is_personal(name),
+        is_personal(written) or is_personal(name),
         (written,),
     )
 
@@ -193,11 +193,12 @@ def _without_import_ids(rows: list[list[str]], reference: Header | None) -> list
         column = SYSTEM.get(own.lower())
         if column is None and reference:
             column = reference.labels.get(_label_key(label))
-        raws.append(_Raw(i, column or name, name, label, _is_personal(own)))
+        raws.append(_Raw(i, column or name, name, label, is_personal(own)))
     return raws
 
 
-def _is_personal(name: str) -> bool:
+def is_personal(name: str) -> bool:
+    """Whether a column of this name says who answered or where: it is never read."""
     return _PERSONAL.fullmatch(name) is not None
 
 
