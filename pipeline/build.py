@@ -20,7 +20,7 @@ def build(home: Home, run_id: str) -> dict[str, int]:
     A child process, so that the lock on the DuckDB file goes with it. Raises BuildError with
     the names of the nodes that failed; what dbt said in full is in ``work/<run>/dbt.log``.
     """
-    target = home.building(run_id)
+    target = home.building
     shutil.rmtree(target.parent, ignore_errors=True)
     target.parent.mkdir(parents=True)
     log = home.work(run_id) / "dbt.log"

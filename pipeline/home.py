@@ -82,9 +82,13 @@ class Home:
         """Folder of one run's intermediate files."""
         return self.root / "work" / run_id
 
-    def building(self, run_id: str) -> Path:
-        """DuckDB file that this run builds, before it becomes a release."""
-        return self.releases / f".building-{run_id}" / "analytics.duckdb"
+    @property
+    def building(self) -> Path:
+        """DuckDB file being built, before it becomes a release.
+
+        Always the same path: dbt parses the whole project again when its profile changes.
+        """
+        return self.releases / ".building" / "analytics.duckdb"
 
     def release(self, run_id: str) -> Path:
         """DuckDB file of a finished release."""

@@ -51,7 +51,7 @@ def audit(home: Home, run_id: str) -> dict[str, int]:
     """
     from expectations.mart_suites import check_marts
 
-    build = home.building(run_id)
+    build = home.building
     results = check_marts(build, run_id, Ledger(home).run(run_id)["started_at"])
     path = _results_path(home, f"{run_id}-marts")
     write_rows(path, results, RULE_RESULTS)

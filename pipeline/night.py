@@ -62,7 +62,7 @@ def open_run() -> dict:
     ledger = Ledger(home)
     master_key(home)
     sweep_scratch(home)
-    publishing.clear_builds(home)
+    publishing.clear_build(home)
     known = {
         (row["clinic_id"], row["file_id"])
         for row in ledger.all_files()
@@ -138,7 +138,7 @@ def report(run_id: str) -> str:
             rule.id: Guidance(f"{rule.why} {rule.downstream}", rule.remedy)
             for rule in rules(home).rules
         }
-        page = write_report(home.building(run_id), home.reports, run_id, guidance=guidance)
+        page = write_report(home.building, home.reports, run_id, guidance=guidance)
         write_index(home)
         return str(page.relative_to(home.root))
 

@@ -22,7 +22,7 @@ def publish(home: Home, run_id: str, keep: int = KEEP_RELEASES) -> Path:
     replaced in one step: a reader that has the old file open finishes undisturbed, a new one
     sees the new file, nobody sees a mix. Releases beyond ``keep`` are deleted, oldest first.
     """
-    build = home.building(run_id)
+    build = home.building
     _close_cleanly(build)
     release = home.release(run_id)
     _sync(build)
@@ -62,10 +62,9 @@ def rollback(home: Home, run_id: str | None = None) -> str:
     return target
 
 
-def clear_builds(home: Home) -> None:
-    """Delete half-built files that a killed run left."""
-    for folder in home.releases.glob(".building-*"):
-        shutil.rmtree(folder)
+def clear_build(home: Home) -> None:
+    """Delete the half-built file that a killed run left."""
+    shutil.rmtree(home.building.parent, ignore_errors=True)
 
 
 def _point_to(home: Home, release: Path) -> None:

@@ -12,6 +12,7 @@ GOOD = (
     "r1,c1,phq9,client,2026-01-05 10:00,1,1,1,1,1,1,1,1,1\n"
     "r2,c1,phq9,client,2026-01-12 10:00,0,1,0,1,0,1,0,1,0\n"
 )
+CONFLICT = GOOD.replace("r2,", "r1,")
 HEADER_WITHOUT_ID = GOOD.replace("client_id,", "").replace(",c1,", ",")
 # Written into every bad file; must come out nowhere.
 CANARY = "Zebedee-Quillfeather-1961"
@@ -29,6 +30,7 @@ def bad_home(home_with, night):
         "delimiter/responses.csv": GOOD.replace(",", ";").replace("r1", CANARY).encode(),
         "ragged/responses.csv": (GOOD + f"{CANARY},c2,phq9\n").encode(),
         "nameless/whatever.csv": GOOD.encode(),
+        "conflict/responses.csv": CONFLICT.encode(),
     }
     for name, content in files.items():
         path = place.landing / name
@@ -64,6 +66,26 @@ def test_the_good_clinic_is_published(bad_home, ask):
     rows = ask(bad_home, "select score from core.fct_scores where scale = 'total' order by score")
 
     assert rows == [(4.0,), (9.0,)]
+
+
+def test_a_file_that_breaks_a_fatal_rule_too_often_is_held_back_whole(bad_home, ask):
+    """Two answers under one id: nobody can say which is right, so nothing of it is loaded."""
+    row = next(row for row in Ledger(bad_home).all_files() if row["clinic_id"] == "conflict")
+    held_back = ask(
+        bad_home,
+        "select count(distinct (row_key, source_line)), bool_or(rule_id = 'S01') "
+        "from quality.dq_quarantine where clinic_id = 'conflict' and status = 'open'",
+    )
+    balance = ask(
+        bad_home,
+        "select n_received, n_loaded, n_quarantined, is_balanced from quality.dq_balance "
+        "where clinic_id = 'conflict'",
+    )
+
+    assert row["status"] == "rejected"
+    assert "S01" in row["reason"]
+    assert held_back == [(2, True)]
+    assert balance == [(2, 0, 2, True)]
 
 
 def test_refused_files_are_in_the_quality_tables(bad_home, ask):

@@ -10,7 +10,7 @@ from transforms.errors import BuildError, NothingToDoError
 
 
 def build(home, run_id, value):
-    path = home.building(run_id)
+    path = home.building
     path.parent.mkdir(parents=True)
     with duckdb.connect(str(path)) as con:
         for schema in publish.PUBLIC_SCHEMAS:
@@ -30,7 +30,7 @@ def test_publish_switches_the_link(home):
 
     assert home.published.is_symlink()
     assert read(home) == 1
-    assert not list(home.releases.glob(".building-*"))
+    assert not home.building.exists()
 
 
 def test_a_reader_keeps_the_file_it_opened(home):

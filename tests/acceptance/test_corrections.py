@@ -1,0 +1,94 @@
+"""A corrected export on the second night: the latest value counts, the earlier one is kept."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.cli import app
+from pipeline.publish import published_run, releases
+
+HEADER = "response_id,client_id,instrument,rater,completed_at," + ",".join(
+    f"item_{n}" for n in range(1, 10)
+)
+FIRST = [
+    "r1,c1,phq9,client,2026-01-05 10:00,1,1,1,1,1,1,1,1,1",
+    "r2,c1,phq9,client,2026-01-12 10:00,0,1,0,1,0,1,0,1,0",
+]
+# r1 as before, r2 corrected, r3 new and without an answer but with the clinic's own total.
+SECOND = [FIRST[0], "r2,c1,phq9,client,2026-01-12 10:00,3,3,3,3,3,3,3,3,3"]
+SUBMITTED = "response_id,client_id,instrument,rater,completed_at,submitted_total\n" + (
+    "r3,c1,phq9,client,2026-01-19 10:00,7\n"
+)
+
+
+@pytest.fixture(scope="module")
+def corrected(home_with, night):
+    place = home_with("corrected")
+    folder = place.landing / "clinic"
+    folder.mkdir()
+    (folder / "responses_1.csv").write_text("\n".join([HEADER, *FIRST]) + "\n")
+    assert night(place) == "success"
+    first = published_run(place)
+    (folder / "responses_2.csv").write_text("\n".join([HEADER, *SECOND]) + "\n")
+    (folder / "responses_3.csv").write_text(SUBMITTED)
+    assert night(place) == "success"
+    return place, first
+
+
+def scores(ask, place):
+    return ask(
+        place,
+        "select score, score_source, submitted_score, n_answered from core.fct_scores "
+        "order by completed_at",
+    )
+
+
+def test_the_latest_value_of_a_response_counts(corrected, ask):
+    place, _ = corrected
+
+    assert scores(ask, place) == [
+        (9.0, "computed", None, 9),
+        (27.0, "computed", None, 9),
+        (7.0, "submitted", 7.0, 0),
+    ]
+
+
+def test_the_balance_says_what_became_of_every_row(corrected, ask):
+    place, _ = corrected
+    rows = ask(
+        place,
+        "select source_file, n_received, n_loaded, n_duplicate, n_superseded, n_quarantined "
+        "from quality.dq_balance order by source_file",
+    )
+
+    assert rows == [
+        ("responses_1.csv", 2, 1, 0, 1, 0),
+        ("responses_2.csv", 2, 1, 1, 0, 0),
+        ("responses_3.csv", 1, 1, 0, 0, 0),
+    ]
+
+
+def test_rollback_brings_yesterday_back_and_status_says_so(corrected, ask):
+    place, first = corrected
+    newest = releases(place)[0]
+    runner = CliRunner()
+
+    back = runner.invoke(app, ["rollback", "--home", str(place.root)])
+    status = runner.invoke(app, ["status", "--home", str(place.root)])
+
+    assert back.exit_code == 0
+    assert first in back.output
+    assert [row[0] for row in scores(ask, place)] == [9.0, 4.0]
+    assert f"Published: {first}" in status.output
+    assert runner.invoke(app, ["rollback", newest, "--home", str(place.root)]).exit_code == 0
+    assert published_run(place) == newest
+
+
+def test_rollback_to_nowhere_says_why(corrected):
+    place, _ = corrected
+
+    result = CliRunner().invoke(app, ["rollback", "1999", "--home", str(place.root)])
+
+    assert result.exit_code == 1
+    assert "is not kept" in result.output
