@@ -62,6 +62,8 @@ def test_control_chart_finds_the_published_signal():
     [
         ((30, 31, 30, 29, 22, 30, 30), []),  # four sessions are no baseline
         ((30, 31, 30, 29, 30, 22, 30), [6]),  # five are
+        ((30, 31, None, 30, 29, 30, 22), []),  # a gap leaves three moving ranges
+        ((30, 31, None, 30, 29, 30, 31, 22), [8]),
         ((30, 31, 30, 31, 30, 27.74), []),  # the limit itself: 30.4 - 2.66
         ((30, 31, 30, 31, 30, 27.73), [6]),
         ((30, 30, 30, 30, 30, 20), []),  # a baseline that does not vary has no limit
@@ -293,7 +295,8 @@ def test_a_reported_rupture_is_repaired_when_the_client_says_so(resolutions, exp
 def test_u_shape_is_a_quadratic_term_above_zero_from_eight_ratings_on():
     """(x - 4.5)^2 + 30 has the term 1 and its lowest point at 4.5."""
     u_shape = tuple((x - 4.5) ** 2 + 30 for x in range(1, 9))
-    straight = tuple(30 + 2 * x for x in range(1, 9))
+    # Rounding gives this line a term of 4e-15.
+    straight = tuple(round(12.1 + 4.3 * x, 1) for x in range(1, 9))
     con = ratings_judged(
         {
             "u": Course(u_shape),

@@ -2,6 +2,8 @@
     One row per series, detector and session at which a detector of levels fires: a control chart
     or a trigger. As long as it fires in neighboring sessions it is one rupture, and the later
     rows are is_continuing.
+
+    A baseline of five sessions has four moving ranges; a session without a rating has none.
 #}
 
 with
@@ -37,7 +39,6 @@ below_limit as (
         and neighbors.mean_range > 0
         and rules.kind = 'control_chart'
         and rules.rating_count >= rules.min_ratings
-        and neighbors.baseline_count >= rules.baseline_sessions
         and neighbors.range_count >= rules.baseline_sessions - 1
         and round(neighbors.value, 9)
         < round(neighbors.center_line - rules.limit_constant * neighbors.mean_range, 9)

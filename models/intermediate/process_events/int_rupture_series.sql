@@ -40,8 +40,7 @@ numbered as (
     select
         neighbors.*,
         cast(neighbors.position as double) as x,
-        neighbors.baseline_count >= chart.baseline_sessions
-        and neighbors.range_count >= chart.baseline_sessions - 1
+        neighbors.range_count >= chart.baseline_sessions - 1
         and neighbors.mean_range > 0 as has_baseline
 
     from neighbors
