@@ -1,49 +1,41 @@
 {# Rule P03: a correlation or share stays in its range, and an interval holds its estimate. #}
 
+{# table, lowest and highest possible estimate (SQL) #}
+{% set bounds = [
+    ('cf_alliance_outcome', '-1', '1'),
+    (
+        'cf_within_between_alliance',
+        "case when parameter = 'repeated_measures_r' then -1 else -1e9 end",
+        "case when parameter = 'repeated_measures_r' then 1 else 1e9 end",
+    ),
+    (
+        'cf_early_alliance_dropout',
+        "case when metric = 'risk_difference' then -1 else 0 end",
+        "case when metric in ('odds_ratio', 'hazard_ratio_per_sd') then 1e9 else 1 end",
+    ),
+    ('cf_therapist_effect', '0', '1'),
+    ('cf_therapist_caterpillar', '-1e9', '1e9'),
+    ('cf_dropout_definitions', '0', '1'),
+] %}
+
 with
 
 estimates as (
 
-    select 'cf_alliance_outcome' as table_name, estimate, ci_low, ci_high, -1.0 as low, 1.0 as high
-    from {{ ref('cf_alliance_outcome') }}
-
-    union all
-
-    select 'cf_within_between_alliance', estimate, ci_low, ci_high, -1.0, 1.0
-    from {{ ref('cf_within_between_alliance') }}
-    where parameter = 'repeated_measures_r'
-
-    union all
-
-    select 'cf_within_between_alliance', estimate, ci_low, ci_high, -1e9, 1e9
-    from {{ ref('cf_within_between_alliance') }}
-    where parameter <> 'repeated_measures_r'
-
-    union all
-
+    {% for table_name, lowest, highest in bounds %}
     select
-        'cf_early_alliance_dropout',
+        '{{ table_name }}' as table_name,
         estimate,
         ci_low,
         ci_high,
-        case when metric = 'risk_difference' then -1.0 else 0.0 end,
-        case when metric in ('odds_ratio', 'hazard_ratio_per_sd') then 1e9 else 1.0 end
-    from {{ ref('cf_early_alliance_dropout') }}
+        {{ lowest }} as lowest,
+        {{ highest }} as highest
 
-    union all
+    from {{ ref(table_name) }}
 
-    select 'cf_therapist_effect', estimate, ci_low, ci_high, 0.0, 1.0
-    from {{ ref('cf_therapist_effect') }}
+    {% if not loop.last %}union all{% endif %}
 
-    union all
-
-    select 'cf_therapist_caterpillar', estimate, ci_low, ci_high, -1e9, 1e9
-    from {{ ref('cf_therapist_caterpillar') }}
-
-    union all
-
-    select 'cf_dropout_definitions', estimate, ci_low, ci_high, 0.0, 1.0
-    from {{ ref('cf_dropout_definitions') }}
+    {% endfor %}
 
 )
 
@@ -54,8 +46,8 @@ select
 from estimates
 
 where
-    estimate < low
-    or estimate > high
+    estimate < lowest
+    or estimate > highest
     or ci_low > estimate + 1e-12
     or ci_high < estimate - 1e-12
 

@@ -14,14 +14,14 @@ counts as (
     select
         'sessions' as table_name,
         (select count(*) from {{ ref('stg_lake__sessions') }}) as n_lake,
-        (select count(*) from {{ ref('fct_sessions') }} where not is_derived) as n_core
+        (select count(*) filter (where not is_derived) from {{ ref('fct_sessions') }}) as n_core
 
     union all
 
     select
         'episodes' as table_name,
         (select count(*) from {{ ref('stg_lake__episodes') }}) as n_lake,
-        (select count(*) from {{ ref('fct_episodes') }} where not is_derived) as n_core
+        (select count(*) filter (where not is_derived) from {{ ref('fct_episodes') }}) as n_core
 
 )
 
