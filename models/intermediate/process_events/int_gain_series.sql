@@ -5,73 +5,68 @@
 
 with
 
-process as (
+{# Once per reader: a CTE that is read twice would be copied as a whole. #}
+{% for reader in ['primary', 'other'] %}
+
+{{ reader }}_sessions as (
 
     select * from {{ ref('fct_session_process') }}
 
 ),
 
-gain_keys as (
+{{ reader }}_keys as (
 
     select * from {{ ref('int_gain_keys') }}
 
 ),
 
+{% endfor %}
+
 forms as (
 
     select * from {{ ref('int_gain_forms') }}
 
-),
-
-treatment_sessions as (
-
-    select
-        episode_key,
-        session_number,
-        outcome_score
-
-    from process
-
-    where session_number is not null
-
 )
 
 select
-    gain_keys.series_key,
-    treatment_sessions.session_number as position,
-    treatment_sessions.outcome_score as value,
-    gain_keys.direction,
-    gain_keys.score_min,
-    gain_keys.score_max,
-    gain_keys.cutoff
+    primary_keys.series_key,
+    primary_sessions.session_number as position,
+    primary_sessions.outcome_score as value,
+    primary_keys.direction,
+    primary_keys.score_min,
+    primary_keys.score_max,
+    primary_keys.cutoff
 
-from treatment_sessions
+from primary_sessions
 
-inner join gain_keys
-    on
-        treatment_sessions.episode_key = gain_keys.episode_key
-        and gain_keys.is_primary_outcome
+inner join primary_keys on primary_sessions.episode_key = primary_keys.episode_key
+
+where
+    primary_keys.is_primary_outcome
+    and primary_sessions.session_number is not null
 
 union all
 
 select
-    gain_keys.series_key,
-    treatment_sessions.session_number as position,
+    other_keys.series_key,
+    other_sessions.session_number as position,
     forms.score as value,
-    gain_keys.direction,
-    gain_keys.score_min,
-    gain_keys.score_max,
-    gain_keys.cutoff
+    other_keys.direction,
+    other_keys.score_min,
+    other_keys.score_max,
+    other_keys.cutoff
 
-from gain_keys
+from other_keys
 
-inner join treatment_sessions on gain_keys.episode_key = treatment_sessions.episode_key
+inner join other_sessions on other_keys.episode_key = other_sessions.episode_key
 
 left join forms
     on
-        gain_keys.episode_key = forms.episode_key
-        and gain_keys.instrument_id = forms.instrument_id
-        and gain_keys.version = forms.version
-        and treatment_sessions.session_number = forms.session_number
+        other_keys.episode_key = forms.episode_key
+        and other_keys.instrument_id = forms.instrument_id
+        and other_keys.version = forms.version
+        and other_sessions.session_number = forms.session_number
 
-where not gain_keys.is_primary_outcome
+where
+    not other_keys.is_primary_outcome
+    and other_sessions.session_number is not null

@@ -37,18 +37,22 @@ levels as (
 
 ),
 
-neighbors as (
+{# Once per reader: a CTE that is read twice would be copied as a whole. #}
+{% for reader in ['drop', 'report', 'level'] %}
+
+{{ reader }}_neighbors as (
 
     select * from {{ ref('int_rupture_neighbors') }}
 
 ),
 
-rules as (
+{{ reader }}_rules as (
 
     select * from {{ ref('int_rupture_rules') }}
 
 ),
 
+{% endfor %}
 drops as (
 
     select
@@ -58,9 +62,9 @@ drops as (
         cast(null as boolean) as is_by_item,
         true as is_by_drop
 
-    from neighbors
+    from drop_neighbors as neighbors
 
-    inner join rules on neighbors.series_key = rules.series_key
+    inner join drop_rules as rules on neighbors.series_key = rules.series_key
 
     where
         neighbors.fall > 0
@@ -80,9 +84,9 @@ reports as (
         cast(null as boolean) as is_by_item,
         cast(null as boolean) as is_by_drop
 
-    from neighbors
+    from report_neighbors as neighbors
 
-    inner join rules on neighbors.series_key = rules.series_key
+    inner join report_rules as rules on neighbors.series_key = rules.series_key
 
     where
         rules.kind = 'report'
@@ -102,12 +106,12 @@ onsets as (
 
     from levels
 
-    inner join rules
+    inner join level_rules as rules
         on
             levels.series_key = rules.series_key
             and levels.detector = rules.detector
 
-    inner join neighbors
+    inner join level_neighbors as neighbors
         on
             levels.series_key = neighbors.series_key
             and levels.position = neighbors.position

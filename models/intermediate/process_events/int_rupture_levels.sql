@@ -8,18 +8,22 @@
 
 with
 
-neighbors as (
+{# Once per reader: a CTE that is read twice would be copied as a whole. #}
+{% for reader in ['chart', 'trigger'] %}
+
+{{ reader }}_neighbors as (
 
     select * from {{ ref('int_rupture_neighbors') }}
 
 ),
 
-rules as (
+{{ reader }}_rules as (
 
     select * from {{ ref('int_rupture_rules') }}
 
 ),
 
+{% endfor %}
 below_limit as (
 
     select
@@ -30,9 +34,9 @@ below_limit as (
         cast(null as boolean) as is_by_item,
         cast(null as boolean) as is_by_drop
 
-    from neighbors
+    from chart_neighbors as neighbors
 
-    inner join rules on neighbors.series_key = rules.series_key
+    inner join chart_rules as rules on neighbors.series_key = rules.series_key
 
     where
         neighbors.value < neighbors.center_line
@@ -61,9 +65,9 @@ triggers as (
         ) as is_by_item,
         coalesce(neighbors.fall >= rules.fall_needed, false) as is_by_drop
 
-    from neighbors
+    from trigger_neighbors as neighbors
 
-    inner join rules on neighbors.series_key = rules.series_key
+    inner join trigger_rules as rules on neighbors.series_key = rules.series_key
 
     where
         rules.kind = 'trigger'

@@ -4,9 +4,17 @@
 
 with
 
+{# Twice, because a CTE that is read twice would be copied as a whole. #}
 ruptures as (
 
     select * from {{ ref('cf_alliance_ruptures') }}
+
+),
+
+not_assessable as (
+
+    select * from {{ ref('cf_alliance_ruptures') }}
+    where not_assessable_reason is not null
 
 ),
 
@@ -112,9 +120,7 @@ clinic_reasons as (
         not_assessable_reason as reason,
         count(*) as clinic_count
 
-    from ruptures
-
-    where not_assessable_reason is not null
+    from not_assessable
 
     group by
         clinic_id,
