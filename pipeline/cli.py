@@ -18,6 +18,8 @@ app = typer.Typer(
     landing/<clinic>/ and run `rapport run`. Start reading at reports/index.html; analysts open
     published/analytics.duckdb.""",
 )
+export = typer.Typer(no_args_is_help=True, help="Published scores for other systems.")
+app.add_typer(export, name="export")
 HomeOption = Annotated[
     Path | None,
     typer.Option("--home", help="Folder with landing/ (default: RAPPORT_HOME or ./data)."),
@@ -99,6 +101,34 @@ def rollback(
         typer.echo(str(refusal), err=True)
         raise typer.Exit(1) from None
     typer.echo(f"published/analytics.duckdb is now the release of run {release}.")
+
+
+@export.command("fhir")
+def export_fhir(
+    target: Annotated[Path, typer.Argument(help="NDJSON file to write, one Observation a line.")],
+    home: HomeOption = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option(
+            help="Zone of the clinics' times, e.g. Europe/Berlin. Without it: dates only."
+        ),
+    ] = None,
+) -> None:
+    """Write the published scores as FHIR R4 Observations, people as pseudonyms."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    from pipeline.export import export_fhir as write
+    from transforms.errors import RapportError
+
+    try:
+        count = write(_home(home), target, ZoneInfo(timezone) if timezone else None)
+    except ZoneInfoNotFoundError:
+        typer.echo(f"{timezone} is not a time zone. Use a name such as Europe/Berlin.", err=True)
+        raise typer.Exit(1) from None
+    except RapportError as refusal:
+        typer.echo(str(refusal), err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"{count:,} Observations written to {target}.")
 
 
 def _home(folder: Path | None):

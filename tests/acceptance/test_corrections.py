@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from typer.testing import CliRunner
 
@@ -92,3 +94,29 @@ def test_rollback_to_nowhere_says_why(corrected):
 
     assert result.exit_code == 1
     assert "is not kept" in result.output
+
+
+def test_scores_leave_as_fhir_observations_without_a_person(corrected, tmp_path):
+    place, _ = corrected
+    target = tmp_path / "scores.ndjson"
+
+    result = CliRunner().invoke(app, ["export", "fhir", str(target), "--home", str(place.root)])
+    resources = [json.loads(line) for line in target.read_text().splitlines()]
+
+    assert result.exit_code == 0
+    assert [resource["resourceType"] for resource in resources] == ["Observation"] * 3
+    # PHQ-9 total score, LOINC 44261-6 (US Core example).
+    assert all("44261-6" in json.dumps(resource["code"]) for resource in resources)
+    assert sorted(resource["valueQuantity"]["value"] for resource in resources) == [7, 9, 27]
+    assert "c1" not in {resource["subject"].get("reference") for resource in resources}
+    assert target.stat().st_mode & 0o077 == 0
+
+
+def test_export_before_anything_is_published_says_so(home, tmp_path):
+    arguments = ["export", "fhir", str(tmp_path / "x"), "--home", str(home.root)]
+
+    result = CliRunner().invoke(app, arguments)
+
+    assert result.exit_code == 1
+    assert "nothing is published yet" in result.output
+    assert not (tmp_path / "x").exists()
