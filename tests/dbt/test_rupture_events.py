@@ -446,3 +446,19 @@ def test_groups_and_clinics_add_up_to_all():
         ("group", "coast", 11, 22),
         ("overall", "all", 11, 22),
     ]
+
+
+@pytest.mark.parametrize(
+    ("n_unrepaired", "expected"), [(0, (11, 0, 0)), (1, (None,) * 3), (11, (11, 11, 0))]
+)
+def test_counts_of_ruptures_hide_together(n_unrepaired, expected):
+    """11 repaired beside 0, 1 or 11 unrepaired: what could be derived is hidden as well."""
+    courses = {f"a{i}": Course((50, 50, 40, 50, 50)) for i in range(11)}
+    courses |= {f"b{i}": Course((50, 50, 40, 40, 40)) for i in range(n_unrepaired)}
+    courses |= {f"c{i}": Course((50, 50, 50, 50, 50)) for i in range(11)}
+    found = ratings_judged(courses).execute(
+        "select n_repaired, n_unrepaired, n_undecided from cf_rupture_summary "
+        "where scope_level = 'overall' and detector = 'rci_drop'"
+    )
+
+    assert found.fetchone() == expected

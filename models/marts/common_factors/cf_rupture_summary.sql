@@ -191,6 +191,7 @@ rates as (
         *,
         judged_count - with_rupture_count as without_rupture_count,
         n_ruptures / nullif(cast(n_opportunities as double), 0) as rate,
+        n_unrepaired_terminal + n_pending + n_not_rated_after as n_undecided,
         with_rupture_count / nullif(cast(judged_count as double), 0) as rupture_share,
         repaired_count / nullif(cast(repaired_count + unrepaired_count as double), 0)
             as repaired_share,
@@ -240,11 +241,20 @@ labeled as (
         judged_count >= {{ smallest }}
         and with_rupture_count not between 1 and {{ smallest - 1 }}
         and without_rupture_count not between 1 and {{ smallest - 1 }} as is_shown,
-        none_count not between 1 and {{ smallest - 1 }}
-        and repaired_count not between 1 and {{ smallest - 1 }}
-        and unrepaired_count not between 1 and {{ smallest - 1 }}
-        and judged_count - none_count - repaired_count - unrepaired_count
-        not between 1 and {{ smallest - 1 }} as are_classes_shown
+        {% for shown, counts in [
+            ('classes', [
+                'none_count', 'repaired_count', 'unrepaired_count',
+                'judged_count - none_count - repaired_count - unrepaired_count',
+            ]),
+            ('states', ['n_repaired', 'n_unrepaired', 'n_undecided']),
+            ('terminals', ['n_unrepaired_terminal', 'n_undecided - n_unrepaired_terminal']),
+            ('v_shapes', ['n_v_shapes', 'n_ruptures - n_v_shapes']),
+            ('u_shapes', ['u_shape_count', 'judged_count - u_shape_count']),
+        ] %}
+            {% for count in counts %}
+                {{ count }} not between 1 and {{ smallest - 1 }}{{ ' and' if not loop.last }}
+            {% endfor %} as are_{{ shown }}_shown{{ ',' if not loop.last }}
+        {% endfor %}
 
     from intervals
 
@@ -281,14 +291,17 @@ select
     {% for count in ['n_ruptures', 'n_opportunities'] %}
         case when labeled.is_shown then labeled.{{ count }} end as {{ count }},
     {% endfor %}
-    {% for count in [
-        'n_repaired', 'n_unrepaired', 'n_unrepaired_terminal', 'n_pending', 'n_not_rated_after',
-        'n_v_shapes',
+    {% for count, shown in [
+        ('n_repaired', 'states'),
+        ('n_unrepaired', 'states'),
+        ('n_undecided', 'states'),
+        ('n_unrepaired_terminal', 'states_shown and labeled.are_terminals'),
+        ('n_v_shapes', 'v_shapes'),
     ] %}
-        case when labeled.is_shown then {{ cf_visible_count('labeled.' ~ count) }} end
+        case when labeled.is_shown and labeled.are_{{ shown }}_shown then labeled.{{ count }} end
             as {{ count }},
     {% endfor %}
-    case when labeled.is_shown then {{ cf_visible_count('labeled.u_shape_count') }} end
+    case when labeled.is_shown and labeled.are_u_shapes_shown then labeled.u_shape_count end
         as n_u_shape_episodes,
     {{ cf_visible_count('labeled.client_count') }} as n_clients,
     {{ cf_visible_count('labeled.judged_count') }} as n_episodes,
