@@ -43,13 +43,13 @@ labeled as (
 
     select
         *,
-        n_clients >= {{ smallest }} as is_shown
         {% for share in shares %}
-            , n_{{ share }}_known >= {{ smallest }}
+            n_{{ share }}_known >= {{ smallest }}
             and n_{{ share }} not between 1 and {{ smallest - 1 }}
             and n_{{ share }}_known - n_{{ share }} not between 1 and {{ smallest - 1 }}
-                as is_{{ share }}_shown
+                as is_{{ share }}_shown,
         {% endfor %}
+        n_clients >= {{ smallest }} as is_shown
 
     from estimates
 
