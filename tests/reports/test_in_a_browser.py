@@ -127,6 +127,7 @@ def test_a_phone_shows_the_page_without_scrolling_sideways(browser, reports):
     tab.close()
 
 
+@pytest.mark.slow
 def test_a_thousand_checks_open_in_under_two_seconds(tab, tmp_path):
     """design.md section 7: a report with 1,000 checks opens in < 2 s. Best of three loads."""
     database = build_database(tmp_path / "analytics.duckdb")
