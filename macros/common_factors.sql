@@ -17,6 +17,40 @@
     from {{ rows }}
 {%- endmacro %}
 
+{#
+    CTEs `ranked` and `reasoned`: of several usable episodes of a client only the first counts.
+
+    `judged` has one row per episode with client_key, start_date, episode_key and missing_reason
+    (NULL = usable). `reasoned` adds exclusion_reason (NULL = counts).
+#}
+{% macro cf_each_client_once(judged) -%}
+ranked as (
+
+    select
+        {{ judged }}.*,
+        row_number() over (
+            partition by client_key, missing_reason is null
+            order by start_date, episode_key
+        ) as client_episode_number
+
+    from {{ judged }}
+
+),
+
+reasoned as (
+
+    select
+        ranked.*,
+        coalesce(
+            missing_reason,
+            case when client_episode_number > 1 then 'later episode of a client counted once' end
+        ) as exclusion_reason
+
+    from ranked
+
+)
+{%- endmacro %}
+
 {# A count as text; 1 to small_number - 1 is never printed exactly. #}
 {% macro cf_count_in_words(count) -%}
     case

@@ -51,31 +51,7 @@ judged as (
 
 ),
 
-ranked as (
-
-    select
-        judged.*,
-        row_number() over (
-            partition by client_key, missing_reason is null
-            order by start_date, episode_key
-        ) as client_episode_number
-
-    from judged
-
-),
-
-reasoned as (
-
-    select
-        ranked.*,
-        coalesce(
-            missing_reason,
-            case when client_episode_number > 1 then 'later episode of a client counted once' end
-        ) as exclusion_reason
-
-    from ranked
-
-)
+{{ cf_each_client_once('judged') }}
 
 select
     clinic_id,
