@@ -15,6 +15,7 @@ from transforms.estimates import Estimate, two_sided_z
 
 FEWEST_CLUSTERS = 10  # below this, percentiles of resampled clusters are too narrow to print
 CHUNK = 100  # resamples held in memory at a time
+TIE_DECIMALS = 9  # scores this close are one score
 
 
 def fisher_interval(
@@ -185,8 +186,13 @@ def wilson_interval(n_events: int, n: int, *, level: float = 0.95) -> Estimate:
 
 
 def mean_ranks(values: np.ndarray) -> np.ndarray:
-    """Return ranks from 1; equal values share the mean of their ranks."""
-    _, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    """Return ranks from 1; equal values share the mean of their ranks.
+
+    Equal is equal to nine decimals: the same mean added up in another order differs in the last
+    bit, and a tie broken by that would make two builds of the same lake differ.
+    """
+    rounded = np.round(values, TIE_DECIMALS)
+    _, codes, counts = np.unique(rounded, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return (last - (counts - 1) / 2)[codes]
 

@@ -146,6 +146,12 @@ def test_equal_values_share_their_mean_rank():
     assert mean_ranks(np.array([30, 10, 20, 20, 40])).tolist() == [4, 1, 2.5, 2.5, 5]
 
 
+def test_ties_survive_the_last_bit_of_a_sum():
+    """0.1 + 0.2 and 0.3 are the same score; 1e-8 apart are two."""
+    assert mean_ranks(np.array([0.3, 0.1 + 0.2, 0.5])).tolist() == [1.5, 1.5, 3.0]
+    assert mean_ranks(np.array([0.3, 0.3 + 1e-8, 0.5])).tolist() == [1.0, 2.0, 3.0]
+
+
 def test_spearman_sees_any_rising_relation():
     x = np.array([1.0, 2, 3, 4, 5, 6])
 
