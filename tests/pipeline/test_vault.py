@@ -37,10 +37,11 @@ def test_a_key_of_another_form_is_refused_without_showing_it(home, monkeypatch, 
     assert text not in str(refusal.value)
 
 
-def test_a_key_file_others_can_read_is_refused(home, monkeypatch):
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
+def test_a_key_file_others_can_read_is_refused(home, monkeypatch, mode):
     monkeypatch.delenv("RAPPORT_KEY", raising=False)
     vault.master_key(home)
-    (home.vault / "key").chmod(0o644)
+    (home.vault / "key").chmod(mode)
 
     with pytest.raises(ConfigError, match="chmod 600"):
         vault.master_key(home)
