@@ -63,8 +63,18 @@ def run_nightly(home: Home) -> str:
 
     Migrates Airflow's metadata when needed. Needs `configure_airflow` first.
     """
-    warnings.filterwarnings("ignore")
+    prepare_metadata()
     from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(dag_folder=str(REPOSITORY / "dags"), bundle_name="dags-folder")
+    if bag.import_errors:
+        raise BuildError(f"dags/: {len(bag.import_errors)} file(s) cannot be loaded. Reinstall.")
+    return str(bag.dags["nightly"].test().state)
+
+
+def prepare_metadata() -> None:
+    """Migrate Airflow's metadata when needed and make the pool that tasks wait for."""
+    warnings.filterwarnings("ignore")
     from airflow.models.pool import Pool
     from airflow.utils import db
 
@@ -72,10 +82,6 @@ def run_nightly(home: Home) -> str:
     if not _is_current(db):
         db.initdb()
     Pool.create_or_update_pool(name=POOL, slots=1, description="", include_deferred=False)
-    bag = DagBag(dag_folder=str(REPOSITORY / "dags"), bundle_name="dags-folder")
-    if bag.import_errors:
-        raise BuildError(f"dags/: {len(bag.import_errors)} file(s) cannot be loaded. Reinstall.")
-    return str(bag.dags["nightly"].test().state)
 
 
 def _is_current(db) -> bool:

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from pipeline.airflow_run import configure_airflow
+from pipeline.airflow_run import configure_airflow, prepare_metadata
 from pipeline.home import Home
 
 
@@ -17,8 +17,11 @@ def main() -> None:
     os.environ.setdefault("RAPPORT_LOG_LEVEL", "INFO")
     os.environ.setdefault("AIRFLOW__API__HOST", "127.0.0.1")
     configure_airflow(home)
+    prepare_metadata()
     print("Open http://127.0.0.1:8080; user and password are printed below.", flush=True)  # noqa: T201
     airflow = Path(sys.executable).with_name("airflow")
+    # Airflow starts its parts by name.
+    os.environ["PATH"] = os.pathsep.join([str(airflow.parent), os.environ.get("PATH", os.defpath)])
     os.execv(airflow, [str(airflow), "standalone"])
 
 
