@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import duckdb
 
-from pipeline.duck import quoted, write_atomically
+from pipeline.duck import quoted
 from pipeline.home import Home
 from pipeline.lake import current_rows, lake_file
+from pipeline.parquet import copy_query
 from transforms.contract import TABLES
 
 # 17 until the day before the eighteenth birthday; born on 29 February: until 1 March.
@@ -33,10 +32,9 @@ def write_client_ages(con: duckdb.DuckDBPyConnection, home: Home, clinic_id: str
     if not births:
         target.unlink(missing_ok=True)
         return
-    partial = write_atomically(target)
-    con.execute(
+    copy_query(
+        con,
         f"""
-        copy (
             with
             born as (
                 -- Folders are named by the time of receipt: the latest known date counts.
@@ -71,10 +69,9 @@ def write_client_ages(con: duckdb.DuckDBPyConnection, home: Home, clinic_id: str
             inner join born using (client_key)
             where start_date is not null and {COMPLETE_YEARS} between 0 and 120
             order by client_key, start_date
-        ) to {quoted(partial)} (format parquet)
-        """
+        """,
+        target,
     )
-    os.replace(partial, target)
 
 
 def _rows(home: Home, table: str, clinic_id: str) -> str:

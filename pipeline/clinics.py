@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from pipeline.duck import write_atomically
 from pipeline.home import Home
-from transforms.clinic import Clinic, canonical_clinic
-from transforms.clinic_yaml import read_clinic_yaml
+from pipeline.parquet import write_rows
+from transforms.clinic import Clinic, load_clinic
 from transforms.registry import Registry, load_registry
 from transforms.registry_export import (
     INSTRUMENT_COLUMNS,
@@ -36,8 +33,7 @@ def read_clinics(home: Home, clinic_ids: set[str]) -> dict[str, Clinic]:
 
 def read_clinic(home: Home, clinic_id: str) -> Clinic:
     """Return one clinic's configuration; without a YAML it sends canonical files."""
-    path = home.config / "clinics" / f"{clinic_id}.yml"
-    return read_clinic_yaml(path) if path.exists() else canonical_clinic(clinic_id)
+    return load_clinic(home.config / "clinics", clinic_id)
 
 
 def read_registry(home: Home) -> Registry:
@@ -62,9 +58,7 @@ def write_registry(home: Home) -> None:
     for name, (columns, rows) in exports.items():
         schema = pa.schema([(column, ARROW_TYPES[kind]) for column, kind in columns.items()])
         path = home.lake / "registry" / f"{name}.parquet"
-        partial = write_atomically(path)
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema), partial)
-        os.replace(partial, path)
+        write_rows(path, rows, schema)
 
 
 @lru_cache(maxsize=2)

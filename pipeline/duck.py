@@ -31,12 +31,6 @@ def duck(home: Home):
         connection.close()
 
 
-def write_atomically(path: Path) -> Path:
-    """Return the temporary name to write to; `os.replace` it over ``path`` when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f".{path.name}.tmp")
-
-
 def quoted(path: Path | str) -> str:
     """Return a path as an SQL string literal."""
     return "'" + str(path).replace("'", "''") + "'"

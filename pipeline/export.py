@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import tzinfo
 from pathlib import Path
@@ -10,8 +9,8 @@ from pathlib import Path
 import duckdb
 
 from pipeline.clinics import read_registry
-from pipeline.duck import write_atomically
 from pipeline.home import Home
+from pipeline.parquet import whole
 from transforms.errors import NothingToDoError
 from transforms.fhir_out import ndjson, observations
 
@@ -26,17 +25,16 @@ def export_fhir(home: Home, target: Path, zone: tzinfo | None = None) -> int:
     """
     if not home.published.exists():
         raise NothingToDoError("export: nothing is published yet. Run `rapport run` first.")
-    partial = write_atomically(target)
-    partial.touch(mode=0o600)
     count = 0
     with (
         duckdb.connect(str(home.published.resolve()), read_only=True) as con,
-        partial.open("w", encoding="utf-8") as file,
+        whole(target) as partial,
     ):
-        for line in ndjson(observations(_scores(con), read_registry(home), zone=zone)):
-            file.write(line)
-            count += 1
-    os.replace(partial, target)
+        partial.touch(mode=0o600)
+        with partial.open("w", encoding="utf-8") as file:
+            for line in ndjson(observations(_scores(con), read_registry(home), zone=zone)):
+                file.write(line)
+                count += 1
     return count
 
 

@@ -10,8 +10,9 @@ import duckdb
 from pipeline.clinics import rules
 from pipeline.home import Home
 from pipeline.ledger import Ledger
+from pipeline.parquet import write_rows
 from pipeline.progress import say
-from pipeline.quality import RULE_RESULTS, write_rows
+from pipeline.quality import RULE_RESULTS
 from transforms.errors import BuildError
 
 

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.duck import quoted, write_atomically
+from pipeline.duck import quoted
 from pipeline.home import Home
+from pipeline.parquet import copy_query, copy_unless_empty, write_rows
+from pipeline.scores import SCHEMA as SCORES
 from transforms.contract import PROVENANCE, TABLES, Table, lake_columns
 from transforms.errors import BalanceError
 
@@ -25,23 +27,6 @@ MARKERS = {
     "source_line": "BIGINT",
     "by_file_id": "VARCHAR",
     "marked_at": "TIMESTAMP",
-}
-SCORES = {
-    "response_key": "UUID",
-    "file_id": "VARCHAR",
-    "source_line": "BIGINT",
-    "instrument_id": "VARCHAR",
-    "version": "VARCHAR",
-    "rater": "VARCHAR",
-    "language": "VARCHAR",
-    "scale": "VARCHAR",
-    "score": "DOUBLE",
-    "n_answered": "INTEGER",
-    "n_items": "INTEGER",
-    "is_prorated": "BOOLEAN",
-    "score_source": "VARCHAR",
-    "submitted_score": "DOUBLE",
-    "score_version": "VARCHAR",
 }
 CLIENT_AGES = {"client_key": "UUID", "start_date": "DATE", "age_years": "INTEGER"}
 NOT_CONTENT = {name for name, _ in PROVENANCE} | {"bad_cells"}
@@ -62,22 +47,18 @@ def lake_file(home: Home, folder: str, clinic_id: str, name: str) -> Path:
     return home.lake / folder / f"clinic={clinic_id}" / name
 
 
-def file_id_of(path: Path) -> str:
-    """Return the delivery a staged or lake file came from (``<file_id>.parquet``)."""
-    return path.stem
-
-
 def write_empty_tables(home: Home) -> None:
     """Give every lake folder a file with its full schema, so that reading it never fails."""
     answers = {"item_1": "DOUBLE", "submitted_total": "DOUBLE"}
-    schemas = {"scores": SCORES, "client_ages": CLIENT_AGES}
+    write_rows(home.lake / "scores" / "empty.parquet", [], SCORES)
+    schemas = {"client_ages": CLIENT_AGES}
     for table in TABLES.values():
         schemas[table.name] = lake_columns(table) | (answers if table.name == "responses" else {})
         schemas[f"superseded/{table.name}"] = MARKERS
     with duckdb.connect() as con:
         for folder, columns in schemas.items():
             nulls = ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in columns.items())
-            _copy(con, f"select {nulls} limit 0", home.lake / folder / "empty.parquet")
+            copy_query(con, f"select {nulls} limit 0", home.lake / folder / "empty.parquet")
 
 
 def sweep(home: Home, accepted: set[tuple[str, str]]) -> int:
@@ -87,7 +68,7 @@ def sweep(home: Home, accepted: set[tuple[str, str]]) -> int:
         path
         for folder in folders
         for path in (home.lake / folder).glob("clinic=*/*.parquet")
-        if (path.parent.name.removeprefix("clinic="), file_id_of(path)) not in accepted
+        if (path.parent.name.removeprefix("clinic="), path.stem) not in accepted
     ]
     for path in leftovers:
         path.unlink()
@@ -137,7 +118,7 @@ def accept(
         """
     ).fetchone()
     markers = lake_file(home, f"superseded/{table.name}", clinic_id, staged.name)
-    _copy_unless_empty(con, _markers_query(staged, marked_at), markers)
+    copy_unless_empty(con, _markers_query(staged, marked_at), markers)
     target = lake_file(home, table.name, clinic_id, staged.name)
     keep_left_in(con, staged, target, table.key)
     n_accepted = _count(con, target)
@@ -160,7 +141,7 @@ def keep_left_in(con: duckdb.DuckDBPyConnection, source: Path, target: Path, key
     if not _count_query(con, "select count(*) from left_out"):
         os.link(source, target)
         return
-    _copy_unless_empty(
+    copy_unless_empty(
         con,
         f"""
         select source.*
@@ -263,7 +244,7 @@ def _markers_query(staged: Path, marked_at: datetime) -> str:
             row_key,
             earlier_file_id as file_id,
             earlier_line as source_line,
-            {quoted(file_id_of(staged))} as by_file_id,
+            {quoted(staged.stem)} as by_file_id,
             cast({quoted(marked_at.isoformat())} as timestamp) as marked_at
         from known
         where not is_same
@@ -272,18 +253,6 @@ def _markers_query(staged: Path, marked_at: datetime) -> str:
 
 def _columns(con: duckdb.DuckDBPyConnection, relation: str) -> set[str]:
     return {row[0] for row in con.execute(f"describe select * from {relation}").fetchall()}
-
-
-def _copy(con: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:
-    partial = write_atomically(target)
-    con.execute(f"copy ({query}) to {quoted(partial)} (format parquet)")
-    os.replace(partial, target)
-
-
-def _copy_unless_empty(con: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:
-    target.unlink(missing_ok=True)
-    if _count_query(con, f"select count(*) from ({query})"):
-        _copy(con, query, target)
 
 
 def _count_query(con: duckdb.DuckDBPyConnection, query: str) -> int:

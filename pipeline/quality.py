@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.clinics import read_clinics
-from pipeline.duck import write_atomically
 from pipeline.home import Home
 from pipeline.ledger import Ledger
+from pipeline.parquet import write_rows
 
 FILES = pa.schema(
     [
@@ -101,10 +97,3 @@ def write_quality_tables(con: duckdb.DuckDBPyConnection, home: Home, ledger: Led
     write_rows(folder / "clinics.parquet", named, CLINICS)
     write_rows(folder / "rule_results" / "empty.parquet", [], RULE_RESULTS)
     write_rows(folder / "quarantine" / "empty.parquet", [], QUARANTINE)
-
-
-def write_rows(path: Path, rows: list[dict], schema: pa.Schema) -> None:
-    """Write rows to a Parquet file in one step."""
-    partial = write_atomically(path)
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), partial)
-    os.replace(partial, path)

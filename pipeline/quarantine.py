@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from pipeline.clinics import rules
-from pipeline.duck import quoted, write_atomically
+from pipeline.duck import quoted
 from pipeline.home import Home
 from pipeline.landing import Delivery
+from pipeline.parquet import copy_unless_empty
 from transforms.contract import Table
 
 # Stands for the rule in rows that are held back only because their whole file was rejected.
@@ -78,7 +78,7 @@ def write_quarantine(
     """Keep the whole rows taken out, and for every marked row what is wrong with it."""
     delivery = verdict.delivery
     rows = home.quarantine / table.name / f"clinic={delivery.clinic_id}" / staged.name
-    _write(
+    copy_unless_empty(
         con,
         f"""
         select staged.*
@@ -91,7 +91,7 @@ def write_quarantine(
     )
     reasons = home.lake / "quality" / "quarantine" / delivery.clinic_id
     whole_file = verdict.rejection.replace("'", "''")
-    _write(
+    copy_unless_empty(
         con,
         f"""
         with
@@ -138,14 +138,3 @@ def write_quarantine(
         """,
         reasons / f"{staged.stem}-{table.name}.parquet",
     )
-
-
-def _write(con: duckdb.DuckDBPyConnection, query: str, target: Path) -> None:
-    """Write the query's rows; no rows, no file."""
-    target.unlink(missing_ok=True)
-    partial = write_atomically(target)
-    con.execute(f"copy ({query}) to {quoted(partial)} (format parquet)")
-    if con.execute(f"select count(*) from read_parquet({quoted(partial)})").fetchone()[0]:
-        os.replace(partial, target)
-    else:
-        partial.unlink()

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from pipeline.home import Home
-from pipeline.quality import write_rows
+from pipeline.parquet import write_rows
 
 COUNTS = pa.schema(
     [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.duck import quoted, write_atomically
+from pipeline.duck import quoted
+from pipeline.parquet import whole
 from transforms.instrument import Instrument
 from transforms.registry import Registry
 from transforms.scoring import ScaleScores, score_items
@@ -58,13 +58,14 @@ def write_scores(
             f"describe select * from read_parquet({quoted(responses)})"
         ).fetchall()
     }
-    partial = write_atomically(target)
-    with pq.ParquetWriter(partial, SCHEMA, compression="snappy") as writer:
+    with (
+        whole(target) as partial,
+        pq.ParquetWriter(partial, SCHEMA, compression="snappy") as writer,
+    ):
         for kind, instrument in _forms(con, responses, registry):
             for batch in _batches(con, responses, columns, kind, instrument):
                 for rows in _score_batch(batch, instrument):
                     writer.write_batch(rows)
-    os.replace(partial, target)
 
 
 def _forms(
