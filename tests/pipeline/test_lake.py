@@ -99,12 +99,15 @@ def test_a_third_delivery_replaces_the_second_only(con, home, stage, accept):
     assert current(con, home, "file_id") == [("f3",)]
 
 
-def test_an_exact_repetition_within_a_file_counts_as_duplicate(con, home, stage, accept):
-    row = {"client_key": key("a"), "gender": "f"}
+@pytest.mark.parametrize("times", [2, 3])
+def test_an_exact_repetition_within_a_file_counts_as_duplicate(stage, accept, times):
+    rows = [{"client_key": key("a"), "gender": "f"} for _ in range(times)]
 
-    counts = accept(stage("clients", [row, dict(row), dict(row)]))
+    counts = accept(stage("clients", rows))
 
-    assert counts == lake.Accepted(n_received=3, n_accepted=1, n_duplicate=2, n_quarantined=0)
+    assert counts == lake.Accepted(
+        n_received=times, n_accepted=1, n_duplicate=times - 1, n_quarantined=0
+    )
 
 
 def test_two_versions_in_one_file_are_never_called_duplicates(con, home, stage, accept):
