@@ -136,7 +136,10 @@ class SmallLake:
             for name, table in TABLES.items():
                 self._write(con, f"{name}/rows", name, lake_columns(table))
                 self._write(con, f"superseded/{name}/rows", f"superseded/{name}", MARKERS)
-            self._write(con, "scores/rows", "scores", SCORES)
+            con.execute("set arrow_lossless_conversion = true")  # keys stay UUID
+            empty = con.from_arrow(SCORES.empty_table())
+            scores = dict(zip(empty.columns, map(str, empty.types), strict=True))
+            self._write(con, "scores/rows", "scores", scores)
             self._write(con, "client_ages/rows", "client_ages", CLIENT_AGES)
             self._write(con, "quality/rule_results/rows", "rule_results", RULE_RESULTS)
             self._write(con, "quality/quarantine/rows", "quarantine", QUARANTINE)
