@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validat
 from transforms.clinic_options import FhirOptions, QualtricsOptions
 from transforms.contract import TABLES
 
+DeliveryKind = Literal["increment", "snapshot"]
 Format = Literal["canonical", "delimited", "redcap", "workbook", "qualtrics", "fhir"]
 TableName = Literal["responses", "sessions", "episodes", "clients", "therapists"]
 WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
@@ -96,6 +97,9 @@ class Feed(Dialect):
     skip_unanswered: bool = Field(
         False, description="Leave out rows without any answer or submitted score."
     )
+    delivery: DeliveryKind | None = Field(
+        None, description="Whether rows missing from a file were deleted. Left out: the clinic's."
+    )
 
     @property
     def is_canonical(self) -> bool:
@@ -125,6 +129,22 @@ class Clinic(Dialect):
     decimal: Literal[".", ","] = Field(".", description="Decimal sign.")
     qualtrics: QualtricsOptions = Field(default_factory=QualtricsOptions)
     fhir: FhirOptions = Field(default_factory=FhirOptions)
+    delivery: DeliveryKind = Field(
+        "increment",
+        description="snapshot: each file holds everything, a row it lacks was deleted. increment: "
+        "a row it lacks is unchanged.",
+    )
+    largest_deletion: float = Field(
+        0.3,
+        gt=0,
+        le=1,
+        description="A snapshot that would delete a larger share of its rows is blocked.",
+    )
+    accept_form_change: list[str] = Field(
+        default_factory=list,
+        description="File name patterns of deliveries whose changed form was looked at and is "
+        "right. They are loaded, and later files are compared with them.",
+    )
     feeds: list[Feed] = Field(default_factory=list)
 
     @field_validator("delimiter")
@@ -152,6 +172,15 @@ class Clinic(Dialect):
             and not self.is_dictionary(file_name)
             and fnmatchcase(file_name, self.files)
         )
+
+    def accepts_change_in(self, file_name: str) -> bool:
+        """Whether somebody looked at this file's changed form and found it right."""
+        return any(fnmatchcase(file_name, pattern) for pattern in self.accept_form_change)
+
+    def is_snapshot(self, file_name: str, sheet: str | None) -> bool:
+        """Whether rows this file's sheet (or form) lacks were deleted."""
+        kinds = [feed.delivery or self.delivery for feed in self.feeds_for(file_name, sheet)]
+        return bool(kinds) and all(kind == "snapshot" for kind in kinds)
 
     def feeds_for(self, file_name: str, sheet: str | None) -> list[Feed]:
         """Return the feeds that read this file's sheet (or form)."""
