@@ -1,0 +1,88 @@
+"""How the therapist's view of the alliance relates to the client's: bias and tracking.
+
+The client's rating is taken as the truth to be tracked, not because clients are right but because
+theirs is the rating that goes with outcome. Both ratings are on one scale of 0 to 100.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from transforms.association import pearson, repeated_measures_correlation
+from transforms.estimates import Estimate, wald
+from transforms.reml import GroupTotals, fit_random_intercept
+
+PREDICTORS = ("intercept", "truth_within", "truth_between")
+FEWEST_DYADS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TruthAndBias:
+    """``parameters`` by name, in percent points, slopes or correlations.
+
+    bias : therapist minus client where the client's level is average (directional bias)
+    truth_within, truth_between : points of therapist per point of client, from session to session
+        and from client to client (truth force)
+    tracking_within : repeated-measures correlation; tracking_between : correlation of means
+    """
+
+    n_dyads: int
+    n_sessions: int
+    parameters: dict[str, Estimate]
+
+
+def truth_and_bias(
+    dyads: np.ndarray, client: np.ndarray, therapist: np.ndarray, *, level: float = 0.95
+) -> TruthAndBias:
+    """Fit therapist − M = bias + f_w (C_it − C̄_i) + f_b (C̄_i − M) + u_i + e_it by REML.
+
+    Parameters
+    ----------
+    dyads : array of int codes
+        Client (course) of each session rated by both.
+    client, therapist : array
+        Both ratings, percent of the maximum possible.
+
+    Notes
+    -----
+    M is the mean of the clients' mean ratings, so the intercept is the mean difference of the two
+    raters for an average client (West & Kenny 2011, Psychological Review 118:357-378; used for
+    the alliance by Atzil-Slonim et al. 2015). u_i is a random intercept per dyad. Intervals are
+    Wald's, Fisher's for the correlations.
+    """
+    _, codes = np.unique(dyads, return_inverse=True)
+    n, n_dyads = len(client), int(codes.max()) + 1 if len(codes) else 0
+    if n_dyads < FEWEST_DYADS:
+        return _nothing(n, n_dyads, f"fewer than {FEWEST_DYADS} dyads", level)
+    sizes = np.bincount(codes)
+    client_means = np.bincount(codes, weights=client) / sizes
+    therapist_means = np.bincount(codes, weights=therapist) / sizes
+    middle = float(client_means.mean())
+    design = np.column_stack(
+        [np.ones(n), client - client_means[codes], client_means[codes] - middle]
+    )
+    fit = fit_random_intercept(GroupTotals.from_rows(codes, design, therapist - middle, PREDICTORS))
+    found = _fixed(fit, n, level)
+    found["tracking_within"], _ = repeated_measures_correlation(
+        codes, client, therapist, level=level
+    )
+    found["tracking_between"] = pearson(client_means, therapist_means, level=level)
+    return TruthAndBias(n_dyads, n, found)
+
+
+def _fixed(fit, n: int, level: float) -> dict[str, Estimate]:
+    names = ("bias", "truth_within", "truth_between")
+    if not fit.is_estimated:
+        return dict.fromkeys(names, Estimate.missing(fit.reason, n, level))
+    errors = np.sqrt(np.clip(np.diag(fit.fixed_covariance), 0, None))
+    return {
+        name: wald(float(value), float(error), n, level)
+        for name, value, error in zip(names, fit.fixed, errors, strict=True)
+        if math.isfinite(value)
+    }
+
+
+def _nothing(n: int, n_dyads: int, reason: str, level: float) -> TruthAndBias:
+    names = ("bias", "truth_within", "truth_between", "tracking_within", "tracking_between")
+    return TruthAndBias(n_dyads, n, dict.fromkeys(names, Estimate.missing(reason, n, level)))
