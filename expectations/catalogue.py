@@ -7,12 +7,14 @@ transforms/contract.py and the instrument registry.
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from expectations.checks import AllowedValues, Check, Strict, Where
 from transforms.contract import TABLES
 from transforms.errors import ConfigError
 
@@ -21,7 +23,7 @@ SCHEMA = RULES.parent / "schema" / "rules.schema.json"
 
 TableName = Literal["responses", "sessions", "episodes", "clients", "therapists"]
 # Rules with these scopes are not about the rows of one canonical table.
-OTHER_SCOPES = ("any", "marts")
+OTHER_SCOPES = ("any", "marts", "engine")
 Severity = Literal["fatal", "quarantine", "warn", "inform"]
 # A row that breaks a rule of these severities does not reach the lake.
 KEEPS_OUT: tuple[Severity, ...] = ("fatal", "quarantine")
@@ -37,128 +39,11 @@ Category = Literal[
 ]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Generated(_Strict):
-    """A check whose predicate follows from the contract or the registry alone."""
-
-    kind: Literal[
-        "readable_file",
-        "required",
-        "convertible",
-        "convertible_answers",
-        "contract_range",
-        "time_of_day",
-        "item_range",
-        "item_step",
-        "item_columns",
-        "known_instrument",
-        "legal_rater",
-        "reference",
-        "unique_key",
-        "unscored_forms",
-        "unlinked_alliance_form",
-        "mart",
-    ]
-
-
-class AllowedValues(_Strict):
-    """A column keeps to the closed set that the contract declares for it."""
-
-    kind: Literal["allowed_values"]
-    column: str
-
-
-class MissingCodes(_Strict):
-    """An answer outside its range that other systems write for "not answered"."""
-
-    kind: Literal["missing_codes"]
-    codes: tuple[float, ...]
-
-
-class FreeText(_Strict):
-    """No free-text column of the contract matches ``pattern`` (RE2)."""
-
-    kind: Literal["free_text"]
-    pattern: str
-    reason: str
-
-
-class ScaleMixUp(_Strict):
-    """A whole instrument in a file is answered on another scale than its definition's."""
-
-    kind: Literal["scale_mix_up"]
-    min_forms: int = Field(ge=1)
-    share_above: float = Field(gt=0, lt=1)
-
-
-class SubmittedScore(_Strict):
-    """The score the clinic sent equals the one recomputed from the answers."""
-
-    kind: Literal["submitted_score"]
-    tolerance_whole: float = Field(ge=0)
-    tolerance_fraction: float = Field(ge=0)
-
-
-class SameDayForm(_Strict):
-    """One form per client, instrument, rater and day; the latest completed one stays."""
-
-    kind: Literal["same_day_form"]
-
-
-class OnePerDay(_Strict):
-    """At most one row per client and calendar day of ``at`` among the rows in scope."""
-
-    kind: Literal["one_per_day"]
-    at: str
-
-
-class NoOverlap(_Strict):
-    """Periods [start, end] of the same ``of`` do not overlap; touching is allowed."""
-
-    kind: Literal["no_overlap"]
-    of: str
-    start: str
-    end: str
-
-
-class Break(_Strict):
-    """One way to break a rule: the SQL predicate that is true for a broken row."""
-
-    where: str
-    column: str | None = None
-    reason: str
-
-
-class Where(_Strict):
-    """Predicates in SQL over the staged columns and the documented joined aliases."""
-
-    kind: Literal["where"]
-    breaks: tuple[Break, ...] = Field(min_length=1)
-
-
-Check = Annotated[
-    Generated
-    | AllowedValues
-    | MissingCodes
-    | FreeText
-    | ScaleMixUp
-    | SubmittedScore
-    | SameDayForm
-    | OnePerDay
-    | NoOverlap
-    | Where,
-    Field(discriminator="kind"),
-]
-
-
-class Rule(_Strict):
+class Rule(Strict):
     """One rule. ``threshold`` is the share of the rows in scope above which it falls short."""
 
     id: str = Field(pattern=r"^[A-Z]\d\d$")
-    table: TableName | Literal["any", "marts"]
+    table: TableName | Literal["any", "marts", "engine"]
     title: str = Field(max_length=90)
     category: Category
     severity: Severity
@@ -172,6 +57,10 @@ class Rule(_Strict):
         default=True, description="false: rows are counted, not listed one by one in the marks"
     )
     applies_to: str = Field(default="true", description="SQL predicate: the rows in scope")
+    valid_from: date | None = Field(
+        default=None, description="First day of deliveries the rule is applied to; none: always"
+    )
+    valid_to: date | None = Field(default=None, description="Last such day; none: until further")
     checks: tuple[Check, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -180,10 +69,20 @@ class Rule(_Strict):
             raise ValueError("a rule that keeps rows out must list them (listed: true)")
         return self
 
+    @model_validator(mode="after")
+    def _validity_is_in_order(self) -> Rule:
+        if self.valid_from and self.valid_to and self.valid_from > self.valid_to:
+            raise ValueError("valid_to lies before valid_from")
+        return self
+
     @property
     def keeps_out(self) -> bool:
         """True if a row that breaks the rule does not reach the lake."""
         return self.severity in KEEPS_OUT
+
+    def is_in_force(self, day: date) -> bool:
+        """Return True if the rule is applied to what is delivered on ``day``; both ends count."""
+        return (self.valid_from or day) <= day <= (self.valid_to or day)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -191,10 +90,10 @@ class Rule(_Strict):
         return tuple(check.kind for check in self.checks)
 
 
-class Catalogue(_Strict):
+class Catalogue(Strict):
     """All rules, in the order of the file."""
 
-    rules: tuple[Rule, ...] = Field(min_length=1)
+    rules: tuple[Rule, ...]
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Catalogue:
@@ -203,6 +102,10 @@ class Catalogue(_Strict):
         if repeated:
             raise ValueError(f"rule ids used twice: {', '.join(repeated)}")
         return self
+
+    def in_force(self, day: date) -> tuple[Rule, ...]:
+        """Return the rules that are applied to what is delivered on ``day``."""
+        return tuple(rule for rule in self.rules if rule.is_in_force(day))
 
     def rule(self, rule_id: str) -> Rule | None:
         """Return the rule called ``rule_id``, or None."""

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from expectations import findings_of_answers as answers
 from expectations import findings_of_rows as rows
-from expectations.catalogue import Check, Rule
+from expectations.catalogue import Rule
+from expectations.checks import Check
 from expectations.finding import Finding, Sources
 
 # Without their source these have nothing in scope.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import duckdb
 
 from expectations.answers import ANSWERS
-from expectations.catalogue import Check, Rule
+from expectations.catalogue import Rule
+from expectations.checks import Check
 from expectations.context import INSTRUMENT_JOIN
 from expectations.delivery import Staged, parquet
 from expectations.finding import PLACE, Finding, Sources, rows_of

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from expectations.catalogue import Check, Rule
+from expectations.catalogue import Rule
+from expectations.checks import Check
 from expectations.finding import PLACE, Finding, Sources, rows_of
 from expectations.predicates import key_column
 from transforms.contract import PROVENANCE, TABLES

@@ -66,7 +66,8 @@ def judge(
     from expectations.suites import BatchMaker
 
     maker = BatchMaker()
-    for suite, counts in _frames(counts_paths, rules).items():
+    in_force = Catalogue(rules=rules.in_force(run_at.date()))
+    for suite, counts in _frames(counts_paths, in_force).items():
         for verdict in _judge_suite(maker, suite, counts, rules):
             judgement.rule_results.append({"run_id": run_id, "run_at": run_at} | verdict)
     for row in judgement.rule_results:

@@ -15,7 +15,8 @@ from pathlib import Path
 import duckdb
 
 from expectations.answers import Suspects, find_suspects
-from expectations.catalogue import Catalogue, MissingCodes
+from expectations.catalogue import Catalogue
+from expectations.checks import MissingCodes
 from expectations.compiling import Compiler
 from expectations.context import PARENTS, build_instruments, build_parents, facts, refuse
 from expectations.delivery import Lake, Staged, file_id_of, stage
@@ -71,7 +72,8 @@ def mark(
     staged : mapping of table name to staged Parquet files, one row per delivered row
     lake : folder of the lake, read for rows the delivery refers to
     registry : folder with ``instruments.parquet``
-    received_at : when the delivery arrived; the "now" of rules about the future
+    received_at : when the delivery arrived; the "now" of rules about the future, and the day on
+        which a rule must be in force
     scores : Parquet files of recomputed scores of the staged responses; without them the rules
         about scores are not applicable
 
@@ -82,7 +84,8 @@ def mark(
     """
     tables = {table: stage(con, table, staged.get(table, ())) for table in ORDER}
     build_instruments(con, registry)
-    delivery = _Delivery(con, rules, tables, Lake(lake, clinic_id), tuple(scores), received_at)
+    in_force = Catalogue(rules=rules.in_force(received_at.date()))
+    delivery = _Delivery(con, in_force, tables, Lake(lake, clinic_id), tuple(scores), received_at)
     delivery.mark()
     # A workbook rejected for its last sheet takes its first sheets along: look again.
     while delivery.rejected_late:

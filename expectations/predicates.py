@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from expectations.answers import Suspects
-from expectations.catalogue import Check
+from expectations.checks import Check
 from expectations.delivery import Staged
 from transforms.contract import TABLES, Column, Table
 from transforms.sql import name, text, texts

@@ -129,6 +129,9 @@ TABLES: dict[str, Table] = {
                 Column("homework_set", "boolean"),
                 Column("homework_percent", "number", low=0, high=100),
                 Column("feedback_reviewed", "boolean"),
+                # As the clinic counts; ours is worked out from the attended sessions.
+                Column("session_number", "integer"),
+                _id("group_id", "group"),
             ),
         ),
         Table(

@@ -15,7 +15,9 @@ _KEY = {
     "language": "VARCHAR",
 }
 # Columns of lake/registry/instruments.parquet in order: name to DuckDB type. ``key_evidence`` is
-# how well the scoring key is known; ``n_item_columns`` counts optional items on top of n_items.
+# how well the scoring key is known; ``n_item_columns`` counts optional items on top of n_items;
+# ``n_reversed`` of the items are scored the other way round. ``age_low`` and ``age_high``: the
+# ages in years the form is for, both included.
 INSTRUMENT_COLUMNS = _KEY | {
     "is_default": "BOOLEAN",
     "name": "VARCHAR",
@@ -33,8 +35,11 @@ INSTRUMENT_COLUMNS = _KEY | {
     "licence": "VARCHAR",
     "key_evidence": "VARCHAR",
     "n_item_columns": "INTEGER",
+    "n_reversed": "INTEGER",
+    "age_low": "INTEGER",
+    "age_high": "INTEGER",
 }
-# Columns of lake/registry/scales.parquet in order.
+# Columns of lake/registry/scales.parquet in order. ``min_answered``: with fewer there is no score.
 SCALE_COLUMNS = _KEY | {
     "scale": "VARCHAR",
     "n_items": "INTEGER",
@@ -61,6 +66,7 @@ SCALE_COLUMNS = _KEY | {
     "nhs_cutoff_operator": "VARCHAR",
     "nhs_rc_value": "DOUBLE",
     "nhs_rc_operator": "VARCHAR",
+    "min_answered": "INTEGER",
 }
 
 
@@ -97,6 +103,9 @@ def _instrument_row(instrument: Instrument) -> dict[str, Any]:
         "licence": instrument.licence,
         "key_evidence": instrument.key_evidence,
         "n_item_columns": items.n_columns if items else None,
+        "n_reversed": len(items.reverse) if items else None,
+        "age_low": instrument.ages.low if instrument.ages else None,
+        "age_high": instrument.ages.high if instrument.ages else None,
     }
 
 
@@ -125,8 +134,20 @@ def _scale_row(instrument: Instrument, name: str) -> dict[str, Any]:
             "nhs_cutoff_operator": nhs.cutoff_operator if nhs else None,
             "nhs_rc_value": nhs.rc_value if nhs else None,
             "nhs_rc_operator": nhs.rc_operator if nhs else None,
+            "min_answered": _min_answered(instrument, name),
         }
     )
+
+
+def _min_answered(instrument: Instrument, name: str) -> int | None:
+    """Return how many answers a score needs; an item that may not apply is not among them."""
+    scale = instrument.scales[name]
+    if scale.method == "supplied" or not instrument.items:
+        return None
+    if scale.method == "sum_of_scales":
+        return sum(_min_answered(instrument, part) for part in scale.of_scales)
+    items = set(instrument.items_of(scale)) - set(instrument.items.not_applicable)
+    return max(1, len(items) - scale.missing.max_missing)
 
 
 def _headline(entries: tuple[Any, ...]) -> Any | None:
