@@ -37,6 +37,13 @@ joined as (
         scales.nhs_cutoff_operator,
         scales.nhs_rc_value,
         scales.nhs_rc_operator,
+        scales.functional_mean,
+        scales.functional_sd,
+        scales.clinical_mean,
+        scales.clinical_sd,
+        scales.norm_sd,
+        scales.reliability,
+        scales.reliability_source,
         row_number() over (
             partition by
                 instruments.instrument_id,
@@ -76,7 +83,14 @@ chosen as (
         nhs_cutoff_value,
         nhs_cutoff_operator,
         nhs_rc_value,
-        nhs_rc_operator
+        nhs_rc_operator,
+        functional_mean,
+        functional_sd,
+        clinical_mean,
+        clinical_sd,
+        norm_sd,
+        reliability,
+        reliability_source
 
     from joined
 

@@ -1,0 +1,82 @@
+{#
+    The reference sample a change method falls back on where the registry has no norms: first and
+    last scores of the ended episodes of all clinics.
+#}
+
+with
+
+measures as (
+
+    select * from {{ ref('int_episode_measures') }}
+
+),
+
+courses as (
+
+    select
+        episode_key,
+        course_status
+
+    from {{ ref('int_episode_course') }}
+
+),
+
+first_scores as (
+
+    select
+        instrument_id,
+        version,
+        count(*) as n_first_scores,
+        stddev_samp(score_pre) as sd_of_first_scores
+
+    from measures
+
+    group by
+        instrument_id,
+        version
+
+),
+
+pairs as (
+
+    select
+        measures.instrument_id,
+        measures.version,
+        count(*) as n_pairs,
+        avg(measures.score_pre) as mean_pre,
+        avg(measures.score_post) as mean_post,
+        stddev_samp(measures.score_pre) as sd_pre,
+        stddev_samp(measures.score_post) as sd_post,
+        covar_samp(measures.score_pre, measures.score_post) as covariance
+
+    from measures
+
+    inner join courses on measures.episode_key = courses.episode_key
+
+    where
+        measures.n_scores >= 2
+        and courses.course_status <> 'open'
+
+    group by
+        measures.instrument_id,
+        measures.version
+
+)
+
+select
+    first_scores.instrument_id,
+    first_scores.version,
+    first_scores.sd_of_first_scores,
+    pairs.mean_pre,
+    pairs.mean_post,
+    pairs.sd_pre,
+    pairs.sd_post,
+    coalesce(pairs.n_pairs, 0) as n_pairs,
+    pairs.covariance / nullif(pairs.sd_pre * pairs.sd_post, 0) as correlation
+
+from first_scores
+
+left join pairs
+    on
+        first_scores.instrument_id = pairs.instrument_id
+        and first_scores.version = pairs.version

@@ -1,0 +1,68 @@
+{# First and last score of every client-rated outcome instrument an episode was followed with. #}
+
+with
+
+scores as (
+
+    select * from {{ ref('fct_scores') }}
+
+),
+
+scales as (
+
+    select * from {{ ref('int_scales') }}
+
+),
+
+forms as (
+
+    select
+        scores.episode_key,
+        scores.instrument_id,
+        scores.version,
+        scores.response_key,
+        scores.completed_at,
+        scores.score
+
+    from scores
+
+    inner join scales
+        on
+            scores.instrument_id = scales.instrument_id
+            and scores.version = scales.version
+            and scores.rater = scales.rater
+            and scores.scale = scales.scale
+
+    where
+        scores.rater = 'client'
+        and scales.family = 'outcome'
+        and scales.is_primary
+        and scores.score is not null
+        and scores.episode_key is not null
+
+),
+
+measured as (
+
+    select
+        episode_key,
+        instrument_id,
+        version,
+        count(*) as n_scores,
+        min(completed_at) as pre_at,
+        max(completed_at) as post_at,
+        {{ first_by('score', 'completed_at', 'response_key') }} as score_pre,
+        {{ last_by('score', 'completed_at', 'response_key') }} as score_post,
+        {{ first_by('response_key', 'completed_at', 'response_key') }} as pre_response_key,
+        {{ last_by('response_key', 'completed_at', 'response_key') }} as post_response_key
+
+    from forms
+
+    group by
+        episode_key,
+        instrument_id,
+        version
+
+)
+
+select * from measured

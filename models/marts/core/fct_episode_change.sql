@@ -1,0 +1,118 @@
+with
+
+measures as (
+
+    select * from {{ ref('int_episode_measures') }}
+
+    where n_scores >= 2
+
+),
+
+methods as (
+
+    select * from {{ ref('dim_change_methods') }}
+
+    where is_usable
+
+),
+
+episodes as (
+
+    select
+        clinic_id,
+        clinic_group,
+        episode_key,
+        client_key,
+        course_status,
+        outcome_instrument_id
+
+    from {{ ref('fct_episodes') }}
+
+),
+
+indexed as (
+
+    select
+        measures.*,
+        methods.method,
+        methods.direction,
+        methods.critical,
+        methods.operator,
+        {{ compare('measures.score_pre', 'methods.start_operator', 'methods.start_cutoff') }}
+            as is_case_at_start,
+        {{ compare('measures.score_post', 'methods.end_operator', 'methods.end_cutoff') }}
+            as is_case_at_end,
+        methods.direction * (
+            methods.post_weight * measures.score_post
+            + methods.pre_weight * measures.score_pre
+            + methods.constant
+        )
+        / case when methods.basis = 'first_score' then nullif(measures.score_pre, 0) else 1 end
+            as change_index
+
+    from measures
+
+    inner join methods
+        on
+            measures.instrument_id = methods.instrument_id
+            and measures.version = methods.version
+
+),
+
+judged as (
+
+    select
+        *,
+        {{ compare('change_index', 'operator', 'critical') }} as is_reliably_improved,
+        {{ compare('-change_index', 'operator', 'critical') }} as is_reliably_deteriorated
+
+    from indexed
+
+),
+
+classified as (
+
+    select
+        *,
+        case
+            when is_reliably_improved and is_case_at_start and not is_case_at_end
+                then 'recovered'
+            when is_reliably_improved then 'improved'
+            when is_reliably_deteriorated and not is_case_at_start and is_case_at_end
+                then 'harmed'
+            when is_reliably_deteriorated then 'deteriorated'
+            when not is_reliably_improved and not is_reliably_deteriorated then 'unchanged'
+        end as change_class
+
+    from judged
+
+)
+
+select
+    episodes.clinic_id,
+    episodes.clinic_group,
+    episodes.episode_key,
+    episodes.client_key,
+    episodes.course_status,
+    classified.instrument_id,
+    classified.version,
+    classified.method,
+    classified.instrument_id = episodes.outcome_instrument_id as is_primary_outcome,
+    classified.n_scores,
+    classified.score_pre,
+    classified.score_post,
+    classified.pre_at,
+    classified.post_at,
+    classified.pre_response_key,
+    classified.post_response_key,
+    classified.direction * (classified.score_post - classified.score_pre) as improvement,
+    classified.change_index,
+    classified.is_case_at_start,
+    classified.is_case_at_end,
+    classified.is_reliably_improved,
+    classified.is_reliably_deteriorated,
+    classified.change_class
+
+from classified
+
+inner join episodes on classified.episode_key = episodes.episode_key
