@@ -27,6 +27,8 @@ class Reading:
     # In a workbook real dates arrive as ISO whatever format its text dates have.
     has_real_dates: bool = False
     has_odd_spaces: bool = True
+    # Answers are choice texts: capitals and white space do not tell two of them apart.
+    has_texts: bool = False
     values: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
@@ -39,12 +41,27 @@ def cleaned(raw: str, reading: Reading) -> str:
     return f"case when {trimmed} not in ({codes}) then {trimmed} end"
 
 
-def translated(clean: str, codes: dict[str, str]) -> str:
+def folded(text: str) -> str:
+    """Return a choice text without what two spellings of it may differ in.
+
+    Examples
+    --------
+    >>> folded("Not at  ALL ")
+    'not at all'
+    """
+    return " ".join(text.lower().split())
+
+
+def translated(clean: str, codes: dict[str, str], reading: Reading) -> str:
     """Return SQL that replaces codes by words; an unknown code stays for a rule to find."""
     if not codes:
         return clean
+    key = clean
+    if reading.has_texts:  # readers of such texts leave single blanks only
+        codes = {folded(code): word for code, word in codes.items()}
+        key = f"lower({clean})"
     whens = " ".join(f"when {sql.text(code)} then {sql.text(word)}" for code, word in codes.items())
-    return f"case {clean} {whens} else {clean} end"
+    return f"case {key} {whens} else {clean} end"
 
 
 def converted(clean: str, kind: str, reading: Reading) -> str:

@@ -14,11 +14,22 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
-from transforms.clinic_options import FhirOptions, QualtricsOptions
+from transforms.clinic_options import FhirOptions, QualtricsOptions, SurveyOptions
 from transforms.contract import TABLES
 
 DeliveryKind = Literal["increment", "snapshot"]
-Format = Literal["canonical", "delimited", "redcap", "workbook", "qualtrics", "fhir"]
+Format = Literal[
+    "canonical",
+    "delimited",
+    "redcap",
+    "workbook",
+    "qualtrics",
+    "fhir",
+    "limesurvey",
+    "google_forms",
+    "microsoft_forms",
+    "surveymonkey",
+]
 TableName = Literal["responses", "sessions", "episodes", "clients", "therapists"]
 WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 ITEM = re.compile(r"item_([1-9]\d*)")
@@ -129,6 +140,7 @@ class Clinic(Dialect):
     decimal: Literal[".", ","] = Field(".", description="Decimal sign.")
     qualtrics: QualtricsOptions = Field(default_factory=QualtricsOptions)
     fhir: FhirOptions = Field(default_factory=FhirOptions)
+    survey: SurveyOptions = Field(default_factory=SurveyOptions)
     delivery: DeliveryKind = Field(
         "increment",
         description="snapshot: each file holds everything, a row it lacks was deleted. increment: "

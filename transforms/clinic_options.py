@@ -1,4 +1,4 @@
-"""What a clinic's YAML may say about one format only: the blocks `qualtrics:` and `fhir:`."""
+"""What a clinic's YAML may say about one format only: `qualtrics:`, `fhir:`, `survey:`, …"""
 
 from __future__ import annotations
 
@@ -25,6 +25,14 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def known_zone(value: str | None) -> str | None:
+    """Return the name of a time zone, or refuse it."""
+    try:
+        return value if value is None else ZoneInfo(value).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("is no time zone; write one such as Europe/London or UTC") from None
+
+
 class QualtricsOptions(Options):
     """Which responses of a Qualtrics export count, and how its cells are written."""
 
@@ -46,10 +54,33 @@ class QualtricsOptions(Options):
     @field_validator("timezone")
     @classmethod
     def _known(cls, value: str | None) -> str | None:
-        try:
-            return value if value is None else ZoneInfo(value).key
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("is no time zone; write one such as Europe/London or UTC") from None
+        return known_zone(value)
+
+
+class SurveyOptions(Options):
+    """How LimeSurvey, Google Forms, Microsoft Forms and SurveyMonkey write their cells."""
+
+    timezone: str | None = Field(
+        None,
+        description="Zone of times that state none, such as Europe/London. They become UTC. Left "
+        "out: they stay as they are.",
+    )
+    unfinished: Choice = Field(
+        "drop", description="LimeSurvey responses without submitdate: nobody finished them."
+    )
+    multi_select: dict[str, dict[str, Code]] = Field(
+        default_factory=dict,
+        description="Question with several answers in one cell: option: code. Becomes columns "
+        "<question>_<code> holding 1 or nothing.",
+    )
+    separator: str = Field(
+        ";", min_length=1, description="Stands between the options of a multi-select answer."
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        return known_zone(value)
 
 
 class FhirOptions(Options):

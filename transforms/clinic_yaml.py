@@ -18,12 +18,12 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from transforms.clinic import Clinic, Feed, problems
-from transforms.clinic_options import FhirOptions, QualtricsOptions
+from transforms.clinic_options import FhirOptions, QualtricsOptions, SurveyOptions
 from transforms.errors import ConfigError
 
 Keys = tuple[str | int, ...]
 _NULLS = ("", "~", "null")
-_BLOCKS = {"qualtrics": QualtricsOptions, "fhir": FhirOptions}
+_BLOCKS = {"qualtrics": QualtricsOptions, "fhir": FhirOptions, "survey": SurveyOptions}
 _REMEDY = "See docs/clinic-yaml.md"
 
 

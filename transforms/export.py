@@ -12,6 +12,7 @@ from transforms.contract import TABLES
 from transforms.errors import FileRefused
 from transforms.export_fhir import read_fhir
 from transforms.export_qualtrics import read_qualtrics
+from transforms.export_survey import SYSTEMS, read_survey
 from transforms.feeding import item_columns
 from transforms.readers import delimited, redcap, workbook
 from transforms.readers.source import Note, ReadOptions, Source
@@ -52,6 +53,8 @@ def read_export(
         return _read_redcap(path, clinic, con, scratch)
     if clinic.format == "qualtrics":
         return read_qualtrics(path, clinic, con, scratch)
+    if clinic.format in SYSTEMS:
+        return read_survey(path, clinic, con, scratch)
     if clinic.format == "fhir":
         return read_fhir(path, clinic, con, scratch, registry or Registry(()))
     if clinic.format == "workbook" or (

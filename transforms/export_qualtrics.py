@@ -11,6 +11,7 @@ import duckdb
 from transforms import sql
 from transforms.clinic import Clinic, Feed, Join
 from transforms.errors import FileRefused
+from transforms.export_survey import time_formats
 from transforms.feeding import wire
 from transforms.readers import qualtrics
 from transforms.readers.qualtrics_header import Header, is_personal
@@ -29,7 +30,7 @@ def read_qualtrics(
         scratch=scratch,
         options=ReadOptions(delimiter=clinic.delimiter, encoding=clinic.encoding),
         rules=clinic.qualtrics,
-        time_formats=_time_formats(clinic, feeds),
+        time_formats=time_formats(clinic, feeds),
         reference=_reference(path, clinic, scratch),
         is_mapped=_is_mapped(feeds),
     )
@@ -65,13 +66,6 @@ def _refuse_labels(
             f"({plural(sum(words), 'cell')})",
             "In Qualtrics export with Use numeric values, or map the texts with `values`",
         )
-
-
-def _time_formats(clinic: Clinic, feeds: list[Feed]) -> tuple[str, ...]:
-    formats = [*clinic.timestamp_format, *clinic.date_format]
-    for feed in feeds:
-        formats = [*feed.timestamp_format, *feed.date_format, *formats]
-    return tuple(dict.fromkeys(formats))
 
 
 def _reference(path: Path, clinic: Clinic, scratch: Path) -> Header | None:

@@ -19,6 +19,7 @@ def reading_of(wiring: Wiring, clinic: Clinic) -> Reading:
         decimal_comma=clinic.decimal == ",",
         has_real_dates=wiring.source.has_real_dates,
         has_odd_spaces=wiring.source.has_odd_spaces,
+        has_texts=wiring.source.has_texts,
     )
 
 
@@ -27,16 +28,18 @@ def clean_cell(wiring: Wiring, clinic: Clinic, column: str) -> str:
 
     Closed sets and instrument ids are lowercase, so `Client` is `client`.
     """
-    clean = cleaned(wiring.raw(column), reading_of(wiring, clinic))
-    clean = translated(clean, wiring.feed.values.get(column, {}))
+    reading = reading_of(wiring, clinic)
+    clean = cleaned(wiring.raw(column), reading)
+    clean = translated(clean, wiring.feed.values.get(column, {}), reading)
     is_closed = bool(TABLES[wiring.feed.table].column(column).values)
     return f"lower({clean})" if is_closed or column == "instrument" else clean
 
 
 def item_text(wiring: Wiring, clinic: Clinic, number: int) -> str:
     """Return SQL for the cleaned text of one item."""
-    codes = _item_codes(wiring, number)
-    return translated(cleaned(sql.name(wiring.items[number]), reading_of(wiring, clinic)), codes)
+    reading = reading_of(wiring, clinic)
+    clean = cleaned(sql.name(wiring.items[number]), reading)
+    return translated(clean, _item_codes(wiring, number), reading)
 
 
 def is_item_plain(wiring: Wiring, clinic: Clinic, number: int) -> bool:

@@ -78,6 +78,7 @@ class Source:
         no-break spaces), which is slower to trim.
     drops : statements that remove the relation and what it stands on.
     has_real_dates : whether typed dates were written as ISO whatever the clinic's format.
+    has_texts : whether answers are choice texts, which capitals and blanks do not tell apart.
     """
 
     sheet: str | None
@@ -87,6 +88,7 @@ class Source:
     notes: tuple[Note, ...] = ()
     has_odd_spaces: bool = True
     has_real_dates: bool = False
+    has_texts: bool = False
     drops: tuple[str, ...] = ()
 
     def drop(self, con: duckdb.DuckDBPyConnection) -> None:
