@@ -85,6 +85,11 @@ class Rule(Strict):
         return (self.valid_from or day) <= day <= (self.valid_to or day)
 
     @property
+    def is_about_file(self) -> bool:
+        """True if the rule is decided on the file as a whole, before its rows are looked at."""
+        return bool({"readable_file", "form_change"} & {*self.kinds})
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         """Kinds of the rule's checks."""
         return tuple(check.kind for check in self.checks)

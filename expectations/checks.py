@@ -21,6 +21,7 @@ class Generated(Strict):
 
     kind: Literal[
         "readable_file",
+        "form_change",
         "required",
         "convertible",
         "convertible_answers",

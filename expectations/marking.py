@@ -140,7 +140,7 @@ class _Delivery:
 
     def _mark_table(self, staged: Staged) -> None:
         # Whether a file can be read, its reader decides before there are rows.
-        rules = [r for r in self.rules.of_table(staged.table) if "readable_file" not in r.kinds]
+        rules = [r for r in self.rules.of_table(staged.table) if not r.is_about_file]
         sources = Sources(
             staged,
             self.lake.rows(self.con, staged.table),

@@ -30,6 +30,8 @@ _SEVERITY = {
 }
 _ELSEWHERE = {
     "readable_file": "Decided by the reader of the file's format (transforms/readers).",
+    "form_change": "Decided by comparing the file's profile with the last accepted ones of its "
+    "source (transforms/form_change.py); findings are in quality.dq_form_changes.",
     "mart": "Great Expectations on the published tables (expectations/mart_suites.py).",
 }
 
