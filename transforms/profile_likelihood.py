@@ -40,7 +40,7 @@ def icc_interval(totals: GroupTotals, level: float = 0.95, method: str = "reml")
     fit = fit_random_intercept(totals, method)
     if not fit.is_estimated:
         return Estimate.missing(fit.reason, totals.n_rows, level)
-    limit = -2 * fit.log_likelihood + _drop(level)
+    limit = -2 * fit.log_likelihood + deviance_drop(level)
 
     def excess(ratio: float) -> float:
         return profile_at(totals, ratio, method).deviance - limit
@@ -90,7 +90,7 @@ def fixed_effect_interval(totals: GroupTotals, name: str, level: float = 0.95) -
         return Estimate.missing(fit.reason, totals.n_rows, level)
     position = totals.names.index(name)
     value, se = float(fit.fixed[position]), float(fit.fixed_se[position])
-    limit = -2 * fit.log_likelihood + _drop(level)
+    limit = -2 * fit.log_likelihood + deviance_drop(level)
 
     def excess(step: float) -> float:
         held = totals.offset_by(name, value + step)
@@ -112,7 +112,8 @@ def chance_of_no_group_variance(totals: GroupTotals) -> float | None:
     return 0.5 * math.erfc(math.sqrt(max(gain, 0.0) / 2))
 
 
-def _drop(level: float) -> float:
+def deviance_drop(level: float) -> float:
+    """Return the chi-square(1) quantile: what −2 log likelihood may lose inside an interval."""
     if not 0 < level < 1:
         raise ValueError(f"a confidence level lies between 0 and 1, not {level}")
     return float(chdtri(1, 1 - level))
@@ -142,7 +143,7 @@ def _interval(
     totals: GroupTotals,
     level: float,
 ) -> Estimate:
-    limit = -2 * log_likelihood + _drop(level)
+    limit = -2 * log_likelihood + deviance_drop(level)
 
     def excess(candidate: float) -> float:
         return deviance(candidate) - limit
