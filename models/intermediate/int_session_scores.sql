@@ -94,6 +94,9 @@ by_session as (
         max(completed_at) filter (
             where role = 'client_alliance' and part = 'total'
         ) as alliance_completed_at,
+        max(completed_at) filter (
+            where role = 'outcome' and part = 'total'
+        ) as outcome_completed_at,
         count(*) filter (where is_primary) as n_forms,
         count(*) filter (where is_primary and is_back_filled) as n_forms_back_filled,
         coalesce(

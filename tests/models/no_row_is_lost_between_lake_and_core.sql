@@ -1,4 +1,7 @@
-{# Joins are many to one: a current row of the lake is one row of core, no more and no less. #}
+{#
+    Joins are many to one: a current row of the lake is one row of core, no more and no less.
+    Countertransference is kept out of core on purpose.
+#}
 
 with
 
@@ -6,7 +9,14 @@ counts as (
 
     select
         'scores' as table_name,
-        (select count(*) from {{ ref('stg_lake__scores') }}) as n_lake,
+        (
+            select count(*) from {{ ref('stg_lake__scores') }}
+            where
+                instrument_id not in (
+                    select instrument_id from {{ ref('stg_lake__instruments') }}
+                    where family = 'countertransference'
+                )
+        ) as n_lake,
         (select count(*) from {{ ref('fct_scores') }}) as n_core
 
     union all

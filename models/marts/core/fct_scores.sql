@@ -6,6 +6,21 @@ scores as (
 
 ),
 
+{# Countertransference is never shown for one client or therapist: only cf_ tables, pooled. #}
+
+pooled_instruments as (
+
+    select distinct
+        instrument_id,
+        version,
+        rater
+
+    from {{ ref('stg_lake__instruments') }}
+
+    where family = 'countertransference'
+
+),
+
 responses as (
 
     select * from {{ ref('int_responses') }}
@@ -64,6 +79,12 @@ joined as (
     from scores
 
     inner join placed on scores.response_key = placed.response_key
+
+    {{ anti_join() }} pooled_instruments
+        on
+            scores.instrument_id = pooled_instruments.instrument_id
+            and scores.version = pooled_instruments.version
+            and scores.rater = pooled_instruments.rater
 
 )
 

@@ -18,28 +18,65 @@ episode_instruments as (
 
 ),
 
+session_measures as (
+
+    select * from {{ ref('int_session_measures') }}
+
+),
+
+{# When a form is meant to be filled in; versions in several languages agree. #}
+
+timings as (
+
+    select
+        instrument_id,
+        version,
+        min(timing) as timing
+
+    from {{ ref('stg_lake__instruments') }}
+
+    where rater = 'client'
+
+    group by
+        instrument_id,
+        version
+
+),
+
 alliance_instruments as (
 
     select
-        episode_key,
-        instrument_id
+        episode_instruments.episode_key,
+        episode_instruments.instrument_id,
+        timings.timing
 
     from episode_instruments
 
-    where role = 'client_alliance'
+    left join timings
+        on
+            episode_instruments.instrument_id = timings.instrument_id
+            and episode_instruments.version = timings.version
+
+    where episode_instruments.role = 'client_alliance'
 
 ),
 
 outcome_instruments as (
 
     select
-        episode_key,
-        instrument_id,
-        direction
+        episode_instruments.episode_key,
+        episode_instruments.instrument_id,
+        episode_instruments.direction,
+        timings.timing
 
     from episode_instruments
 
-    where role = 'outcome'
+    left join timings
+        on
+            episode_instruments.instrument_id = timings.instrument_id
+            and episode_instruments.version = timings.version
+
+    where episode_instruments.role = 'outcome'
 
 ),
 
@@ -60,6 +97,8 @@ attended as (
         session_scores.goal_pomp,
         session_scores.therapist_alliance_pomp,
         session_scores.outcome_score,
+        session_scores.alliance_completed_at,
+        session_scores.outcome_completed_at,
         sessions.homework_set,
         sessions.homework_percent,
         sessions.feedback_reviewed
@@ -111,10 +150,22 @@ neighbours as (
             partition by attended.episode_key
             order by attended.session_at, attended.session_key
         ) as alliance_pomp_lag1,
+        lead(attended.alliance_pomp) over (
+            partition by attended.episode_key
+            order by attended.session_at, attended.session_key
+        ) as alliance_pomp_lead1,
         lead(attended.outcome_score) over (
             partition by attended.episode_key
             order by attended.session_at, attended.session_key
         ) as outcome_next,
+        lead(attended.outcome_completed_at) over (
+            partition by attended.episode_key
+            order by attended.session_at, attended.session_key
+        ) as outcome_next_completed_at,
+        lead(attended.session_at) over (
+            partition by attended.episode_key
+            order by attended.session_at, attended.session_key
+        ) as session_at_next,
         lead(attended.session_key) over (
             partition by attended.episode_key
             order by attended.session_at, attended.session_key
@@ -162,7 +213,40 @@ parts as (
         neighbours.alliance_score is null as is_alliance_missing,
         neighbours.outcome_score is null as is_outcome_missing,
         neighbours.alliance_pomp >= {{ var('alliance_ceiling_pomp') }} as is_alliance_ceiling,
-        neighbours.is_last_session
+        neighbours.is_last_session,
+        neighbours.alliance_pomp_lead1 - episode_means.alliance_mean_pomp
+            as alliance_within_lead1,
+        alliance_instruments.timing as alliance_timing,
+        outcome_instruments.timing as outcome_timing,
+        neighbours.alliance_completed_at,
+        neighbours.outcome_completed_at,
+        neighbours.outcome_next_completed_at,
+        {# After session t and before t + 1 ends: a form filled in late answers another question. #}
+        case
+            when neighbours.alliance_pomp is not null and neighbours.outcome_next is not null
+                then
+                    neighbours.alliance_completed_at < neighbours.outcome_next_completed_at
+                    and cast(neighbours.outcome_next_completed_at as date)
+                    <= cast(neighbours.session_at_next as date)
+        end as is_pair_in_order,
+        session_measures.empathy_pomp,
+        session_measures.therapist_empathy_pomp,
+        session_measures.observer_empathy_pomp,
+        session_measures.positive_regard_pomp,
+        session_measures.unconditionality_pomp,
+        session_measures.congruence_pomp,
+        session_measures.real_relationship_pomp,
+        session_measures.therapist_real_relationship_pomp,
+        session_measures.session_depth_pomp,
+        session_measures.session_smoothness_pomp,
+        session_measures.session_evaluation_score,
+        session_measures.homework_quality_pomp,
+        session_measures.rupture_reported,
+        session_measures.rupture_intensity,
+        session_measures.rupture_resolution,
+        session_measures.therapist_rupture_reported,
+        session_measures.therapist_rupture_intensity,
+        session_measures.therapist_rupture_resolution
 
     from neighbours
 
@@ -176,6 +260,8 @@ parts as (
 
     left join grand_means
         on alliance_instruments.instrument_id = grand_means.instrument_id
+
+    left join session_measures on neighbours.session_key = session_measures.session_key
 
 )
 
