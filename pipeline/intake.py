@@ -23,7 +23,7 @@ from pipeline.vault import identities_folder, master_key
 from transforms.clinic import Clinic
 from transforms.errors import BalanceError, FileRefused, RapportError
 from transforms.export import read_export
-from transforms.feeding import Wiring, wire
+from transforms.feeding import wirings_by_table
 from transforms.mapping import stage
 from transforms.pseudonyms import GroupKey
 from transforms.readers.source import Source
@@ -133,7 +133,8 @@ def _stage(
     identities = identities_folder(home, clinic.clinic, received)
     notes = [note.text for source in sources for note in source.notes]
     rows: dict[str, int] = {}
-    for table, wirings in _wirings_by_table(clinic, delivery, sources).items():
+    name = Path(delivery.source_file).name
+    for table, wirings in wirings_by_table(clinic, name, sources).items():
         staged = stage(
             con,
             table,
@@ -153,17 +154,6 @@ def _stage(
             scores = scores_path(home, run_id, clinic.clinic, delivery.file_id)
             write_scores(con, staged.path, scores, registry)
     return IntakeResult(delivery.file_id, notes=notes, rows=rows)
-
-
-def _wirings_by_table(
-    clinic: Clinic, delivery: Delivery, sources: list[Source]
-) -> dict[str, list[Wiring]]:
-    name = Path(delivery.source_file).name
-    wirings: dict[str, list[Wiring]] = {}
-    for source in sources:
-        for feed in clinic.feeds_for(name, source.sheet):
-            wirings.setdefault(feed.table, []).append(wire(feed, source))
-    return wirings
 
 
 def _mark(

@@ -7,7 +7,6 @@ as the text it is written in, so the codes 01, -9 and no stay 01, -9 and no.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import Annotated, Literal
@@ -15,7 +14,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
 from transforms.clinic_options import FhirOptions, QualtricsOptions, SurveyOptions
+from transforms.clinic_shapes import Long, Wide
 from transforms.contract import TABLES
+from transforms.readers.archive import is_archive
 
 DeliveryKind = Literal["increment", "snapshot"]
 Format = Literal[
@@ -40,7 +41,6 @@ Formats = Annotated[
     list[str],
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
-Problem = tuple[tuple[str | int, ...], str, str]
 
 
 class Strict(BaseModel):
@@ -108,6 +108,8 @@ class Feed(Dialect):
     skip_unanswered: bool = Field(
         False, description="Leave out rows without any answer or submitted score."
     )
+    wide: Wide | None = Field(None, description="One row per client holds several sessions.")
+    long: Long | None = Field(None, description="One row per answer.")
     delivery: DeliveryKind | None = Field(
         None, description="Whether rows missing from a file were deleted. Left out: the clinic's."
     )
@@ -116,6 +118,11 @@ class Feed(Dialect):
     def is_canonical(self) -> bool:
         """Whether source columns carry canonical names."""
         return self.columns is None
+
+    @property
+    def is_reshaped(self) -> bool:
+        """Whether the feed reads rows made from wide rows or item rows."""
+        return self.wide is not None or self.long is not None
 
 
 class Clinic(Dialect):
@@ -182,7 +189,7 @@ class Clinic(Dialect):
         return (
             not file_name.startswith((".", "~$"))
             and not self.is_dictionary(file_name)
-            and fnmatchcase(file_name, self.files)
+            and (fnmatchcase(file_name, self.files) or is_archive(file_name))
         )
 
     def accepts_change_in(self, file_name: str) -> bool:
@@ -250,53 +257,3 @@ def load_clinic(folder: Path, clinic: str) -> Clinic:
 def canonical_clinic(clinic: str) -> Clinic:
     """Return the clinic that has no YAML: canonical files, default group."""
     return Clinic(clinic=clinic)
-
-
-def problems(clinic: Clinic) -> Iterator[Problem]:
-    """Yield what is wrong beyond single values: (path of keys, what, remedy)."""
-    if clinic.format == "redcap" and not clinic.dictionary:
-        yield ("format",), "redcap needs `dictionary`", "Name the data dictionary's file"
-    if clinic.format not in ("canonical", "fhir") and not clinic.feeds:
-        yield ("format",), f"{clinic.format} needs `feeds`", "Say which table each source fills"
-    for number, feed in enumerate(clinic.feeds):
-        for path, what, remedy in _feed_problems(clinic, feed):
-            yield ("feeds", number, *path), what, remedy
-
-
-def _feed_problems(clinic: Clinic, feed: Feed) -> Iterator[Problem]:
-    table = TABLES[feed.table]
-    known = {column.name for column in table.columns}
-    for key in ("constants", "columns"):
-        for column in getattr(feed, key) or {}:
-            if column not in known:
-                yield _unknown_column("set" if key == "constants" else key, column, feed)
-    for column in feed.values:
-        if column != "items" and column not in known and not ITEM.fullmatch(column):
-            yield _unknown_column("values", column, feed)
-    for column in feed.constants:
-        if column in known and table.column(column).kind == "id":
-            yield ("set", column), f"{column} cannot be the same in all rows", "Map a source column"
-    if clinic.format == "redcap" and not feed.form:
-        yield (), "a REDCap feed needs `form`", "Name the form as in the data dictionary"
-    yield from _missing_and_misplaced(feed, table.required)
-
-
-def _missing_and_misplaced(feed: Feed, required: tuple[str, ...]) -> Iterator[Problem]:
-    given = {*(feed.columns or {}), *feed.constants}
-    missing = [] if feed.is_canonical else [column for column in required if column not in given]
-    if missing:
-        yield (), f"{feed.table} gets no {', '.join(missing)}", "Add it to `columns` or `set`"
-    if feed.table != "responses":
-        for key in ("items", "submitted", "skip_unanswered"):
-            if getattr(feed, key):
-                yield (key,), f"{feed.table} has no answers", "Move it to a feed of responses"
-    if isinstance(feed.items, str) and "{n}" not in feed.items:
-        yield ("items",), "the pattern has no {n}", "Write {n} where the item's number stands"
-    for scale in feed.submitted:
-        if not SUBMITTED.fullmatch(f"submitted_{scale}"):
-            yield ("submitted", scale), "not a scale's name", "Use lowercase letters, digits and _"
-
-
-def _unknown_column(key: str, column: str, feed: Feed) -> Problem:
-    known = ", ".join(column.name for column in TABLES[feed.table].columns)
-    return (key, column), f"{feed.table} has no column {column}", f"Known are {known}"

@@ -17,8 +17,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from transforms.clinic import Clinic, Feed, problems
+from transforms.clinic import Clinic, Feed
 from transforms.clinic_options import FhirOptions, QualtricsOptions, SurveyOptions
+from transforms.clinic_problems import problems
+from transforms.clinic_shapes import Long, Wide
 from transforms.errors import ConfigError
 
 Keys = tuple[str | int, ...]
@@ -117,6 +119,8 @@ def _model_of(keys: Keys) -> type[BaseModel]:
     """Return the part of the YAML whose keys stand at this depth."""
     if keys[0] == "feeds" and len(keys) == 3:
         return Feed
+    if keys[0] == "feeds" and len(keys) == 4:
+        return {"wide": Wide, "long": Long}.get(keys[2], Feed)
     return _BLOCKS.get(keys[0], Clinic) if len(keys) == 2 else Clinic
 
 

@@ -10,6 +10,7 @@ import duckdb
 from transforms.clinic import WORKBOOK_SUFFIXES, Clinic, Feed, Join, canonical_table
 from transforms.contract import TABLES
 from transforms.errors import FileRefused
+from transforms.export_archive import read_members
 from transforms.export_fhir import read_fhir
 from transforms.export_qualtrics import read_qualtrics
 from transforms.export_survey import SYSTEMS, read_survey
@@ -17,6 +18,7 @@ from transforms.feeding import item_columns
 from transforms.readers import delimited, redcap, workbook
 from transforms.readers.source import Note, ReadOptions, Source
 from transforms.registry import Registry
+from transforms.reshape import reshaped
 
 
 def read_export(
@@ -27,7 +29,7 @@ def read_export(
     scratch: Path,
     registry: Registry | None = None,
 ) -> list[Source]:
-    """Read every table of one file.
+    """Read every table of one file, or of every export in an archive.
 
     Parameters
     ----------
@@ -40,7 +42,7 @@ def read_export(
 
     Returns
     -------
-    list of Source
+    list of Source, for `feeding.wirings_by_table`
         One per file (CSV), sheet (workbook) or form (REDCap) that a feed can read. Their
         temporary tables live in ``con`` until `Source.drop`.
 
@@ -49,6 +51,21 @@ def read_export(
     FileRefused
         The file cannot be used; codes are in `transforms.readers.source.REFUSALS`.
     """
+
+    def read(file: Path) -> list[Source]:
+        sources = _read(file, clinic, con, scratch, registry)
+        return reshaped(con, sources, clinic, file.name)
+
+    return read_members(path, clinic, con=con, scratch=scratch, read=read)
+
+
+def _read(
+    path: Path,
+    clinic: Clinic,
+    con: duckdb.DuckDBPyConnection,
+    scratch: Path,
+    registry: Registry | None,
+) -> list[Source]:
     if clinic.format == "redcap":
         return _read_redcap(path, clinic, con, scratch)
     if clinic.format == "qualtrics":

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from transforms import sql
-from transforms.clinic import ITEM, SUBMITTED, Feed, Join
+from transforms.clinic import ITEM, SUBMITTED, Clinic, Feed, Join
 from transforms.contract import TABLES
 from transforms.errors import FileRefused
 from transforms.readers.header import refuse_missing
@@ -48,6 +48,33 @@ class Wiring:
             f"coalesce(trim({part}), '')" for part in parts
         )
         return f"case when {parts[0]} is not null then {rest} end"
+
+
+def wirings_by_table(
+    clinic: Clinic, file_name: str, sources: list[Source]
+) -> dict[str, list[Wiring]]:
+    """Wire every feed to the sources it reads; return them by canonical table.
+
+    Raises
+    ------
+    FileRefused
+        F02 if a required column, an item column or a filter's column is missing.
+    """
+    wirings: dict[str, list[Wiring]] = {}
+    for source in sources:
+        for feed in _feeds_of(clinic, file_name, source):
+            wirings.setdefault(feed.table, []).append(wire(feed, source))
+    return wirings
+
+
+def _feeds_of(clinic: Clinic, file_name: str, source: Source) -> list[Feed]:
+    if source.feed is not None:
+        return [clinic.feeds[source.feed]]
+    return [
+        feed
+        for feed in clinic.feeds_for(source.member or file_name, source.sheet)
+        if not feed.is_reshaped
+    ]
 
 
 def wire(feed: Feed, source: Source) -> Wiring:
@@ -115,6 +142,9 @@ def _refuse_absent_filters(feed: Feed, source: Source) -> None:
 
 def _answers(feed: Feed, source: Source) -> tuple[dict[int, str], dict[str, str]]:
     """Return item columns, all of which must be there, and the submitted ones found."""
+    if feed.is_reshaped:
+        made = {match[1]: name for name in source.columns if (match := SUBMITTED.fullmatch(name))}
+        return _matching("item_{n}", source.columns), made
     submitted = {
         scale: column for scale, column in feed.submitted.items() if column in source.columns
     }

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from transforms import sql
 from transforms.cells import Reading, cleaned, translated
-from transforms.clinic import Clinic
+from transforms.clinic import Clinic, Feed
 from transforms.contract import TABLES
 from transforms.feeding import Wiring
+from transforms.readers.source import Source
 
 
 def reading_of(wiring: Wiring, clinic: Clinic) -> Reading:
     """Return how a feed's values are written: its own settings, else the clinic's."""
-    feed = wiring.feed
+    return feed_reading(wiring.feed, wiring.source, clinic)
+
+
+def feed_reading(feed: Feed, source: Source, clinic: Clinic) -> Reading:
+    """Return how the values a feed reads from a source are written."""
     return Reading(
         missing_codes=tuple(dict.fromkeys(clinic.missing_codes + feed.missing_codes)),
         date_formats=tuple(feed.date_format or clinic.date_format),
         timestamp_formats=tuple(feed.timestamp_format or clinic.timestamp_format),
         decimal_comma=clinic.decimal == ",",
-        has_real_dates=wiring.source.has_real_dates,
-        has_odd_spaces=wiring.source.has_odd_spaces,
-        has_texts=wiring.source.has_texts,
+        has_real_dates=source.has_real_dates,
+        has_odd_spaces=source.has_odd_spaces,
+        has_texts=source.has_texts,
     )
 
 

@@ -5,7 +5,7 @@ its place in the file. It converts nothing and drops nothing but empty rows.
 
 Codes of a refusal (`REFUSALS`):
 
-    F01  the file cannot be read: empty, binary, cut off, encrypted, unknown encoding
+    F01  the file cannot be read: empty, binary, cut off, encrypted, unknown encoding, zip bomb
     F02  a required column is missing
     F03  the delimiter is not the one expected
     F04  the header is missing, or has blank or duplicate names
@@ -14,6 +14,7 @@ Codes of a refusal (`REFUSALS`):
     F07  a REDCap or Qualtrics export holds labels where codes are needed
     F08  what explains the export is missing or does not fit: REDCap's data dictionary, a FHIR
          Questionnaire, declared multi-select codes
+    F09  dates mix day and month, or do not say which is which
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ REFUSALS = {
     "F06": "File belongs to no canonical table",
     "F07": "Labels where codes are needed",
     "F08": "Data dictionary or questionnaire is missing or does not fit",
+    "F09": "Day and month cannot be told apart",
 }
 LINE = "_line"
 CELLS_AT_ONCE = 500_000
@@ -55,6 +57,17 @@ class Note:
 
 
 @dataclass(frozen=True)
+class HeaderPlace:
+    """Where the column names stand: ``row`` counted from 1 (None: the first), ``n_rows`` of them.
+
+    Names in several rows are joined with blanks, top to bottom.
+    """
+
+    row: int | None = None
+    n_rows: int = 1
+
+
+@dataclass(frozen=True)
 class ReadOptions:
     """How a file is to be read.
 
@@ -62,12 +75,16 @@ class ReadOptions:
     encoding : a codec's name, or None to recognize UTF-8, UTF-16 and Windows-1252.
     expected : column names that tell a right delimiter from a wrong one; may be empty.
     is_wanted : whether a sheet or form of this name is to be read.
+    named : lowercase names of sheets the YAML names; those are read although hidden.
+    header_of : where the header of a sheet stands; text files ask for the empty name.
     """
 
     delimiter: str | None = None
     encoding: str | None = None
     expected: frozenset[str] = frozenset()
     is_wanted: Callable[[str], bool] = lambda name: True
+    named: frozenset[str] = frozenset()
+    header_of: Callable[[str], HeaderPlace] = lambda name: HeaderPlace()
 
 
 @dataclass(frozen=True)
@@ -79,6 +96,8 @@ class Source:
     drops : statements that remove the relation and what it stands on.
     has_real_dates : whether typed dates were written as ISO whatever the clinic's format.
     has_texts : whether answers are choice texts, which capitals and blanks do not tell apart.
+    feed : place in the clinic's YAML of the only feed that reads this source; None for any.
+    member : file inside an archive that the table was read from.
     """
 
     sheet: str | None
@@ -89,7 +108,14 @@ class Source:
     has_odd_spaces: bool = True
     has_real_dates: bool = False
     has_texts: bool = False
+    feed: int | None = None
     drops: tuple[str, ...] = ()
+    member: str | None = None
+
+    @property
+    def place(self) -> str | None:
+        """Where in the file the table stands: its sheet, its file in an archive, or both."""
+        return ": ".join(filter(None, (self.member, self.sheet))) or None
 
     def drop(self, con: duckdb.DuckDBPyConnection) -> None:
         """Free the memory of the source."""

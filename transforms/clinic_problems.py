@@ -1,0 +1,81 @@
+"""What can be wrong in a clinic's YAML beyond single values: keys that do not fit each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from transforms.clinic import ITEM, SUBMITTED, Clinic, Feed
+from transforms.contract import TABLES
+
+Problem = tuple[tuple[str | int, ...], str, str]
+
+
+def problems(clinic: Clinic) -> Iterator[Problem]:
+    """Yield what is wrong beyond single values: (path of keys, what, remedy)."""
+    if clinic.format == "redcap" and not clinic.dictionary:
+        yield ("format",), "redcap needs `dictionary`", "Name the data dictionary's file"
+    if clinic.format not in ("canonical", "fhir") and not clinic.feeds:
+        yield ("format",), f"{clinic.format} needs `feeds`", "Say which table each source fills"
+    for number, feed in enumerate(clinic.feeds):
+        for path, what, remedy in _feed_problems(clinic, feed):
+            yield ("feeds", number, *path), what, remedy
+
+
+def _feed_problems(clinic: Clinic, feed: Feed) -> Iterator[Problem]:
+    table = TABLES[feed.table]
+    known = {column.name for column in table.columns}
+    for key in ("constants", "columns"):
+        for column in getattr(feed, key) or {}:
+            if column not in known:
+                yield _unknown_column("set" if key == "constants" else key, column, feed)
+    for column in feed.values:
+        if column != "items" and column not in known and not ITEM.fullmatch(column):
+            yield _unknown_column("values", column, feed)
+    for column in feed.constants:
+        if column in known and table.column(column).kind == "id":
+            yield ("set", column), f"{column} cannot be the same in all rows", "Map a source column"
+    if clinic.format == "redcap" and not feed.form:
+        yield (), "a REDCap feed needs `form`", "Name the form as in the data dictionary"
+    yield from _missing_and_misplaced(feed, table.required)
+    yield from _shape_problems(clinic, feed)
+
+
+def _missing_and_misplaced(feed: Feed, required: tuple[str, ...]) -> Iterator[Problem]:
+    given = {*(feed.columns or {}), *feed.constants}
+    missing = [] if feed.is_canonical else [column for column in required if column not in given]
+    if missing:
+        yield (), f"{feed.table} gets no {', '.join(missing)}", "Add it to `columns` or `set`"
+    if feed.table != "responses":
+        for key in ("items", "submitted", "skip_unanswered"):
+            if getattr(feed, key):
+                yield (key,), f"{feed.table} has no answers", "Move it to a feed of responses"
+    if isinstance(feed.items, str) and "{n}" not in feed.items:
+        yield ("items",), "the pattern has no {n}", "Write {n} where the item's number stands"
+    for scale in feed.submitted:
+        if not SUBMITTED.fullmatch(f"submitted_{scale}"):
+            yield ("submitted", scale), "not a scale's name", "Use lowercase letters, digits and _"
+
+
+def _shape_problems(clinic: Clinic, feed: Feed) -> Iterator[Problem]:
+    if not feed.is_reshaped:
+        return
+    key = "wide" if feed.wide else "long"
+    if feed.wide and feed.long:
+        yield ("long",), "a feed has `wide` or `long`, not both", "Keep one"
+    if feed.is_canonical:
+        yield (key,), "needs `columns`", "Say which source column is the client's id, and so on"
+    for other in ("items", "submitted"):
+        if getattr(feed, other):
+            yield (other,), f"stands in `{key}` already", f"Move it into `{key}`"
+    if clinic.format not in ("delimited", "workbook", "redcap"):
+        yield (key,), f"{clinic.format} exports have a row per response", "Leave it out"
+    if feed.table != "responses" and (feed.long or feed.wide.items or feed.wide.submitted):
+        yield (key,), f"{feed.table} has no answers", "Move it to a feed of responses"
+    for scale in (feed.wide or feed.long).submitted:
+        if not SUBMITTED.fullmatch(f"submitted_{scale}"):
+            yield (key, "submitted", scale), "not a scale's name", "Use lowercase letters and _"
+
+
+def _unknown_column(key: str, column: str, feed: Feed) -> Problem:
+    known = ", ".join(column.name for column in TABLES[feed.table].columns)
+    return (key, column), f"{feed.table} has no column {column}", f"Known are {known}"
