@@ -33,6 +33,7 @@ FILE_RULE = {
     "F06": "F02",  # belongs to no table
     "F07": "F02",  # labels where codes are needed
     "F08": "F02",  # no data dictionary
+    "F09": "F01",  # day and month cannot be told apart
 }
 
 

@@ -134,8 +134,8 @@ class _Part:
         return {
             "clinic_id": sql.text(self.clinic.clinic),
             "source_file": sql.text(self.delivery.source_file),
-            "source_sheet": sql.text(self.wiring.source.sheet)
-            if self.wiring.source.sheet
+            "source_sheet": sql.text(self.wiring.source.place)
+            if self.wiring.source.place
             else "null",
             "source_line": LINE,
             "file_id": sql.text(self.delivery.file_id),
