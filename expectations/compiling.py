@@ -13,7 +13,7 @@ from expectations.delivery import Staged
 from expectations.finding import Finding, Sources
 from expectations.findings import COUNT_THEIR_SCOPE, findings
 from expectations.passes import TablePass, describe_error
-from expectations.predicates import Fault, Part, row_part, with_facts
+from expectations.predicates import Fault, Part, row_part, with_facts, without_absent
 from expectations.row_source import FOUND
 
 
@@ -43,7 +43,7 @@ class Compiler:
         ]
         if not parts:
             return None
-        scope = rule.applies_to
+        scope = without_absent(rule.applies_to, staged)
         try:
             for check in rule.checks:
                 several = findings(rule, check, sources)

@@ -12,17 +12,21 @@ context_client         client: known, quarantined or only mentioned by an episod
 context_therapist      therapist
 context_episode        episode
 context_session        session
+context_scale          instrument, version, rater and scale
 context_course         episode: its attended sessions
+context_age            client and day an episode began: the age in whole years
 context_form           session that nobody attended but an after-session form names
 =====================  ==========================================================================
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 
+from expectations.courses import add_courses, add_periods, build_ages, build_forms
 from expectations.delivery import Lake, parquet
 from transforms.contract import ATTENDED, RATERS, TABLES, lake_columns
 from transforms.sql import text, texts
@@ -39,8 +43,8 @@ INSTRUMENT_JOIN = f"""
 """
 # Tables others refer to: context, key, and the columns it offers beside acceptance.
 PARENTS = {
-    "clients": ("client", "client_key", ""),
-    "therapists": ("therapist", "therapist_key", ""),
+    "clients": ("client", "client_key", ", employment"),
+    "therapists": ("therapist", "therapist_key", ", profession"),
     "episodes": (
         "episode",
         "episode_key",
@@ -57,7 +61,7 @@ PARENTS = {
 
 
 def build_instruments(con: duckdb.DuckDBPyConnection, registry: Path) -> None:
-    """Make ``context_instrument`` from ``instruments.parquet``."""
+    """Make ``context_instrument`` and ``context_scale`` from the registry's Parquet files."""
     raters = ", ".join(f"({text(rater)})" for rater in (*RATERS, ANY_OTHER_RATER))
     con.execute(
         f"""
@@ -69,7 +73,9 @@ def build_instruments(con: duckdb.DuckDBPyConnection, registry: Path) -> None:
                 max(n_item_columns) as n_item_columns,
                 min(item_min) as item_min, max(item_max) as item_max,
                 min(item_step) as item_step, bool_and(is_scores_supplied) as is_scores_supplied,
-                bool_or(higher_is_better) as higher_is_better
+                bool_or(higher_is_better) as higher_is_better,
+                max(n_reversed) as n_reversed, max(age_low) as age_low, min(age_high) as age_high,
+                any_value(primary_scale) as primary_scale
             from {parquet([registry / "instruments.parquet"])}
             group by instrument_id, version, rater
         ),
@@ -99,7 +105,7 @@ def build_instruments(con: duckdb.DuckDBPyConnection, registry: Path) -> None:
         select
             candidates.instrument_id as the_id, candidates.version as the_version, the_rater,
             is_rater_legal, family, timing, n_items, n_item_columns, item_min, item_max, item_step,
-            is_scores_supplied, shorter_max,
+            is_scores_supplied, shorter_max, n_reversed, age_low, age_high, primary_scale,
             row_number() over (order by candidates.instrument_id, candidates.version, the_rater)
                 as number
         from candidates
@@ -109,17 +115,33 @@ def build_instruments(con: duckdb.DuckDBPyConnection, registry: Path) -> None:
         where preference = 1
         """
     )
+    con.execute(
+        f"""
+        create or replace temp table context_scale as
+        select instrument_id, version, rater, scale,
+            min(min_answered) as min_answered, max(rc_value) as reliable_change
+        from {parquet([registry / "scales.parquet"])}
+        group by instrument_id, version, rater, scale
+        """
+    )
 
 
-def build_parents(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+def build_parents(
+    con: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    therapist_ids: Sequence[Path] = (),
+    ages: Sequence[Path] = (),
+) -> None:
     """Make the contexts of clients, therapists, episodes and sessions, all accepted so far."""
     held = {table: lake.rows(con, table) for table in PARENTS}
     if any(held.values()):
         _mention(con)
     for table, (stem, key, columns) in PARENTS.items():
         _build(con, f"context_{stem}", table, key, columns, held[table])
-    _add_courses(con)
-    _build_forms(con)
+    add_courses(con)
+    add_periods(con, lake, therapist_ids)
+    build_ages(con, ages)
+    build_forms(con)
 
 
 def refuse(con: duckdb.DuckDBPyConnection, table: str, quarantined: str) -> None:
@@ -165,65 +187,15 @@ def facts(con: duckdb.DuckDBPyConnection, lake: Lake) -> dict[str, str]:
         )
         known[f":knows_{table}"] = "true" if is_known else "false"
     since = con.execute("select cast(min(held_at) as date) from context_session").fetchone()[0]
-    return known | {":sessions_since": f"date '{since}'" if since else "cast(null as date)"}
-
-
-def _add_courses(con: duckdb.DuckDBPyConnection) -> None:
-    """Make ``context_course``, and give ``context_client`` its episodes and first contact."""
-    con.execute(
-        """
-        create or replace temp table context_course as
-        select
-            in_episode as the_key, count(*) as n_attended,
-            min(held_at) as first_attended_at, max(held_at) as last_attended_at
-        from context_session
-        where is_attended and in_episode is not null
-        group by in_episode
-        """
-    )
-    con.execute(
-        """
-        create or replace temp table context_client as
-        select
-            coalesce(known.the_key, courses.the_key, contacts.the_key) as the_key,
-            known.is_accepted, coalesce(known.is_in_lake, false) as is_in_lake,
-            courses.n_episodes, courses.first_start, courses.last_end, courses.windows,
-            contacts.first_attended_at
-        from context_client as known
-        full join (
-            select
-                for_client as the_key, count(*) as n_episodes, min(starts_on) as first_start,
-                case when count(ends_on) = count(*) then max(ends_on) end as last_end,
-                case when count(*) > 1
-                    then list({starts_on: starts_on, ends_on: ends_on}) end as windows
-            from context_episode
-            where starts_on is not null and for_client is not null
-            group by for_client
-        ) as courses on known.the_key = courses.the_key
-        full join (
-            select for_client as the_key, min(held_at) as first_attended_at
-            from context_session
-            where is_attended and for_client is not null
-            group by for_client
-        ) as contacts on coalesce(known.the_key, courses.the_key) = contacts.the_key
-        """
-    )
-
-
-def _build_forms(con: duckdb.DuckDBPyConnection) -> None:
-    con.execute(
-        """
-        create or replace temp table context_form as
-        select distinct session_key as the_key, true as is_attached
-        from staged_responses
-        inner join (
-            select distinct the_id, the_version from context_instrument
-            where timing = 'after_session'
-        ) as instrument
-            on instrument_id = instrument.the_id and version = instrument.the_version
-        where session_key in (select the_key from context_session where not is_attended)
-        """
-    )
+    languages = con.execute(
+        "select count(distinct language) from staged_responses where language <> 'any'"
+    ).fetchone()[0]
+    groups = con.execute("select 1 from staged_sessions where group_key is not null limit 1")
+    return known | {
+        ":knows_groups": "true" if groups.fetchone() else "false",
+        ":sessions_since": f"date '{since}'" if since else "cast(null as date)",
+        ":n_languages": str(languages),
+    }
 
 
 def _mention(con: duckdb.DuckDBPyConnection) -> None:

@@ -92,3 +92,7 @@ class Lake:
                     and held.source_line = gone.source_line
             """
         return query if con.execute(f"select 1 from ({query}) limit 1").fetchone() else None
+
+    def scores(self) -> list[Path]:
+        """Return the files of the scores of the clinic's accepted responses."""
+        return sorted((self.folder / "scores" / f"clinic={self.clinic_id}").glob("*.parquet"))

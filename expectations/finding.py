@@ -44,6 +44,7 @@ class Sources:
     held: str | None
     scores: Sequence[Path]
     knows_sessions: bool
+    held_scores: Sequence[Path] = ()
 
 
 def rows_of(staged: Staged, columns: str = "*") -> str:

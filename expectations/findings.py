@@ -10,17 +10,32 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from expectations import findings_of_answers as answers
+from expectations import findings_of_patterns as patterns
 from expectations import findings_of_rows as rows
+from expectations import findings_over_time as over_time
 from expectations.catalogue import Rule
 from expectations.checks import Check
 from expectations.finding import Finding, Sources
 
 # Without their source these have nothing in scope.
-COUNT_THEIR_SCOPE = ("scale_mix_up", "submitted_score", "unscored_forms")
+COUNT_THEIR_SCOPE = (
+    "scale_mix_up",
+    "submitted_score",
+    "unscored_forms",
+    "underanswered_scores",
+    "score_jump",
+)
 _BUILDERS: dict[str, Callable[[Rule, Check, Sources], Finding | list[Finding] | None]] = {
     "unique_key": rows.unique_key,
-    "same_day_form": rows.same_day_form,
-    "one_per_day": rows.one_per_day,
+    "same_day_form": over_time.same_day_form,
+    "one_per_day": over_time.one_per_day,
+    "sequence": over_time.sequence,
+    "session_number": over_time.session_number,
+    "score_jump": over_time.score_jump,
+    "identical_answers": patterns.identical_answers,
+    "bulk_entry": patterns.bulk_entry,
+    "group_sessions": patterns.group_sessions,
+    "underanswered_scores": patterns.underanswered_scores,
     "no_overlap": rows.no_overlap,
     "unlinked_alliance_form": rows.unlinked_alliance_form,
     "scale_mix_up": answers.scale_mix_up,

@@ -22,6 +22,7 @@ from expectations.context import PARENTS, build_instruments, build_parents, fact
 from expectations.delivery import Lake, Staged, file_id_of, stage
 from expectations.finding import Sources
 from expectations.findings_of_answers import list_texts
+from expectations.history import find_repeats
 from expectations.passes import Counted, run_passes
 from expectations.verdicts import state_of
 from transforms.contract import TABLES
@@ -64,6 +65,8 @@ def mark(
     marks_path: Path,
     counts_path: Path,
     scores: Sequence[Path] = (),
+    therapist_ids: Sequence[Path] = (),
+    ages: Sequence[Path] = (),
 ) -> None:
     """Write the marks and the counts of one clinic's delivery.
 
@@ -76,6 +79,7 @@ def mark(
         which a rule must be in force
     scores : Parquet files of recomputed scores of the staged responses; without them the rules
         about scores are not applicable
+    therapist_ids, ages : what only the vault can tell (`expectations.courses`)
 
     Notes
     -----
@@ -85,7 +89,9 @@ def mark(
     tables = {table: stage(con, table, staged.get(table, ())) for table in ORDER}
     build_instruments(con, registry)
     in_force = Catalogue(rules=rules.in_force(received_at.date()))
-    delivery = _Delivery(con, in_force, tables, Lake(lake, clinic_id), tuple(scores), received_at)
+    known = Lake(lake, clinic_id)
+    told = (tuple(therapist_ids), tuple(ages))
+    delivery = _Delivery(con, in_force, tables, known, tuple(scores), told, received_at)
     delivery.mark()
     # A workbook rejected for its last sheet takes its first sheets along: look again.
     while delivery.rejected_late:
@@ -103,6 +109,7 @@ class _Delivery:
     tables: Mapping[str, Staged]
     lake: Lake
     scores: tuple[Path, ...]
+    told: tuple[tuple[Path, ...], tuple[Path, ...]]
     received_at: datetime
     rejected: set[str] = field(default_factory=set)
     rejected_late: bool = False
@@ -113,7 +120,7 @@ class _Delivery:
         """Mark all tables once, knowing the files rejected so far."""
         columns = ", ".join(f"{column} {kind}" for column, kind in MARKS.items())
         self.con.execute(f"create or replace temp table marks ({columns})")
-        build_parents(self.con, self.lake)
+        build_parents(self.con, self.lake, *self.told)
         codes = [
             c
             for r in self.rules.rules
@@ -146,10 +153,12 @@ class _Delivery:
             self.lake.rows(self.con, staged.table),
             self.scores,
             self.known[":knows_sessions"] == "true",
+            self.lake.scores(),
         )
         is_answers = staged.table == "responses"
         suspects = find_suspects(self.con, staged) if is_answers else Suspects()
         list_texts(self.con, staged)
+        find_repeats(self.con, staged)
         collected = Compiler(self.con, self.known, suspects)
         passes = [
             compiled

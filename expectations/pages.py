@@ -32,6 +32,9 @@ _ELSEWHERE = {
     "readable_file": "Decided by the reader of the file's format (transforms/readers).",
     "form_change": "Decided by comparing the file's profile with the last accepted ones of its "
     "source (transforms/form_change.py); findings are in quality.dq_form_changes.",
+    "file_period": "Counted when the clinic's manifest is read (pipeline/manifests.py).",
+    "control_total": "Counted when the clinic's manifest is read (pipeline/manifests.py).",
+    "canary": "One broken row, planted and judged in every run (expectations/canary.py).",
     "mart": "Great Expectations on the published tables (expectations/mart_suites.py).",
 }
 

@@ -8,6 +8,7 @@ references come from the contract and the registry.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -67,9 +68,22 @@ def row_part(check: Check, staged: Staged, suspects: Suspects) -> Part | None:
     """
     table = TABLES[staged.table]
     if check.kind == "where":
-        return Part(tuple(Fault(b.where, b.column, b.reason) for b in check.breaks))
+        return Part(
+            tuple(Fault(without_absent(b.where, staged), b.column, b.reason) for b in check.breaks)
+        )
+    if check.kind == "straight_line":
+        return _straight_line(staged)
     builder = _BUILDERS.get(check.kind)
     return builder(check, table, staged, suspects) if builder else Part(())
+
+
+def without_absent(sql: str, staged: Staged) -> str:
+    """Put NULL for items and submitted scores that the delivery has no column of."""
+    return re.sub(
+        r"\b(item_[0-9]+|submitted_[a-z]\w*)\b",
+        lambda found: found[0] if found[0] in staged.columns else "null::double",
+        sql,
+    )
 
 
 def with_facts(sql: str, facts: Mapping[str, str]) -> str:
@@ -195,6 +209,23 @@ def _item_columns(_check: Check, _table: Table, _staged: Staged, suspects: Suspe
         for file_id, numbers in suspects.short.items()
     )
     return Part((*surplus.faults, *short))
+
+
+def _straight_line(staged: Staged) -> Part:
+    if not staged.items:
+        return Part(())
+    answers = ", ".join(staged.items)
+    return Part(
+        (
+            Fault(
+                f"greatest({answers}) = least({answers})"
+                f" and list_count([{answers}]) >= instrument.n_items",
+                None,
+                "the same answer to every item, though some are worded the other way round",
+            ),
+        ),
+        guard="instrument.n_reversed between 1 and instrument.n_items - 1",
+    )
 
 
 def _search(items: Mapping[str, tuple[int, ...]], where: str, reason: str) -> Part:

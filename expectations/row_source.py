@@ -18,6 +18,10 @@ _JOINS = {
     "therapist": _SAME_KEY.format("therapist"),
     "course": "left join context_course as course on delivered.episode_key = course.the_key",
     "form": "left join context_form as form on delivered.session_key = form.the_key",
+    "age": """
+        left join context_age as age
+            on delivered.client_key = age.the_key and delivered.start_date = age.the_day
+    """,
     "found": f"""
         left join {FOUND} as found
             on delivered.row_key = found.row_key
@@ -28,7 +32,7 @@ _JOINS = {
 ALIASES = {
     "responses": ("instrument", "session", "episode", "client", "therapist", "found"),
     "sessions": ("episode", "client", "therapist", "form", "found"),
-    "episodes": ("client", "therapist", "course", "found"),
+    "episodes": ("client", "therapist", "course", "age", "found"),
     "clients": ("found",),
     "therapists": ("found",),
 }

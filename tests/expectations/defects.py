@@ -104,7 +104,7 @@ def second_episode(**values):
 
 def second_period(**values):
     """Return a change that adds a second period of therapist t1."""
-    standard = {"valid_from": date(2024, 12, 31), "valid_to": None}
+    standard = {"valid_from": date(2025, 12, 31), "valid_to": None}
     return cells("therapists", "t3", **standard | values)
 
 
@@ -323,7 +323,7 @@ BREAKS = [
         [("t4", "therapist_id"), ("t4", "therapist_id")],
     ),
     ("T04", cells("therapists", "t1", valid_to=date(2019, 12, 31)), [("t1", "valid_to")]),
-    ("T04", second_period(valid_from=date(2024, 12, 30)), [("t3", "valid_from")]),
+    ("T04", second_period(valid_from=date(2025, 12, 30)), [("t3", "valid_from")]),
 ]
 
 KEEPS = [

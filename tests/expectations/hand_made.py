@@ -13,13 +13,96 @@ from expectations.marking import mark
 from transforms.contract import TABLES, lake_columns
 
 RECEIVED_AT = datetime(2026, 1, 1, 6, 0)
-# instrument, version, rater, family, timing, n_items, n_item_columns, min, max, step, supplied
+NOTHING = (None,) * 5
+# instrument, version, rater, family, timing, n_items, n_item_columns, min, max, step, supplied,
+# n_reversed, age_low, age_high, primary_scale
 DEFINITIONS = [
-    ("wai_sr", "standard", "client", "alliance", "after_session", 12, 12, 1, 5, 1, False),
-    ("wai_s", "standard", "client", "alliance", "after_session", 12, 12, 1, 7, 1, False),
-    ("wai_s", "standard", "therapist", "alliance", "after_session", 12, 12, 1, 7, 1, False),
-    ("phq9", "standard", "client", "outcome", "before_session", 9, 10, 0, 3, 1, False),
-    ("ors", "adult", "client", "outcome", "before_session", 4, 4, 0, 10, 0.1, False),
+    (
+        "wai_sr",
+        "standard",
+        "client",
+        "alliance",
+        "after_session",
+        12,
+        12,
+        1,
+        5,
+        1,
+        False,
+        0,
+        None,
+        None,
+        "mean",
+    ),
+    (
+        "wai_s",
+        "standard",
+        "client",
+        "alliance",
+        "after_session",
+        12,
+        12,
+        1,
+        7,
+        1,
+        False,
+        2,
+        None,
+        None,
+        "total",
+    ),
+    (
+        "wai_s",
+        "standard",
+        "therapist",
+        "alliance",
+        "after_session",
+        12,
+        12,
+        1,
+        7,
+        1,
+        False,
+        2,
+        None,
+        None,
+        "total",
+    ),
+    (
+        "phq9",
+        "standard",
+        "client",
+        "outcome",
+        "before_session",
+        9,
+        10,
+        0,
+        3,
+        1,
+        False,
+        0,
+        None,
+        None,
+        "total",
+    ),
+    ("wsas", "standard", "client", "outcome", "any", 5, 5, 0, 8, 1, False, 0, None, None, "total"),
+    (
+        "ors",
+        "adult",
+        "client",
+        "outcome",
+        "before_session",
+        4,
+        4,
+        0,
+        10,
+        0.1,
+        False,
+        0,
+        18,
+        120,
+        "total",
+    ),
     (
         "icb",
         "standard",
@@ -32,10 +115,35 @@ DEFINITIONS = [
         None,
         None,
         True,
+        None,
+        None,
+        None,
+        "total",
+    ),
+    (
+        "psq",
+        "standard",
+        "client",
+        "rupture",
+        "after_session",
+        *NOTHING,
+        True,
+        None,
+        None,
+        None,
+        "occurrence",
     ),
 ]
+# instrument, version, rater, scale, min_answered, rc_value: PHQ-9 6 points (domain.md 1.3)
+SCALES = [
+    ("wai_sr", "standard", "client", "mean", 12, None),
+    ("wai_sr", "standard", "client", "bond", 4, None),
+    ("phq9", "standard", "client", "total", 9, 6.0),
+    ("ors", "adult", "client", "total", 4, 5.0),
+]
 SCORES = (
-    "response_key uuid, file_id varchar, source_line bigint, scale varchar, score double, "
+    "response_key uuid, file_id varchar, source_line bigint, instrument_id varchar, "
+    "version varchar, rater varchar, scale varchar, score double, "
     "n_answered integer, is_prorated boolean, score_source varchar, submitted_score double"
 )
 
@@ -67,7 +175,7 @@ def sound_rows() -> dict[str, dict[str, dict]]:
                 "profession": "psychologist",
                 "years_practising": 5,
                 "valid_from": date(2020, 1, 1),
-                "valid_to": date(2024, 12, 31),
+                "valid_to": date(2025, 12, 31),
             },
             "t2": {"therapist_row_key": key("t2 row"), "therapist_key": key("t2")},
         },
@@ -254,19 +362,20 @@ class Delivery:
         path = self.folder / "scores.parquet"
         self.con.execute(f"create or replace temp table made_scores ({SCORES})")
         lines = {row: line for line, row in enumerate(self.rows["responses"], start=2)}
-        for row, scale, score, submitted, is_prorated in self.scores:
+        for row, scale, score, submitted, is_prorated, *n_answered in self.scores:
             values = [
                 self.rows["responses"][row]["response_key"],
                 "fresponses",
                 lines[row],
+                *(self.rows["responses"][row][c] for c in ("instrument_id", "version", "rater")),
                 scale,
                 score,
-                9,
+                n_answered[0] if n_answered else 12,
                 is_prorated,
                 "computed",
                 submitted,
             ]
-            self.con.execute("insert into made_scores values (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            self.con.execute(f"insert into made_scores values ({', '.join('?' * 12)})", values)
         self.con.execute(f"copy made_scores to '{path}' (format parquet)")
         return [path]
 
@@ -276,17 +385,22 @@ class Delivery:
         self.con.execute(
             "create temp table definitions (instrument_id varchar, version varchar, rater varchar,"
             " family varchar, timing varchar, n_items integer, n_item_columns integer,"
-            " item_min double, item_max double, item_step double, is_scores_supplied boolean)"
+            " item_min double, item_max double, item_step double, is_scores_supplied boolean,"
+            " n_reversed integer, age_low integer, age_high integer, primary_scale varchar)"
         )
         for definition in DEFINITIONS:
-            self.con.execute(
-                "insert into definitions values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", definition
-            )
+            self.con.execute(f"insert into definitions values ({', '.join('?' * 15)})", definition)
         self.con.execute(
             "copy (select *, 'any' as language, true as is_default,"
             " family = 'alliance' or instrument_id = 'ors' as higher_is_better from definitions)"
             f" to '{folder / 'instruments.parquet'}' (format parquet)"
         )
+        self.con.execute(
+            "create temp table scales (instrument_id varchar, version varchar, rater varchar,"
+            " scale varchar, min_answered integer, rc_value double)"
+        )
+        self.con.executemany("insert into scales values (?, ?, ?, ?, ?, ?)", SCALES)
+        self.con.execute(f"copy scales to '{folder / 'scales.parquet'}' (format parquet)")
 
     def _read(self, file: str) -> list[dict]:
         rows = self.con.execute(f"select * from '{self.folder / file}'")
