@@ -17,6 +17,7 @@ from transforms import sql
 from transforms.errors import FileRefused
 from transforms.readers import delimited, text
 from transforms.readers.source import ReadOptions
+from transforms.readers.text_header import DELIMITERS
 
 CANARY = "Zebedee Quillfeather"
 SESSIONS = frozenset({"session_id", "client_id", "session_at"})
@@ -238,7 +239,7 @@ CELLS = st.one_of(WORDS, st.integers(-9, 99).map(str), st.just("a\nb"), st.just(
 @given(
     rows=st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=6),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]),
-    delimiter=st.sampled_from(delimited.DELIMITERS),
+    delimiter=st.sampled_from(DELIMITERS),
     line_end=st.sampled_from(["\n", "\r\n", "\r"]),
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
 )

@@ -38,6 +38,22 @@ def checked_header(cells: list[str]) -> tuple[str, ...]:
     return tuple(name or UNNAMED.format(position=i) for i, name in enumerate(names, 1))
 
 
+def joined_names(rows: list[list[str]]) -> list[str]:
+    """Join the names of a header of several rows, top to bottom; the same name once.
+
+    Examples
+    --------
+    >>> joined_names([["client", "PHQ-9", "PHQ-9"], ["client", "1", "2"]])
+    ['client', 'PHQ-9 1', 'PHQ-9 2']
+    """
+    width = max(map(len, rows))
+    filled = [[*row, *[""] * (width - len(row))] for row in rows]
+    return [
+        " ".join(dict.fromkeys(filter(None, (part.strip() for part in parts))))
+        for parts in zip(*filled, strict=True)
+    ]
+
+
 def _refuse_data(names: list[str]) -> None:
     n_values = sum(bool(_VALUE.fullmatch(name)) for name in names)
     if n_values * 3 >= len(names):

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from transforms.errors import FileRefused
-from transforms.readers.delimited import recognize_delimiter
 from transforms.readers.source import plural
 from transforms.readers.text import TextFile, as_utf8
+from transforms.readers.text_header import recognize_delimiter
 from transforms.readers.workbook import first_sheet
 
 # A line and the cells of the row that begins there.
