@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pipeline.curves import write_curves
 from pipeline.home import Home
 from pipeline.parquet import write_rows
 from transforms.clinic import Clinic, load_clinic
@@ -59,6 +60,7 @@ def write_registry(home: Home) -> None:
         schema = pa.schema([(column, ARROW_TYPES[kind]) for column, kind in columns.items()])
         path = home.lake / "registry" / f"{name}.parquet"
         write_rows(path, rows, schema)
+    write_curves(home)
 
 
 @lru_cache(maxsize=2)

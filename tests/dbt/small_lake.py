@@ -15,6 +15,7 @@ import duckdb
 from pipeline.lake import CLIENT_AGES, MARKERS, SCORES
 from tests.conftest import ROOT
 from transforms.contract import TABLES, lake_columns
+from transforms.expected_curves import CURVE_COLUMNS, NUMBERS
 from transforms.registry import load_registry
 from transforms.registry_export import (
     INSTRUMENT_COLUMNS,
@@ -57,6 +58,11 @@ RULE_RESULTS = {
     "threshold": "DOUBLE",
     "state": "VARCHAR",
     "message": "VARCHAR",
+    "is_waived": "BOOLEAN",
+    "original_state": "VARCHAR",
+    "original_severity": "VARCHAR",
+    "original_threshold": "DOUBLE",
+    "regraded_at": "TIMESTAMP",
 }
 QUARANTINE = {
     "table_name": "VARCHAR",
@@ -70,10 +76,59 @@ QUARANTINE = {
     "column_name": "VARCHAR",
     "reason": "VARCHAR",
     "severity": "VARCHAR",
-    "first_seen": "TIMESTAMP",
-    "last_seen": "TIMESTAMP",
-    "status": "VARCHAR",
+    "takes_row_out": "BOOLEAN",
+    "run_id": "VARCHAR",
+    "seen_at": "TIMESTAMP",
 }
+QUARANTINE_EVENTS = {
+    "clinic_id": "VARCHAR",
+    "table_name": "VARCHAR",
+    "row_key": "UUID",
+    "event": "VARCHAR",
+    "file_id": "VARCHAR",
+    "source_file": "VARCHAR",
+    "run_id": "VARCHAR",
+    "happened_at": "TIMESTAMP",
+}
+WAIVERS = {
+    "rule_id": "VARCHAR",
+    "clinic_id": "VARCHAR",
+    "table_name": "VARCHAR",
+    "source_file": "VARCHAR",
+    "column_name": "VARCHAR",
+    "scope": "VARCHAR",
+    "who": "VARCHAR",
+    "why": "VARCHAR",
+    "valid_from": "DATE",
+    "valid_until": "DATE",
+    "is_active": "BOOLEAN",
+    "is_expired": "BOOLEAN",
+    "days_left": "BIGINT",
+}
+RULES = {
+    "rule_id": "VARCHAR",
+    "table_name": "VARCHAR",
+    "title": "VARCHAR",
+    "category": "VARCHAR",
+    "severity": "VARCHAR",
+    "threshold": "DOUBLE",
+    "denominator": "VARCHAR",
+    "owner": "VARCHAR",
+    "why": "VARCHAR",
+    "downstream": "VARCHAR",
+    "remedy": "VARCHAR",
+    "takes_row_out": "BOOLEAN",
+}
+APPROVALS = {
+    "run_id": "VARCHAR",
+    "asked_at": "TIMESTAMP",
+    "asked_because": "VARCHAR",
+    "choice": "VARCHAR",
+    "decided_by": "VARCHAR",
+    "reason": "VARCHAR",
+    "decided_at": "TIMESTAMP",
+}
+CURVES = {name: "DOUBLE" if name in NUMBERS else "VARCHAR" for name in CURVE_COLUMNS}
 RECEIVED = "2026-06-30 06:00:00"
 
 
@@ -143,12 +198,18 @@ class SmallLake:
             self._write(con, "client_ages/rows", "client_ages", CLIENT_AGES)
             self._write(con, "quality/rule_results/rows", "rule_results", RULE_RESULTS)
             self._write(con, "quality/quarantine/rows", "quarantine", QUARANTINE)
+            events = "quality/quarantine_events/rows"
+            self._write(con, events, "quarantine_events", QUARANTINE_EVENTS)
+            self._write(con, "quality/waivers", "waivers", WAIVERS)
+            self._write(con, "quality/rules", "rules", RULES)
+            self._write(con, "quality/approvals/rows", "approvals", APPROVALS)
             self._write(con, "quality/files", "files", FILES)
             self._write(con, "quality/clinics", "clinics", CLINICS)
             self.rows["instruments"] = registry_rows(registry)
             self.rows["scales"] = scale_rows(registry)
             self._write(con, "registry/instruments", "instruments", INSTRUMENT_COLUMNS)
             self._write(con, "registry/scales", "scales", SCALE_COLUMNS)
+            self._write(con, "registry/expected_curves", "expected_curves", CURVES)
         return self.root
 
     def _write(self, con, path: str, folder: str, columns: dict[str, str]) -> None:
