@@ -10,137 +10,10 @@ import duckdb
 
 from expectations.catalogue import Catalogue, load_rules
 from expectations.marking import mark
+from tests.expectations.hand_made_registry import write_registry
 from transforms.contract import TABLES, lake_columns
 
 RECEIVED_AT = datetime(2026, 1, 1, 6, 0)
-NOTHING = (None,) * 5
-# instrument, version, rater, family, timing, n_items, n_item_columns, min, max, step, supplied,
-# n_reversed, age_low, age_high, primary_scale
-DEFINITIONS = [
-    (
-        "wai_sr",
-        "standard",
-        "client",
-        "alliance",
-        "after_session",
-        12,
-        12,
-        1,
-        5,
-        1,
-        False,
-        0,
-        None,
-        None,
-        "mean",
-    ),
-    (
-        "wai_s",
-        "standard",
-        "client",
-        "alliance",
-        "after_session",
-        12,
-        12,
-        1,
-        7,
-        1,
-        False,
-        2,
-        None,
-        None,
-        "total",
-    ),
-    (
-        "wai_s",
-        "standard",
-        "therapist",
-        "alliance",
-        "after_session",
-        12,
-        12,
-        1,
-        7,
-        1,
-        False,
-        2,
-        None,
-        None,
-        "total",
-    ),
-    (
-        "phq9",
-        "standard",
-        "client",
-        "outcome",
-        "before_session",
-        9,
-        10,
-        0,
-        3,
-        1,
-        False,
-        0,
-        None,
-        None,
-        "total",
-    ),
-    ("wsas", "standard", "client", "outcome", "any", 5, 5, 0, 8, 1, False, 0, None, None, "total"),
-    (
-        "ors",
-        "adult",
-        "client",
-        "outcome",
-        "before_session",
-        4,
-        4,
-        0,
-        10,
-        0.1,
-        False,
-        0,
-        18,
-        120,
-        "total",
-    ),
-    (
-        "icb",
-        "standard",
-        "therapist",
-        "countertransference",
-        "any",
-        None,
-        None,
-        None,
-        None,
-        None,
-        True,
-        None,
-        None,
-        None,
-        "total",
-    ),
-    (
-        "psq",
-        "standard",
-        "client",
-        "rupture",
-        "after_session",
-        *NOTHING,
-        True,
-        None,
-        None,
-        None,
-        "occurrence",
-    ),
-]
-# instrument, version, rater, scale, min_answered, rc_value: PHQ-9 6 points (domain.md 1.3)
-SCALES = [
-    ("wai_sr", "standard", "client", "mean", 12, None),
-    ("wai_sr", "standard", "client", "bond", 4, None),
-    ("phq9", "standard", "client", "total", 9, 6.0),
-    ("ors", "adult", "client", "total", 4, 5.0),
-]
 SCORES = (
     "response_key uuid, file_id varchar, source_line bigint, instrument_id varchar, "
     "version varchar, rater varchar, scale varchar, score double, "
@@ -250,7 +123,10 @@ class Delivery:
         self.scores: list[tuple] = []
         self.marks: list[dict] = []
         self.counts: list[dict] = []
-        self._write_registry()
+        # What the vault tells: (therapist, is_placeholder, has_alias), (client, start, age).
+        self.therapist_ids: list[tuple] = []
+        self.ages: list[tuple] = []
+        write_registry(self.con, folder / "registry")
 
     def change(self, table: str, row: str, **values) -> Delivery:
         """Change cells of a row; a row nobody has is a copy of the table's first one."""
@@ -282,6 +158,14 @@ class Delivery:
             marks_path=self.folder / "marks.parquet",
             counts_path=self.folder / "counts.parquet",
             scores=self._stage_scores(),
+            therapist_ids=self._stage_told(
+                "therapist_ids",
+                "therapist_key uuid, is_placeholder boolean, has_alias boolean",
+                self.therapist_ids,
+            ),
+            ages=self._stage_told(
+                "ages", "client_key uuid, start_date date, age_years integer", self.ages
+            ),
         )
         self.marks = self._read("marks.parquet")
         self.counts = self._read("counts.parquet")
@@ -356,6 +240,14 @@ class Delivery:
             )
         self.con.execute(f"copy made to '{path}' (format parquet)")
 
+    def _stage_told(self, name: str, columns: str, rows: list[tuple]) -> list[Path]:
+        if not rows:
+            return []
+        self.con.execute(f"create or replace temp table told ({columns})")
+        self.con.executemany("insert into told values (?, ?, ?)", rows)
+        self.con.execute(f"copy told to '{self.folder / name}.parquet' (format parquet)")
+        return [self.folder / f"{name}.parquet"]
+
     def _stage_scores(self) -> list[Path]:
         if not self.scores:
             return []
@@ -378,29 +270,6 @@ class Delivery:
             self.con.execute(f"insert into made_scores values ({', '.join('?' * 12)})", values)
         self.con.execute(f"copy made_scores to '{path}' (format parquet)")
         return [path]
-
-    def _write_registry(self) -> None:
-        folder = self.folder / "registry"
-        folder.mkdir(parents=True)
-        self.con.execute(
-            "create temp table definitions (instrument_id varchar, version varchar, rater varchar,"
-            " family varchar, timing varchar, n_items integer, n_item_columns integer,"
-            " item_min double, item_max double, item_step double, is_scores_supplied boolean,"
-            " n_reversed integer, age_low integer, age_high integer, primary_scale varchar)"
-        )
-        for definition in DEFINITIONS:
-            self.con.execute(f"insert into definitions values ({', '.join('?' * 15)})", definition)
-        self.con.execute(
-            "copy (select *, 'any' as language, true as is_default,"
-            " family = 'alliance' or instrument_id = 'ors' as higher_is_better from definitions)"
-            f" to '{folder / 'instruments.parquet'}' (format parquet)"
-        )
-        self.con.execute(
-            "create temp table scales (instrument_id varchar, version varchar, rater varchar,"
-            " scale varchar, min_answered integer, rc_value double)"
-        )
-        self.con.executemany("insert into scales values (?, ?, ?, ?, ?, ?)", SCALES)
-        self.con.execute(f"copy scales to '{folder / 'scales.parquet'}' (format parquet)")
 
     def _read(self, file: str) -> list[dict]:
         rows = self.con.execute(f"select * from '{self.folder / file}'")

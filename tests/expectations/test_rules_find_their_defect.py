@@ -3,9 +3,11 @@
 import pytest
 
 from expectations.catalogue import Catalogue, load_rules
-from tests.expectations.defects import BREAKS, KEEPS
+from tests.expectations import defects, defects_of_conduct
 from transforms.contract import TABLES
 
+BREAKS = defects.BREAKS + defects_of_conduct.BREAKS
+KEEPS = defects.KEEPS + defects_of_conduct.KEEPS
 RULES = load_rules()
 # Decided elsewhere: by a reader, and over the marts (test_mart_suites).
 ROW_RULES = [
