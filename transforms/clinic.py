@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
-from transforms.clinic_options import FhirOptions, QualtricsOptions, SurveyOptions
+from transforms.clinic_options import FhirOptions, QualtricsOptions, RedcapOptions, SurveyOptions
 from transforms.clinic_shapes import Long, Wide
 from transforms.contract import TABLES
 from transforms.readers.archive import is_archive
@@ -69,6 +69,16 @@ class Dialect(Strict):
     )
     missing_codes: list[Code] = Field(
         default_factory=list, description="Texts that mean: no value. Added to the clinic's."
+    )
+    header_row: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="Row (line of a text file) in which the column names begin. Left out: the "
+        "first. What stands above is not read.",
+    )
+    header_rows: int | None = Field(
+        None, ge=1, le=5, description="How many rows the names take; they are joined with blanks."
     )
 
     @field_validator("date_format", "timestamp_format", mode="before")
@@ -145,6 +155,7 @@ class Clinic(Dialect):
     delimiter: str | None = Field(None, description="One character. Left out: recognized.")
     encoding: str | None = Field(None, description="Left out: UTF-8, UTF-16 or Windows-1252.")
     decimal: Literal[".", ","] = Field(".", description="Decimal sign.")
+    redcap: RedcapOptions = Field(default_factory=RedcapOptions)
     qualtrics: QualtricsOptions = Field(default_factory=QualtricsOptions)
     fhir: FhirOptions = Field(default_factory=FhirOptions)
     survey: SurveyOptions = Field(default_factory=SurveyOptions)
@@ -195,11 +206,6 @@ class Clinic(Dialect):
     def accepts_change_in(self, file_name: str) -> bool:
         """Whether somebody looked at this file's changed form and found it right."""
         return any(fnmatchcase(file_name, pattern) for pattern in self.accept_form_change)
-
-    def is_snapshot(self, file_name: str, sheet: str | None) -> bool:
-        """Whether rows this file's sheet (or form) lacks were deleted."""
-        kinds = [feed.delivery or self.delivery for feed in self.feeds_for(file_name, sheet)]
-        return bool(kinds) and all(kind == "snapshot" for kind in kinds)
 
     def feeds_for(self, file_name: str, sheet: str | None) -> list[Feed]:
         """Return the feeds that read this file's sheet (or form)."""

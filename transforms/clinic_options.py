@@ -57,6 +57,21 @@ class QualtricsOptions(Options):
         return known_zone(value)
 
 
+class RedcapOptions(Options):
+    """What to do with label exports and with forms nobody finished."""
+
+    labels: Literal["refuse", "map"] = Field(
+        "refuse",
+        description="Scored items that hold labels: refuse the file, or map them back to codes "
+        "through the data dictionary.",
+    )
+    incomplete: Choice = Field(
+        "keep",
+        description="Forms saved as Incomplete, and surveys that were never sent off. Many clinics "
+        "never set the status: then keep.",
+    )
+
+
 class SurveyOptions(Options):
     """How LimeSurvey, Google Forms, Microsoft Forms and SurveyMonkey write their cells."""
 

@@ -18,14 +18,19 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from transforms.clinic import Clinic, Feed
-from transforms.clinic_options import FhirOptions, QualtricsOptions, SurveyOptions
+from transforms.clinic_options import FhirOptions, QualtricsOptions, RedcapOptions, SurveyOptions
 from transforms.clinic_problems import problems
 from transforms.clinic_shapes import Long, Wide
 from transforms.errors import ConfigError
 
 Keys = tuple[str | int, ...]
 _NULLS = ("", "~", "null")
-_BLOCKS = {"qualtrics": QualtricsOptions, "fhir": FhirOptions, "survey": SurveyOptions}
+_BLOCKS = {
+    "redcap": RedcapOptions,
+    "qualtrics": QualtricsOptions,
+    "fhir": FhirOptions,
+    "survey": SurveyOptions,
+}
 _REMEDY = "See docs/clinic-yaml.md"
 
 

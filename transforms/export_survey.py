@@ -8,6 +8,7 @@ import duckdb
 
 from transforms.clinic import Clinic, Feed, Join
 from transforms.contract import TABLES
+from transforms.feeding import mapped_columns
 from transforms.readers import google_forms, limesurvey, microsoft_forms, survey, surveymonkey
 from transforms.readers.source import ReadOptions, Source
 
@@ -36,7 +37,7 @@ def read_survey(
         n_header_rows=n_header_rows,
         time_formats=time_formats(clinic, feeds),
         identifiers=frozenset(_identifiers(feeds)),
-        mapped=frozenset(_mapped(feeds)),
+        mapped=frozenset().union(*map(mapped_columns, feeds)),
     )
 
 
@@ -57,17 +58,6 @@ def _identifiers(feeds: list[Feed]) -> set[str]:
         if TABLES[feed.table].column(column).kind == "id"
         for part in _parts(source)
     }
-
-
-def _mapped(feeds: list[Feed]) -> set[str]:
-    names: set[str] = set()
-    for feed in feeds:
-        for source in (feed.columns or {}).values():
-            names.update(_parts(source))
-        names.update(feed.submitted.values(), feed.when)
-        if not isinstance(feed.items, str):
-            names.update(feed.items.values() if isinstance(feed.items, dict) else feed.items or [])
-    return names
 
 
 def _parts(source: str | Join) -> list[str]:

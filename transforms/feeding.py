@@ -77,6 +77,17 @@ def _feeds_of(clinic: Clinic, file_name: str, source: Source) -> list[Feed]:
     ]
 
 
+def mapped_columns(feed: Feed) -> set[str]:
+    """Return the source columns a feed names; those of an item pattern are not among them."""
+    names: set[str] = set()
+    for source in (feed.columns or {}).values():
+        names.update(source.join if isinstance(source, Join) else [source])
+    names.update(feed.submitted.values(), feed.when)
+    if not isinstance(feed.items, str):
+        names.update(feed.items.values() if isinstance(feed.items, dict) else feed.items or [])
+    return names
+
+
 def wire(feed: Feed, source: Source) -> Wiring:
     """Find the source columns of a feed.
 
@@ -144,7 +155,7 @@ def _answers(feed: Feed, source: Source) -> tuple[dict[int, str], dict[str, str]
     """Return item columns, all of which must be there, and the submitted ones found."""
     if feed.is_reshaped:
         made = {match[1]: name for name in source.columns if (match := SUBMITTED.fullmatch(name))}
-        return _matching("item_{n}", source.columns), made
+        return columns_fitting("item_{n}", source.columns), made
     submitted = {
         scale: column for scale, column in feed.submitted.items() if column in source.columns
     }
@@ -160,7 +171,7 @@ def item_columns(feed: Feed, source: Source) -> dict[int, str]:
         F02 if one is missing: the answers of the others would be scored without it.
     """
     if isinstance(feed.items, str):
-        items = _matching(feed.items, source.columns)
+        items = columns_fitting(feed.items, source.columns)
         if not items:
             raise FileRefused(
                 "F02",
@@ -176,7 +187,14 @@ def item_columns(feed: Feed, source: Source) -> dict[int, str]:
     return items
 
 
-def _matching(pattern: str, columns: tuple[str, ...]) -> dict[int, str]:
+def columns_fitting(pattern: str, columns: tuple[str, ...]) -> dict[int, str]:
+    """Return the columns that fit an item pattern, by item number.
+
+    Examples
+    --------
+    >>> columns_fitting("srs_{n}", ("srs_1", "srs_02", "srs_total"))
+    {1: 'srs_1', 2: 'srs_02'}
+    """
     before, after = pattern.split("{n}", 1)
     fits = re.compile(re.escape(before) + r"0*([1-9]\d{0,2})" + re.escape(after))
     matches = ((fits.fullmatch(column), column) for column in columns)

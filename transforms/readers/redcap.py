@@ -11,121 +11,37 @@ Which column belongs to which form stands in the data dictionary. A row belongs 
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 
 from transforms import sql
+from transforms.clinic_options import RedcapOptions
 from transforms.errors import FileRefused
 from transforms.readers import delimited
+from transforms.readers.redcap_dictionary import Dictionary, read_dictionary
+from transforms.readers.redcap_labels import (
+    PLACE,
+    RAW,
+    REPEAT,
+    SYSTEM,
+    decoded,
+    label_header,
+    read_with_label_header,
+    refuse_labels,
+)
 from transforms.readers.source import LINE, Note, ReadOptions, Source, plural
-from transforms.readers.text import as_utf8
 
-EVENT = "redcap_event_name"
-REPEAT = "redcap_repeat_instrument"
-PLACE = (EVENT, REPEAT, "redcap_repeat_instance", "redcap_data_access_group")
-SYSTEM = (*PLACE, "redcap_survey_identifier")
-_CHOSEN = ("radio", "dropdown", "yesno", "truefalse")
+__all__ = ["Dictionary", "read", "read_dictionary", "refuse_labels"]
+
 _NO_ANSWER = ("calc", "descriptive")
-_RAW = "In REDCap choose CSV / Microsoft Excel (raw data), not (labels)"
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field of the data dictionary. ``labels``: what a label export writes."""
-
-    name: str
-    form: str
-    kind: str
-    label: str = ""
-    codes: frozenset[str] = frozenset()
-    labels: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class Dictionary:
-    """The data dictionary: fields by name, in REDCap's order. The first is the record id."""
-
-    fields: dict[str, Field] = field(default_factory=dict)
-
-    @property
-    def record_id(self) -> str:
-        """Name of the record id's field."""
-        return next(iter(self.fields))
-
-    @property
-    def forms(self) -> list[str]:
-        """Forms in order."""
-        return list(dict.fromkeys(one.form for one in self.fields.values()))
-
-
-def read_dictionary(path: Path, scratch: Path) -> Dictionary:
-    """Read a data dictionary, as downloaded by hand or through the API.
-
-    Raises
-    ------
-    FileRefused
-        F08 if its columns are not those of a data dictionary.
-    """
-    text = as_utf8(path, scratch)
-    try:
-        with text.path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.reader(stream))
-    finally:
-        if text.path != path:
-            text.path.unlink(missing_ok=True)
-    header = [name.strip().lower() for name in rows[0]]
-    at = {
-        "name": _position(header, "variable / field name", "field_name"),
-        "form": _position(header, "form name", "form_name"),
-        "kind": _position(header, "field type", "field_type"),
-        "label": _position(header, "field label", "field_label"),
-        "choices": _position(
-            header, "choices, calculations, or slider labels", "select_choices_or_calculations"
-        ),
-    }
-    fields = [_field(row, at) for row in rows[1:] if len(row) > max(at.values())]
-    if not fields:
-        raise FileRefused("F08", "The data dictionary has no fields", "Download it again")
-    return Dictionary({one.name: one for one in fields})
-
-
-def _position(header: list[str], *names: str) -> int:
-    for name in names:
-        if name in header:
-            return header.index(name)
-    raise FileRefused(
-        "F08",
-        f"The data dictionary has no column '{names[0]}'",
-        "Download it in REDCap under Data Dictionary, as CSV",
-    )
-
-
-def _field(row: list[str], at: dict[str, int]) -> Field:
-    kind = row[at["kind"]].strip().lower()
-    codes, labels = _choices(kind, row[at["choices"]])
-    return Field(
-        row[at["name"]].strip(),
-        row[at["form"]].strip(),
-        kind,
-        row[at["label"]].strip(),
-        frozenset(codes),
-        frozenset(labels),
-    )
-
-
-def _choices(kind: str, text: str) -> tuple[list[str], list[str]]:
-    if kind == "yesno":
-        return ["0", "1"], ["No", "Yes"]
-    if kind == "truefalse":
-        return ["0", "1"], ["False", "True"]
-    if kind not in (*_CHOSEN, "checkbox"):
-        return [], []
-    pairs = [choice.partition(",") for choice in text.split("|")]
-    return [code.strip() for code, _, _ in pairs], [label.strip() for _, _, label in pairs]
+# An unticked checkbox, a form nobody saved, a survey nobody sent.
+_NOTHING = ("0", "Unchecked", "Incomplete", "[not completed]")
+_INCOMPLETE = ("0", "Incomplete")
+_BY_LABELS = "The export's columns are named by labels"
+_OR_MAP = f"{RAW}; or write `redcap: {{labels: map}}` into the clinic's YAML"
 
 
 def read(
@@ -135,18 +51,65 @@ def read(
     scratch: Path,
     options: ReadOptions,
     dictionary: Dictionary,
+    rules: RedcapOptions | None = None,
+    missing_codes: tuple[str, ...] = (),
+    mapped: frozenset[str] = frozenset(),
 ) -> list[Source]:
     """Read an export; return one Source per form it has columns of.
 
     Every Source keeps the record id, event, repeat instance and data access group.
+
+    Parameters
+    ----------
+    rules : whether labels are mapped back to codes, and incomplete forms left out.
+    missing_codes : texts that a label export may hold besides labels.
+    mapped : columns the clinic's YAML reads. One that the dictionary has and this export does
+        not is empty: batches of one project need not have the same columns.
 
     Raises
     ------
     FileRefused
         Besides those of `delimited.read`: F07 labels as column names, F08 wrong dictionary.
     """
-    whole = delimited.read(path, con=con, scratch=scratch, options=options)[0]
-    _refuse_other_project(whole, dictionary)
+    rules = rules or RedcapOptions()
+    whole = _read_whole(path, con, scratch, options, dictionary, rules)
+    try:
+        _refuse_other_project(whole, dictionary)
+        if rules.labels == "map":
+            whole = decoded(con, whole, dictionary, missing_codes)
+        return _forms(con, whole, options, dictionary, rules, mapped)
+    except FileRefused:
+        whole.drop(con)
+        raise
+
+
+def _read_whole(
+    path: Path,
+    con: duckdb.DuckDBPyConnection,
+    scratch: Path,
+    options: ReadOptions,
+    dictionary: Dictionary,
+    rules: RedcapOptions,
+) -> Source:
+    if rules.labels == "map" and label_header(path, scratch, options, dictionary):
+        return read_with_label_header(path, con, scratch, options, dictionary)
+    try:
+        return delimited.read(path, con=con, scratch=scratch, options=options)[0]
+    except FileRefused as refusal:
+        # Two forms have a column `Complete?`: say what that means.
+        if refusal.code == "F04" and label_header(path, scratch, options, dictionary):
+            raise FileRefused("F07", _BY_LABELS, _OR_MAP) from None
+        raise
+
+
+def _forms(
+    con: duckdb.DuckDBPyConnection,
+    whole: Source,
+    options: ReadOptions,
+    dictionary: Dictionary,
+    rules: RedcapOptions,
+    mapped: frozenset[str],
+) -> list[Source]:
     by_form, unknown = _columns_by_form(whole.columns, dictionary)
     notes = whole.notes
     if unknown:
@@ -161,11 +124,13 @@ def read(
             "The export has no column of any form the clinic's YAML names",
             "Export those forms, or correct `form` in the YAML",
         )
-    sources = [_form_source(con, whole, form, by_form[form], dictionary) for form in wanted]
+    sources = [
+        _form_source(con, whole, form, by_form[form], dictionary, rules, mapped) for form in wanted
+    ]
     # The whole file goes with the last form that reads it.
     last = replace(sources[-1], drops=(*sources[-1].drops, *whole.drops))
     sources = [*sources[:-1], last]
-    return [replace(sources[0], notes=notes), *sources[1:]]
+    return [replace(sources[0], notes=(*notes, *sources[0].notes)), *sources[1:]]
 
 
 def _refuse_other_project(whole: Source, dictionary: Dictionary) -> None:
@@ -173,7 +138,7 @@ def _refuse_other_project(whole: Source, dictionary: Dictionary) -> None:
         return
     labels = {one.label for one in dictionary.fields.values()}
     if len(labels & set(whole.columns)) > 1:
-        raise FileRefused("F07", "The export's columns are named by labels", _RAW)
+        raise FileRefused("F07", _BY_LABELS, _OR_MAP)
     raise FileRefused(
         "F08",
         f"The export has no record id {dictionary.record_id}, the dictionary's first field",
@@ -214,23 +179,61 @@ def _form_source(
     form: str,
     columns: list[str],
     dictionary: Dictionary,
+    rules: RedcapOptions,
+    mapped: frozenset[str],
 ) -> Source:
     place = [column for column in PLACE if column in whole.columns]
+    absent = [
+        column
+        for column in sorted(mapped)
+        if _form_of(column, dictionary) == form and column not in columns
+    ]
     kept = (dictionary.record_id, *place, *columns)
+    cells = [*map(sql.name, kept), *(f"null::varchar as {sql.name(name)}" for name in absent)]
+    belongs = _belongs(form, columns, dictionary, place)
+    unfinished = _unfinished(form, columns) if rules.incomplete == "drop" else "false"
     view = sql.new_relation("source")
     con.execute(
-        f"create temp view {view} as select {', '.join(map(sql.name, kept))}, {LINE} "
-        f"from {whole.relation} where {_belongs(form, columns, dictionary, place)}"
+        f"create temp view {view} as select {', '.join(cells)}, {LINE} "
+        f"from {whole.relation} where ({belongs}) and not ({unfinished})"
     )
-    (n_rows,) = con.execute(f"select count(*) from {view}").fetchone()
+    n_rows, n_left_out = con.execute(
+        f"select count(*) filter (where not ({unfinished})), count(*) filter (where {unfinished}) "
+        f"from {whole.relation} where {belongs}"
+    ).fetchone()
     return Source(
         form,
         view,
-        kept,
+        (*kept, *absent),
         n_rows,
+        notes=tuple(_form_notes(form, absent, n_left_out)),
         has_odd_spaces=whole.has_odd_spaces,
         drops=(f"drop view {view}",),
     )
+
+
+def _form_notes(form: str, absent: list[str], n_left_out: int) -> Iterator[Note]:
+    if n_left_out:
+        yield Note("skipped_rows", f"form {form}: {plural(n_left_out, 'incomplete form')} left out")
+    if absent:
+        shown = ", ".join(absent[:10]) + (", …" if len(absent) > 10 else "")
+        yield Note(
+            "missing_columns",
+            f"form {form}: {plural(len(absent), 'mapped column')} not in this export, read as "
+            f"empty: {shown}",
+        )
+
+
+def _unfinished(form: str, columns: list[str]) -> str:
+    """Return SQL for: the form is saved as incomplete, or its survey was never sent off."""
+    tests = []
+    if f"{form}_complete" in columns:
+        cell = sql.name(f"{form}_complete")
+        tests.append(f"coalesce({cell}, '0') in ({sql.texts(_INCOMPLETE)})")
+    if f"{form}_timestamp" in columns:
+        cell = sql.name(f"{form}_timestamp")
+        tests.append(f"coalesce({cell}, '') = '[not completed]'")
+    return " or ".join(tests) or "false"
 
 
 def _belongs(form: str, columns: list[str], dictionary: Dictionary, place: list[str]) -> str:
@@ -249,38 +252,4 @@ def _is_answered(column: str, dictionary: Dictionary) -> str:
     if known:
         return f"{cell} is not null"
     # What is left is a checkbox's column, the form's status, or its survey's time stamp.
-    return f"coalesce({cell}, '0') not in ('0', 'Unchecked', 'Incomplete', '[not completed]')"
-
-
-def refuse_labels(
-    con: duckdb.DuckDBPyConnection,
-    source: Source,
-    dictionary: Dictionary,
-    columns: Iterable[str],
-) -> None:
-    """Refuse a form whose scored items hold the dictionary's labels instead of its codes.
-
-    Raises
-    ------
-    FileRefused
-        F07, with the number of columns and cells.
-    """
-    counts = []
-    for column in columns:
-        known = dictionary.fields.get(column)
-        words = known.labels - known.codes if known and known.kind in _CHOSEN else frozenset()
-        if words:
-            counts.append(
-                f"count(*) filter (where trim({sql.name(column)}) in ({sql.texts(sorted(words))}))"
-            )
-    if not counts:
-        return
-    found = con.execute(f"select {', '.join(counts)} from {source.relation}").fetchone()
-    if any(found):
-        n_columns = sum(bool(number) for number in found)
-        raise FileRefused(
-            "F07",
-            f"Form {source.sheet}: {plural(n_columns, 'item')} hold labels instead of codes "
-            f"({plural(sum(found), 'cell')})",
-            _RAW,
-        )
+    return f"coalesce({cell}, '0') not in ({sql.texts(_NOTHING)})"
