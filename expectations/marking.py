@@ -7,7 +7,7 @@ counts as quarantined whole. Everything runs inside DuckDB; no row enters Python
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -64,6 +64,7 @@ def mark(
     received_at: datetime,
     marks_path: Path,
     counts_path: Path,
+    blocked: Collection[str] = (),
     scores: Sequence[Path] = (),
     therapist_ids: Sequence[Path] = (),
     ages: Sequence[Path] = (),
@@ -75,6 +76,7 @@ def mark(
     staged : mapping of table name to staged Parquet files, one row per delivered row
     lake : folder of the lake, read for rows the delivery refers to
     registry : folder with ``instruments.parquet``
+    blocked : files that are rejected already, whatever their rows are like
     received_at : when the delivery arrived; the "now" of rules about the future, and the day on
         which a rule must be in force
     scores : Parquet files of recomputed scores of the staged responses; without them the rules
@@ -92,6 +94,7 @@ def mark(
     known = Lake(lake, clinic_id)
     told = (tuple(therapist_ids), tuple(ages))
     delivery = _Delivery(con, in_force, tables, known, tuple(scores), told, received_at)
+    delivery.rejected |= {*blocked}
     delivery.mark()
     # A workbook rejected for its last sheet takes its first sheets along: look again.
     while delivery.rejected_late:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
+from pathlib import Path
 
 import duckdb
 
 from pipeline.ages import write_client_ages
 from pipeline.clinics import read_registry
 from pipeline.duck import duck
+from pipeline.form_profiles import keep_profile, profile_of
 from pipeline.home import Home
 from pipeline.intake import read_results, scores_path, staged_folder
 from pipeline.judge import rejected_files
@@ -20,7 +24,9 @@ from pipeline.progress import say
 from pipeline.quality import write_quality_tables
 from pipeline.quarantine import Verdict, excluded_query, load_rules, write_quarantine
 from pipeline.scores import write_scores
+from pipeline.snapshots import absent, snapshot_of
 from transforms.contract import TABLES
+from transforms.form_profile import Profile
 from transforms.registry import Registry
 
 # Parents before children; the order of TABLES is by importance to the reader.
@@ -82,6 +88,9 @@ def _settle(
     """Move one file's rows to where they belong; return its counts per table."""
     counts: list[dict] = []
     delivery = verdict.delivery
+    profile = profile_of(home, run_id, delivery.clinic_id, delivery.file_id)
+    if verdict.status != "accepted":
+        profile = None
     for name in ORDER:
         staged = staged_folder(home, run_id, delivery.clinic_id) / name
         staged /= f"{delivery.file_id}.parquet"
@@ -95,6 +104,7 @@ def _settle(
             clinic_id=delivery.clinic_id,
             excluded=excluded_query(home, run_id, verdict, TABLES[name], staged),
             marked_at=delivery.received_at,
+            absent=_absent(con, home, profile, name, staged),
         )
         write_quarantine(con, home, run_id, verdict, TABLES[name], staged)
         if name == "responses":
@@ -110,7 +120,19 @@ def _settle(
             }
             | asdict(accepted)
         )
+    if profile is not None:
+        keep_profile(home, profile)
     return counts
+
+
+def _absent(
+    con: duckdb.DuckDBPyConnection, home: Home, profile: Profile | None, name: str, staged: Path
+) -> Callable[[], str] | None:
+    """Return what finds the rows a snapshot deletes; None where the file is an increment."""
+    snapshot = snapshot_of(profile, name) if profile else None
+    if snapshot is None:
+        return None
+    return partial(absent, con, home, TABLES[name], profile.clinic_id, snapshot, staged)
 
 
 def _record(

@@ -14,6 +14,7 @@ import duckdb
 
 from pipeline.clinics import read_clinic, read_registry, rules
 from pipeline.duck import duck
+from pipeline.form_watch import FormWatch
 from pipeline.home import Home
 from pipeline.landing import Delivery
 from pipeline.progress import say
@@ -23,7 +24,7 @@ from pipeline.vault import identities_folder, master_key
 from transforms.clinic import Clinic
 from transforms.errors import BalanceError, FileRefused, RapportError
 from transforms.export import read_export
-from transforms.feeding import wirings_by_table
+from transforms.feeding import Wiring, wirings_by_table
 from transforms.mapping import stage
 from transforms.pseudonyms import GroupKey
 from transforms.readers.source import Source
@@ -44,10 +45,12 @@ class IntakeResult:
 def intake(home: Home, run_id: str, clinic_id: str, deliveries: list[Delivery]) -> dict[str, int]:
     """Take in one clinic's files; a file that cannot be read is refused, the others go on."""
     clinic = read_clinic(home, clinic_id)
-    with duck(home) as con:
-        results = [_take_in(con, home, run_id, clinic, delivery) for delivery in deliveries]
-        _mark(con, home, run_id, clinic_id, deliveries, results)
+    watch = FormWatch(home, run_id, clinic)
     names = {delivery.file_id: delivery.source_file for delivery in deliveries}
+    with duck(home) as con:
+        results = [_take_in(con, home, run_id, clinic, delivery, watch) for delivery in deliveries]
+        watch.write(names)
+        _mark(con, home, run_id, clinic_id, deliveries, results, watch.blocked)
     for result in results:
         if result.refusal:
             say(f"    {clinic_id}/{names[result.file_id]} refused: {result.refusal}")
@@ -86,12 +89,17 @@ def scores_path(home: Home, run_id: str, clinic_id: str, file_id: str) -> Path:
 
 
 def _take_in(
-    con: duckdb.DuckDBPyConnection, home: Home, run_id: str, clinic: Clinic, delivery: Delivery
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    run_id: str,
+    clinic: Clinic,
+    delivery: Delivery,
+    watch: FormWatch,
 ) -> IntakeResult:
     if clinic.is_dictionary(Path(delivery.source_file).name):
         return IntakeResult(delivery.file_id)
     try:
-        return _read(con, home, run_id, clinic, delivery)
+        return _read(con, home, run_id, clinic, delivery, watch)
     except FileRefused as refusal:
         return IntakeResult(delivery.file_id, str(refusal), FILE_RULE[refusal.code])
     except BalanceError:
@@ -101,7 +109,12 @@ def _take_in(
 
 
 def _read(
-    con: duckdb.DuckDBPyConnection, home: Home, run_id: str, clinic: Clinic, delivery: Delivery
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    run_id: str,
+    clinic: Clinic,
+    delivery: Delivery,
+    watch: FormWatch,
 ) -> IntakeResult:
     path = delivery.path(home)
     if not clinic.is_export(path.name):
@@ -113,7 +126,7 @@ def _read(
     registry = read_registry(home)
     sources = read_export(path, clinic, con=con, scratch=home.scratch, registry=registry)
     try:
-        return _stage(con, home, run_id, clinic, delivery, sources)
+        return _stage(con, home, run_id, clinic, delivery, sources, watch)
     finally:
         for source in sources:  # raw cells must not outlive their file
             source.drop(con)
@@ -126,6 +139,7 @@ def _stage(
     clinic: Clinic,
     delivery: Delivery,
     sources: list[Source],
+    watch: FormWatch,
 ) -> IntakeResult:
     """Write one staged file per canonical table, and the scores of its responses."""
     registry = read_registry(home)
@@ -133,6 +147,8 @@ def _stage(
     identities = identities_folder(home, clinic.clinic, received)
     notes = [note.text for source in sources for note in source.notes]
     rows: dict[str, int] = {}
+    read: dict[str, list[Wiring]] = {}
+    paths: dict[str, Path] = {}
     name = Path(delivery.source_file).name
     for table, wirings in wirings_by_table(clinic, name, sources).items():
         staged = stage(
@@ -148,11 +164,12 @@ def _stage(
             out=staged_folder(home, run_id, clinic.clinic) / table / f"{delivery.file_id}.parquet",
             identities=identities / f"{delivery.file_id}.{table}.parquet",
         )
-        rows[table] = staged.n_rows
+        rows[table], paths[table], read[table] = staged.n_rows, staged.path, wirings
         notes += [note.text for note in staged.notes]
         if table == "responses":
             scores = scores_path(home, run_id, clinic.clinic, delivery.file_id)
             write_scores(con, staged.path, scores, registry)
+    watch.look(con, delivery, read, paths)
     return IntakeResult(delivery.file_id, notes=notes, rows=rows)
 
 
@@ -163,6 +180,7 @@ def _mark(
     clinic_id: str,
     deliveries: list[Delivery],
     results: list[IntakeResult],
+    blocked: set[str],
 ) -> None:
     """Mark every broken row of the clinic's staged files, and count per rule and file."""
     from expectations.marking import mark
@@ -187,6 +205,7 @@ def _mark(
         received_at=deliveries[0].received_at,
         marks_path=work / "marks" / f"{clinic_id}.parquet",
         counts_path=work / "counts" / f"{clinic_id}.parquet",
+        blocked=blocked,
         scores=sorted((work / "scores" / clinic_id).glob("*.parquet")),
     )
     names = {delivery.file_id: delivery.source_file for delivery in deliveries}

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from pipeline.clinics import rules
+from pipeline.form_watch import write_form_changes
 from pipeline.home import Home
 from pipeline.ledger import Ledger
 from pipeline.parquet import write_rows
@@ -28,6 +29,10 @@ def judge(home: Home, run_id: str) -> dict[str, int]:
         counts, rules(home), run_id=run_id, run_at=Ledger(home).run(run_id)["started_at"]
     )
     write_rows(_results_path(home, run_id), judgement.rule_results, RULE_RESULTS)
+    started_at = Ledger(home).run(run_id)["started_at"]
+    for file, messages in write_form_changes(home, run_id, started_at).items():
+        if file in judgement.rejected:
+            judgement.rejected[file] += messages
     rejected = [
         {"clinic_id": clinic_id, "file_id": file_id, "reasons": list(reasons)}
         for (clinic_id, file_id), reasons in sorted(judgement.rejected.items())

@@ -8,6 +8,7 @@ so what was known at any earlier time can still be asked.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +28,9 @@ MARKERS = {
     "source_line": "BIGINT",
     "by_file_id": "VARCHAR",
     "marked_at": "TIMESTAMP",
+    "reason": "VARCHAR",
 }
+REPLACED, ABSENT = "replaced", "absent from snapshot"
 CLIENT_AGES = {"client_key": "UUID", "start_date": "DATE", "age_years": "INTEGER"}
 NOT_CONTENT = {name for name, _ in PROVENANCE} | {"bad_cells"}
 
@@ -64,10 +67,11 @@ def write_empty_tables(home: Home) -> None:
 def sweep(home: Home, accepted: set[tuple[str, str]]) -> int:
     """Delete lake files of deliveries the ledger does not know: leftovers of a killed run."""
     folders = [*TABLES, *(f"superseded/{table}" for table in TABLES), "scores"]
+    folders.append("quality/form_profiles")
     leftovers = [
         path
         for folder in folders
-        for path in (home.lake / folder).glob("clinic=*/*.parquet")
+        for path in (home.lake / folder).glob("clinic=*/*.*")
         if (path.parent.name.removeprefix("clinic="), path.stem) not in accepted
     ]
     for path in leftovers:
@@ -84,6 +88,7 @@ def accept(
     clinic_id: str,
     excluded: str,
     marked_at: datetime,
+    absent: Callable[[], str] | None = None,
 ) -> Accepted:
     """Move the good rows of one staged file into the lake.
 
@@ -94,7 +99,10 @@ def accept(
     excluded : str
         SQL query ``(row_key, source_line)`` of the rows to quarantine.
     marked_at : datetime
-        When a replaced row stopped being current.
+        When a replaced or deleted row stopped being current.
+    absent : function, optional
+        Returns SQL (row_key, earlier_file_id, earlier_line) for the rows a full snapshot shows
+        to be deleted; called when ``unwanted`` is there.
 
     Returns
     -------
@@ -118,7 +126,8 @@ def accept(
         """
     ).fetchone()
     markers = lake_file(home, f"superseded/{table.name}", clinic_id, staged.name)
-    copy_unless_empty(con, _markers_query(staged, marked_at), markers)
+    gone = absent() if absent else None
+    copy_unless_empty(con, _markers_query(staged, marked_at, gone), markers)
     target = lake_file(home, table.name, clinic_id, staged.name)
     keep_left_in(con, staged, target, table.key)
     n_accepted = _count(con, target)
@@ -238,16 +247,22 @@ def _same(name: str, new: set[str], old: set[str]) -> str:
     return f'staged."{name}" is null' if name in new else f'lake."{name}" is null'
 
 
-def _markers_query(staged: Path, marked_at: datetime) -> str:
+def _markers_query(staged: Path, marked_at: datetime, absent: str | None) -> str:
+    deleted = f"union all select *, {quoted(ABSENT)} as reason from ({absent})" if absent else ""
     return f"""
         select distinct
             row_key,
             earlier_file_id as file_id,
             earlier_line as source_line,
             {quoted(staged.stem)} as by_file_id,
-            cast({quoted(marked_at.isoformat())} as timestamp) as marked_at
-        from known
-        where not is_same
+            cast({quoted(marked_at.isoformat())} as timestamp) as marked_at,
+            reason
+        from (
+            select row_key, earlier_file_id, earlier_line, {quoted(REPLACED)} as reason
+            from known
+            where not is_same
+            {deleted}
+        )
     """
 
 

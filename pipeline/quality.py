@@ -6,6 +6,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline.clinics import read_clinics
+from pipeline.form_watch import FORM_CHANGES
 from pipeline.home import Home
 from pipeline.ledger import Ledger
 from pipeline.parquet import write_rows
@@ -96,4 +97,5 @@ def write_quality_tables(con: duckdb.DuckDBPyConnection, home: Home, ledger: Led
     ]
     write_rows(folder / "clinics.parquet", named, CLINICS)
     write_rows(folder / "rule_results" / "empty.parquet", [], RULE_RESULTS)
+    write_rows(folder / "form_changes" / "empty.parquet", [], FORM_CHANGES)
     write_rows(folder / "quarantine" / "empty.parquet", [], QUARANTINE)

@@ -178,8 +178,10 @@ def _rows(sheet: Sheet, before: list[Sheet], limits: Limits) -> Iterator[Change]
             "empty_delivery",
             sheet.table,
             "the file holds a header and no rows",
-            "Ask whether nothing happened or the export failed",
-            False,
+            "Ask whether nothing happened or the export failed; an empty snapshot is never loaded"
+            if sheet.is_snapshot
+            else "Ask whether nothing happened or the export failed",
+            sheet.is_snapshot,
         )
         return
     if len(before) < limits.row_deliveries:

@@ -109,6 +109,7 @@ class Sheet:
 
     part : instrument, version and rater the feed sets; tells the feeds of one wide row apart.
     wired : canonical column to the source columns it is made of.
+    is_snapshot : whether rows it lacks were deleted.
     first_at, last_at : ISO text over the table's rows of the file, None without dates.
     """
 
@@ -120,6 +121,7 @@ class Sheet:
     n_rows: int
     first_at: str | None = None
     last_at: str | None = None
+    is_snapshot: bool = False
 
 
 @dataclass(frozen=True)

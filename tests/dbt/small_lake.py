@@ -80,6 +80,20 @@ QUARANTINE = {
     "run_id": "VARCHAR",
     "seen_at": "TIMESTAMP",
 }
+FORM_CHANGES = {
+    "run_id": "VARCHAR",
+    "run_at": "TIMESTAMP",
+    "clinic_id": "VARCHAR",
+    "file_id": "VARCHAR",
+    "source_file": "VARCHAR",
+    "table_name": "VARCHAR",
+    "instrument_id": "VARCHAR",
+    "change": "VARCHAR",
+    "column_name": "VARCHAR",
+    "message": "VARCHAR",
+    "remedy": "VARCHAR",
+    "is_blocking": "BOOLEAN",
+}
 QUARANTINE_EVENTS = {
     "clinic_id": "VARCHAR",
     "table_name": "VARCHAR",
@@ -197,6 +211,7 @@ class SmallLake:
             self._write(con, "scores/rows", "scores", scores)
             self._write(con, "client_ages/rows", "client_ages", CLIENT_AGES)
             self._write(con, "quality/rule_results/rows", "rule_results", RULE_RESULTS)
+            self._write(con, "quality/form_changes/rows", "form_changes", FORM_CHANGES)
             self._write(con, "quality/quarantine/rows", "quarantine", QUARANTINE)
             events = "quality/quarantine_events/rows"
             self._write(con, events, "quarantine_events", QUARANTINE_EVENTS)

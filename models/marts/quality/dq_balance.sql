@@ -27,6 +27,7 @@ counted as (
         coalesce(file_rows.n_current, 0) as n_loaded,
         files.n_duplicate,
         coalesce(file_rows.n_stored - file_rows.n_current, 0) as n_superseded,
+        coalesce(file_rows.n_deleted, 0) as n_deleted,
         files.n_quarantined,
         files.n_erased
 
