@@ -138,7 +138,7 @@ def _judge_suite(
         for each in result.result["details"]["files"]:
             states[each["position"]] = {
                 "state": each["state"],
-                "message": _message(rule, each),
+                "message": message_of(rule, each),
             }
     return [
         _verdict(row, rules.rule(row["rule_id"]), states[position])
@@ -146,7 +146,8 @@ def _judge_suite(
     ]
 
 
-def _message(rule: Rule, counted: dict[str, Any]) -> str:
+def message_of(rule: Rule, counted: dict[str, Any]) -> str:
+    """Say in words what counts and a state amount to."""
     if counted["state"] == "error":
         return f"the check could not run: {counted['error']}"
     if counted["state"] == "not_applicable":

@@ -22,9 +22,16 @@ from pipeline.landing import Delivery
 from pipeline.ledger import Ledger
 from pipeline.progress import say
 from pipeline.quality import write_quality_tables
-from pipeline.quarantine import Verdict, excluded_query, load_rules, write_quarantine
+from pipeline.quarantine import (
+    Verdict,
+    excluded_query,
+    load_rules,
+    write_quarantine,
+    write_redeliveries,
+)
 from pipeline.scores import write_scores
 from pipeline.snapshots import absent, snapshot_of
+from pipeline.vault_facts import keep_therapist_flags
 from transforms.contract import TABLES
 from transforms.form_profile import Profile
 from transforms.registry import Registry
@@ -58,6 +65,7 @@ def accept(home: Home, run_id: str, ledger: Ledger, deliveries: list[Delivery]) 
                     totals[outcome] += table[f"n_{outcome}"]
         for clinic_id in sorted({delivery.clinic_id for delivery in deliveries}):
             write_client_ages(con, home, clinic_id)
+            keep_therapist_flags(con, home, clinic_id)
         rescore(con, home, ledger, registry)
         write_quality_tables(con, home, ledger)
     say("    rows: " + ", ".join(f"{count:,} {outcome}" for outcome, count in totals.items()))
@@ -106,6 +114,7 @@ def _settle(
             marked_at=delivery.received_at,
             absent=_absent(con, home, profile, name, staged),
         )
+        write_redeliveries(con, home, run_id, verdict, TABLES[name], staged)
         write_quarantine(con, home, run_id, verdict, TABLES[name], staged)
         if name == "responses":
             scored = scores_path(home, run_id, delivery.clinic_id, delivery.file_id)

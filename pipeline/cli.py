@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -101,6 +102,30 @@ def rollback(
         typer.echo(str(refusal), err=True)
         raise typer.Exit(1) from None
     typer.echo(f"published/analytics.duckdb is now the release of run {release}.")
+
+
+@app.command()
+def regrade(
+    since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First day of runs.")],
+    home: HomeOption = None,
+) -> None:
+    """Grade past runs again under today's thresholds, severities and waivers.
+
+    Changes grades and reports, from the stored counts. It does not change what was loaded,
+    quarantined or rejected: that takes a new night (`rapport run`).
+    """
+    from pipeline.regrade import regrade as grade_again
+    from transforms.errors import RapportError
+
+    try:
+        done = grade_again(_home(home), since.date())
+    except RapportError as refusal:
+        typer.echo(str(refusal), err=True)
+        raise typer.Exit(1) from None
+    typer.echo(
+        f"{done.n_changed:,} of {done.n_results:,} results of {len(done.run_ids)} run(s) changed "
+        "their grade. What was loaded or held back is as it was."
+    )
 
 
 @export.command("fhir")

@@ -14,6 +14,7 @@ from pipeline.ledger import Ledger
 from pipeline.parquet import write_rows
 from pipeline.progress import say
 from pipeline.quality import RULE_RESULTS
+from pipeline.waivers import read_waivers
 from transforms.errors import BuildError
 
 
@@ -28,7 +29,8 @@ def judge(home: Home, run_id: str) -> dict[str, int]:
     judgement = judge_counts(
         counts, rules(home), run_id=run_id, run_at=Ledger(home).run(run_id)["started_at"]
     )
-    write_rows(_results_path(home, run_id), judgement.rule_results, RULE_RESULTS)
+    results = _with_waivers(home, judgement.rule_results)
+    write_rows(_results_path(home, run_id), results, RULE_RESULTS)
     started_at = Ledger(home).run(run_id)["started_at"]
     for file, messages in write_form_changes(home, run_id, started_at).items():
         if file in judgement.rejected:
@@ -58,7 +60,9 @@ def audit(home: Home, run_id: str) -> dict[str, int]:
     from expectations.mart_suites import check_marts
 
     build = home.building
-    results = check_marts(build, run_id, Ledger(home).run(run_id)["started_at"])
+    results = _with_waivers(
+        home, check_marts(build, run_id, Ledger(home).run(run_id)["started_at"])
+    )
     path = _results_path(home, f"{run_id}-marts")
     write_rows(path, results, RULE_RESULTS)
     _append(build, path)
@@ -73,6 +77,13 @@ def audit(home: Home, run_id: str) -> dict[str, int]:
             "The published release is unchanged; report this as a defect."
         )
     return _say_states([row["state"] for row in results])
+
+
+def _with_waivers(home: Home, results: list[dict]) -> list[dict]:
+    from expectations.regrade import is_waived
+
+    waivers = read_waivers(home)
+    return [row | {"is_waived": is_waived(row, waivers)} for row in results]
 
 
 def _append(build: Path, results: Path) -> None:

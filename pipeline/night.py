@@ -15,7 +15,7 @@ from pipeline import accept as accepting
 from pipeline import build as building
 from pipeline import intake as taking_in
 from pipeline import judge as judging
-from pipeline import lake
+from pipeline import lake, quarantine
 from pipeline import publish as publishing
 from pipeline.clinics import rules, write_registry
 from pipeline.fingerprint import fingerprint
@@ -25,6 +25,7 @@ from pipeline.ledger import Ledger
 from pipeline.progress import say, timed
 from pipeline.summary import write_summary
 from pipeline.vault import master_key, sweep_scratch
+from pipeline.waivers import write_waivers_and_rules
 from transforms.errors import BuildError, NothingToDoError, RapportError
 
 RUN_ID = "%Y-%m-%dT%H-%M-%SZ"
@@ -69,8 +70,12 @@ def open_run() -> dict:
         if row["status"] == "accepted"
     }
     lake.sweep(home, known)
+    quarantine.sweep(
+        home, {(row["clinic_id"], row["file_id"]): row["run_id"] for row in ledger.all_files()}
+    )
     lake.write_empty_tables(home)
     write_registry(home)
+    write_waivers_and_rules(home, now.date())
     run_id, state = _unused_run_id(ledger, now), fingerprint(home)
     deliveries = new_deliveries(home, ledger, now, state)
     for folder in odd_folders(home):
@@ -130,17 +135,22 @@ def audit(run_id: str) -> dict:
 
 def report(run_id: str) -> str:
     """Write this run's validation report and the index over runs."""
-    from reports.validation_report import Guidance, write_report
-
     home = Home.from_environment()
     with timed(home, run_id, "report"):
-        guidance = {
-            rule.id: Guidance(f"{rule.why} {rule.downstream}", rule.remedy)
-            for rule in rules(home).rules
-        }
-        page = write_report(home.building, home.reports, run_id, guidance=guidance)
+        page = write_page(home, home.building, run_id)
         write_index(home)
         return str(page.relative_to(home.root))
+
+
+def write_page(home: Home, analytics: Path, run_id: str) -> Path:
+    """Write the validation report of one run from a file that holds its results."""
+    from reports.validation_report import Guidance, write_report
+
+    guidance = {
+        rule.id: Guidance(f"{rule.why} {rule.downstream}", rule.remedy)
+        for rule in rules(home).rules
+    }
+    return write_report(analytics, home.reports, run_id, guidance=guidance)
 
 
 def write_index(home: Home) -> None:

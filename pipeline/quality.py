@@ -50,6 +50,12 @@ RULE_RESULTS = pa.schema(
         ("threshold", pa.float64()),
         ("state", pa.string()),
         ("message", pa.string()),
+        # A waiver covers the result; and what it was before `rapport regrade` judged it again.
+        ("is_waived", pa.bool_()),
+        ("original_state", pa.string()),
+        ("original_severity", pa.string()),
+        ("original_threshold", pa.float64()),
+        ("regraded_at", pa.timestamp("us")),
     ]
 )
 QUARANTINE = pa.schema(
@@ -65,9 +71,22 @@ QUARANTINE = pa.schema(
         ("column_name", pa.string()),
         ("reason", pa.string()),
         ("severity", pa.string()),
-        ("first_seen", pa.timestamp("us")),
-        ("last_seen", pa.timestamp("us")),
-        ("status", pa.string()),
+        ("takes_row_out", pa.bool_()),
+        ("run_id", pa.string()),
+        ("seen_at", pa.timestamp("us")),
+    ]
+)
+# ``event`` is delivered (the row came again and was in order) or erased.
+QUARANTINE_EVENTS = pa.schema(
+    [
+        ("clinic_id", pa.string()),
+        ("table_name", pa.string()),
+        ("row_key", pa.uuid()),
+        ("event", pa.string()),
+        ("file_id", pa.string()),
+        ("source_file", pa.string()),
+        ("run_id", pa.string()),
+        ("happened_at", pa.timestamp("us")),
     ]
 )
 
@@ -99,3 +118,4 @@ def write_quality_tables(con: duckdb.DuckDBPyConnection, home: Home, ledger: Led
     write_rows(folder / "rule_results" / "empty.parquet", [], RULE_RESULTS)
     write_rows(folder / "form_changes" / "empty.parquet", [], FORM_CHANGES)
     write_rows(folder / "quarantine" / "empty.parquet", [], QUARANTINE)
+    write_rows(folder / "quarantine_events" / "empty.parquet", [], QUARANTINE_EVENTS)

@@ -1,7 +1,12 @@
-"""Rows that broke a rule: kept whole behind the door, and for each what is wrong with it."""
+"""Rows that broke a rule: kept whole behind the door, and for each what is wrong with it.
+
+What a run said about a row is written once and never changed. Whether the row is still open,
+repaired or waived follows from what later runs wrote (models/intermediate/quality).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +94,6 @@ def write_quarantine(
         """,
         rows,
     )
-    reasons = home.lake / "quality" / "quarantine" / delivery.clinic_id
     whole_file = verdict.rejection.replace("'", "''")
     copy_unless_empty(
         con,
@@ -127,14 +131,90 @@ def write_quarantine(
             reasons.column_name,
             reasons.reason,
             reasons.severity,
-            cast({quoted(delivery.received_at.isoformat())} as timestamp) as first_seen,
-            cast({quoted(delivery.received_at.isoformat())} as timestamp) as last_seen,
-            case when reasons.takes_row_out then 'open' else 'flagged' end as status
+            reasons.takes_row_out,
+            {quoted(run_id)} as run_id,
+            cast({quoted(delivery.received_at.isoformat())} as timestamp) as seen_at
         from reasons
         inner join rows_of_file
             on reasons.row_key is not distinct from rows_of_file.row_key
             and reasons.source_line = rows_of_file.source_line
         order by reasons.source_line, reasons.rule_id, reasons.column_name, reasons.row_key
         """,
-        reasons / f"{staged.stem}-{table.name}.parquet",
+        _quality_file(home, "quarantine", run_id, delivery, table),
     )
+
+
+def write_redeliveries(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    run_id: str,
+    verdict: Verdict,
+    table: Table,
+    staged: Path,
+) -> None:
+    """Note which rows this file brings in good order that the clinic's quarantine knows by key.
+
+    They tell the tables that a row was repaired. A row that equals the one already loaded counts
+    too. Uses the temp table ``unwanted`` that `pipeline.lake.accept` leaves.
+    """
+    delivery = verdict.delivery
+    known = home.lake / "quality" / "quarantine" / delivery.clinic_id
+    held = sorted(known.glob(f"*_{table.name}.parquet"))
+    if not held:
+        return
+    files = ", ".join(quoted(path) for path in held)
+    copy_unless_empty(
+        con,
+        f"""
+        select distinct
+            {quoted(delivery.clinic_id)} as clinic_id,
+            '{table.name}' as table_name,
+            staged.{table.key} as row_key,
+            'delivered' as event,
+            {quoted(delivery.file_id)} as file_id,
+            {quoted(delivery.source_file)} as source_file,
+            {quoted(run_id)} as run_id,
+            cast({quoted(delivery.received_at.isoformat())} as timestamp) as happened_at
+        from read_parquet({quoted(staged)}) as staged
+        semi join read_parquet([{files}], union_by_name = true) as held
+            on staged.{table.key} = held.row_key
+        anti join unwanted
+            on staged.{table.key} = unwanted.row_key
+            and staged.source_line = unwanted.source_line
+        order by row_key
+        """,
+        _quality_file(home, "quarantine_events", run_id, delivery, table),
+    )
+
+
+def sweep(home: Home, settled_in: Mapping[tuple[str, str], str]) -> int:
+    """Delete what a killed run wrote about files it did not settle; return how many files.
+
+    Parameters
+    ----------
+    settled_in : (clinic_id, file_id) to the run that settled the file last, from the ledger.
+
+    Notes
+    -----
+    Run ids sort by time. A file settled again later keeps what earlier runs said about it.
+    """
+    leftovers = [
+        path
+        for folder in ("quarantine", "quarantine_events")
+        for path in (home.lake / "quality" / folder).glob("*/*.parquet")
+        if _is_leftover(path, settled_in)
+    ]
+    for path in leftovers:
+        path.unlink()
+    return len(leftovers)
+
+
+def _is_leftover(path: Path, settled_in: Mapping[tuple[str, str], str]) -> bool:
+    run_id, file_id, _ = path.stem.split("_")
+    return settled_in.get((path.parent.name, file_id), "") < run_id
+
+
+def _quality_file(home: Home, folder: str, run_id: str, delivery: Delivery, table: Table) -> Path:
+    """Return the file of one run, delivered file and table; the run makes it append-only."""
+    name = f"{run_id}_{delivery.file_id}_{table.name}.parquet"
+    return home.lake / "quality" / folder / delivery.clinic_id / name

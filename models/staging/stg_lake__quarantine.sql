@@ -15,6 +15,7 @@ selected as (
         file_id,
         row_key,
         rule_id,
+        run_id,
 
         ---------- strings
         table_name,
@@ -23,14 +24,15 @@ selected as (
         column_name,
         reason,
         severity,
-        status,
 
         ---------- numerics
         source_line,
 
+        ---------- booleans
+        takes_row_out,
+
         ---------- timestamps
-        first_seen,
-        last_seen
+        seen_at
 
     from lake_rows
 

@@ -24,15 +24,22 @@ selected as (
         severity,
         state,
         message,
+        original_state,
+        original_severity,
 
         ---------- numerics
         n_scope,
         n_failed,
         share_failed,
         threshold,
+        original_threshold,
+
+        ---------- booleans
+        is_waived,
 
         ---------- timestamps
-        run_at
+        run_at,
+        regraded_at
 
     from lake_rows
 

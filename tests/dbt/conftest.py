@@ -172,5 +172,7 @@ def _quality(lake: SmallLake) -> None:
         column_name="attendance",
         reason="attendance is not one of the five words",
         severity="quarantine",
-        status="open",
+        takes_row_out=True,
+        run_id="run-1",
+        seen_at="2026-06-30",
     )

@@ -24,7 +24,12 @@ selected as (
         share_failed,
         threshold,
         state,
-        message
+        message,
+        coalesce(is_waived, false) as is_waived,
+        original_state,
+        original_severity,
+        original_threshold,
+        regraded_at
 
     from rule_results
 

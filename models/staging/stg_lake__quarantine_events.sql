@@ -1,0 +1,31 @@
+with
+
+lake_rows as (
+
+    select * from {{ lake('quarantine_events') }}
+
+),
+
+selected as (
+
+    select
+
+        ---------- ids
+        clinic_id,
+        file_id,
+        row_key,
+        run_id,
+
+        ---------- strings
+        table_name,
+        event,
+        source_file,
+
+        ---------- timestamps
+        happened_at
+
+    from lake_rows
+
+)
+
+select * from selected

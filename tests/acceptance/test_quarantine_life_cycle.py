@@ -1,0 +1,174 @@
+"""Fix and resubmit over two nights: what was corrected leaves quarantine by its key."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.cli import app
+from pipeline.ledger import Ledger
+from pipeline.publish import published_run
+from pipeline.quarantine import sweep
+
+ITEMS = ",".join(f"item_{n}" for n in range(1, 10))
+RESPONSES = f"response_id,client_id,instrument,rater,completed_at,session_id,{ITEMS}"
+SESSIONS = "session_id,client_id,therapist_id,session_at,attendance,modality"
+GOOD = "0,1,0,1,0,1,0,1,0"
+NIGHTS = (
+    {
+        # s2 has an unknown attendance: it is held back, and r2, which names it, with it.
+        "sessions_1.csv": [
+            SESSIONS,
+            "s1,c1,t1,2026-01-05 09:00,attended,cbt",
+            "s2,c1,t1,2026-01-12 09:00,perhaps,cbt",
+        ],
+        "responses_1.csv": [
+            RESPONSES,
+            f"r1,c1,phq9,client,2026-01-05 08:30,s1,{GOOD}",
+            f"r2,c1,phq9,client,2026-01-12 08:30,s2,{GOOD}",
+            "r3,c1,phq9,client,2026-01-13 08:30,,7,1,0,1,0,1,0,1,0",
+            "r4,c1,phq9,client,2026-01-14 08:30,,0,1,0,1,0,1,0,1,5",
+        ],
+        # Two of three rows hold a mail address: the whole file is rejected.
+        "sessions_2.csv": [
+            SESSIONS,
+            "s5,c2,t1,2026-01-05 11:00,attended,cbt",
+            "s6,c2,t1,2026-01-12 11:00,attended,mail a.person@example.org",
+            "s7,c2,t1,2026-01-19 11:00,attended,mail a.person@example.org",
+        ],
+    },
+    {
+        # s2 and r3 are corrected, r2 comes again, r4 is still broken.
+        "sessions_3.csv": [SESSIONS, "s2,c1,t1,2026-01-12 09:00,attended,cbt"],
+        "responses_2.csv": [
+            RESPONSES,
+            f"r2,c1,phq9,client,2026-01-12 08:30,s2,{GOOD}",
+            f"r3,c1,phq9,client,2026-01-13 08:30,,{GOOD}",
+            "r4,c1,phq9,client,2026-01-14 08:30,,0,1,0,1,0,1,0,1,5",
+        ],
+        "sessions_4.csv": [
+            SESSIONS,
+            "s5,c2,t1,2026-01-05 11:00,attended,cbt",
+            "s6,c2,t1,2026-01-12 11:00,attended,cbt",
+            "s7,c2,t1,2026-01-19 11:00,attended,cbt",
+        ],
+    },
+)
+STATUS = """
+    select source_file, source_line, rule_id, status, fixed_by_file, first_seen < last_seen
+    from quality.dq_quarantine where status <> 'flagged' order by all
+"""
+
+
+@pytest.fixture(scope="module")
+def resubmitted(home_with, night):
+    """Two nights; the first night's quarantine is kept beside."""
+    place = home_with("resubmitted")
+    folder = place.landing / "clinic"
+    folder.mkdir()
+    for number, files in enumerate(NIGHTS, start=1):
+        for name, lines in files.items():
+            (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        assert night(place) == "success", number
+        if number == 1:
+            with duckdb.connect(str(place.published.resolve()), read_only=True) as con:
+                before = con.execute(STATUS).fetchall()
+                sessions = con.execute("select count(*) from core.fct_sessions").fetchone()[0]
+    return place, before, sessions
+
+
+def test_broken_rows_and_what_points_to_them_are_held_back(resubmitted):
+    """r2 is sound, but its session is held back: no orphan flows on."""
+    _, before, sessions = resubmitted
+
+    assert [(file, line, rule, status) for file, line, rule, status, *_ in before] == [
+        ("responses_1.csv", 3, "S02", "open"),
+        ("responses_1.csv", 4, "S04", "open"),
+        ("responses_1.csv", 5, "S04", "open"),
+        ("sessions_1.csv", 3, "N02", "open"),
+        ("sessions_2.csv", 2, "FILE", "open"),
+        ("sessions_2.csv", 3, "F06", "open"),
+        ("sessions_2.csv", 4, "F06", "open"),
+    ]
+    assert sessions == 1
+
+
+def test_a_corrected_row_leaves_quarantine_by_its_key(resubmitted, ask):
+    """Repaired: the session, the form that names it, the answer, and the rejected file's rows."""
+    place, _, _ = resubmitted
+
+    fixed = [row[:5] for row in ask(place, STATUS) if row[3] == "fixed"]
+
+    assert fixed == [
+        ("responses_1.csv", 3, "S02", "fixed", "responses_2.csv"),
+        ("responses_1.csv", 4, "S04", "fixed", "responses_2.csv"),
+        ("sessions_1.csv", 3, "N02", "fixed", "sessions_3.csv"),
+        ("sessions_2.csv", 2, "FILE", "fixed", "sessions_4.csv"),
+        ("sessions_2.csv", 3, "F06", "fixed", "sessions_4.csv"),
+        ("sessions_2.csv", 4, "F06", "fixed", "sessions_4.csv"),
+    ]
+
+
+def test_a_row_that_comes_broken_again_stays_open_where_it_is_now(resubmitted, ask):
+    """Last seen moves, first seen stays."""
+    place, _, _ = resubmitted
+
+    still_open = [row for row in ask(place, STATUS) if row[3] == "open"]
+
+    assert still_open == [("responses_2.csv", 4, "S04", "open", None, True)]
+
+
+def test_whole_file_rows_say_in_words_what_happened(resubmitted, ask):
+    place, _, _ = resubmitted
+    rows = ask(place, "select title, reason from quality.dq_quarantine where rule_id = 'FILE'")
+
+    assert rows[0][0] == "Held back because the whole file was rejected"
+    assert "F06" in rows[0][1]
+
+
+def test_what_a_killed_run_wrote_is_swept_and_the_rest_stays(resubmitted):
+    place, _, _ = resubmitted
+    folder = place.lake / "quality" / "quarantine" / "clinic"
+    kept = sorted(folder.glob("*.parquet"))
+    ledger = Ledger(place).all_files()
+    settled = {(row["clinic_id"], row["file_id"]): row["run_id"] for row in ledger}
+    leftover = folder / f"9999-run_{ledger[0]['file_id']}_sessions.parquet"
+    leftover.write_bytes(kept[0].read_bytes())
+
+    assert sweep(place, settled) == 1
+    assert sorted(folder.glob("*.parquet")) == kept
+    assert len(kept) >= 4
+
+
+def test_regrade_flips_a_past_grade_and_back(resubmitted, ask):
+    """S04 broke in 2 of 4 forms of night one; a threshold of one half lets that pass."""
+    place, _, _ = resubmitted
+    query = (
+        "select state, original_state, regraded_at is not null from quality.dq_rule_results "
+        "where rule_id = 'S04' and source_file = 'responses_1.csv'"
+    )
+    loaded = "select sum(n_loaded), sum(n_quarantined) from quality.dq_balance"
+    rules = place.config / "rules.yml"
+    text, amounts = rules.read_text(encoding="utf-8"), ask(place, loaded)
+    arguments = ["regrade", "--since", published_run(place)[:10], "--home", str(place.root)]
+
+    def regraded(threshold: str) -> tuple:
+        at = text.index("id: S04")
+        edited = text[:at] + text[at:].replace("threshold: 0\n", f"threshold: {threshold}\n", 1)
+        rules.write_text(edited, encoding="utf-8")
+        result = CliRunner().invoke(
+            app, arguments, env={"RAPPORT_CONFIG": str(place.config)}, catch_exceptions=False
+        )
+        assert result.exit_code == 0, result.output
+        return ask(place, query)[0]
+
+    assert ask(place, query) == [("fail", None, False)]
+    assert regraded("0.5") == ("pass", "fail", True)
+    assert regraded("0.5") == ("pass", "fail", True)
+    assert regraded("0.49") == ("fail", "fail", True)
+    assert regraded("0") == ("fail", None, False)
+    rules.write_text(text, encoding="utf-8")
+    assert ask(place, loaded) == amounts
+    status = ask(place, "select distinct state from quality.dq_rule_status where rule_id = 'S04'")
+    assert ("fail",) in status
