@@ -15,6 +15,7 @@ from transforms.export_layout import text_options, workbook_options
 from transforms.export_qualtrics import read_qualtrics
 from transforms.export_redcap import read_redcap
 from transforms.export_survey import SYSTEMS, read_survey
+from transforms.missing_codes import refuse_codes_in_range
 from transforms.readers import delimited, workbook
 from transforms.readers.source import Source
 from transforms.registry import Registry
@@ -38,7 +39,8 @@ def read_export(
     scratch : Path
         Folder for decoded copies. They hold raw cells: it belongs into the vault. Left empty.
     registry : Registry, optional
-        FHIR only: its LOINC codes tell which instrument a questionnaire is.
+        Its LOINC codes tell which instrument a FHIR questionnaire is, its ranges whether a
+        missing code is an answer.
 
     Returns
     -------
@@ -66,6 +68,7 @@ def _read(
     scratch: Path,
     registry: Registry | None,
 ) -> list[Source]:
+    refuse_codes_in_range(clinic, clinic.feeds, registry or Registry(()))
     if clinic.format == "redcap":
         return read_redcap(path, clinic, con, scratch)
     if clinic.format == "qualtrics":
@@ -77,7 +80,9 @@ def _read(
     if clinic.format == "workbook" or (
         clinic.format == "canonical" and path.suffix.lower() in WORKBOOK_SUFFIXES
     ):
-        return workbook.read(path, con=con, scratch=scratch, options=workbook_options(path.name, clinic))
+        return workbook.read(
+            path, con=con, scratch=scratch, options=workbook_options(path.name, clinic)
+        )
     if not clinic.feeds_for(path.name, None):
         raise FileRefused(
             "F06",
@@ -85,4 +90,3 @@ def _read(
             f"Begin it with one of {', '.join(TABLES)}, or add a feed to the clinic's YAML",
         )
     return delimited.read(path, con=con, scratch=scratch, options=text_options(path.name, clinic))
-
