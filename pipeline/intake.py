@@ -18,9 +18,10 @@ from pipeline.form_watch import FormWatch
 from pipeline.home import Home
 from pipeline.landing import Delivery
 from pipeline.progress import say
-from pipeline.refusals import FILE_RULE, write_refusal_counts
+from pipeline.refusals import FILE_RULE, write_promise_counts, write_refusal_counts
 from pipeline.scores import write_scores
 from pipeline.vault import identities_folder, master_key
+from pipeline.vault_facts import delivered_ages, therapist_flags
 from transforms.clinic import Clinic
 from transforms.errors import BalanceError, FileRefused, RapportError
 from transforms.export import read_export
@@ -33,13 +34,17 @@ from transforms.registry_export import registry_rows
 
 @dataclass(frozen=True)
 class IntakeResult:
-    """What became of one file. ``refusal`` is empty when it could be read."""
+    """What became of one file. ``refusal`` is empty when it could be read.
+
+    ``n_read`` counts the rows of the file itself: one row may give several canonical rows.
+    """
 
     file_id: str
     refusal: str = ""
     refusal_rule: str = ""
     notes: list[str] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
+    n_read: int | None = None
 
 
 def intake(home: Home, run_id: str, clinic_id: str, deliveries: list[Delivery]) -> dict[str, int]:
@@ -170,7 +175,8 @@ def _stage(
             scores = scores_path(home, run_id, clinic.clinic, delivery.file_id)
             write_scores(con, staged.path, scores, registry)
     watch.look(con, delivery, read, paths)
-    return IntakeResult(delivery.file_id, notes=notes, rows=rows)
+    n_read = sum(source.n_rows for source in sources)
+    return IntakeResult(delivery.file_id, notes=notes, rows=rows, n_read=n_read)
 
 
 def _mark(
@@ -194,6 +200,12 @@ def _mark(
     work = home.work(run_id)
     for folder in ("marks", "counts"):
         (work / folder).mkdir(parents=True, exist_ok=True)
+    names = {delivery.file_id: delivery.source_file for delivery in deliveries}
+    promised = [(r.file_id, names[r.file_id], r.n_read) for r in results]
+    cut_off = write_promise_counts(home, run_id, clinic_id, promised)
+    ids, ages = (work / kind / f"{clinic_id}.parquet" for kind in ("therapist_ids", "ages"))
+    therapist_flags(con, home, clinic_id, ids)
+    delivered_ages(con, home, clinic_id, staged.get("episodes", []), ages)
     mark(
         con,
         staged,
@@ -205,9 +217,10 @@ def _mark(
         received_at=deliveries[0].received_at,
         marks_path=work / "marks" / f"{clinic_id}.parquet",
         counts_path=work / "counts" / f"{clinic_id}.parquet",
-        blocked=blocked,
+        blocked=blocked | cut_off,
         scores=sorted((work / "scores" / clinic_id).glob("*.parquet")),
+        therapist_ids=[ids] if ids.exists() else [],
+        ages=[ages] if ages.exists() else [],
     )
-    names = {delivery.file_id: delivery.source_file for delivery in deliveries}
     files = [(r.file_id, names[r.file_id], r.refusal_rule) for r in results]
     write_refusal_counts(home, run_id, clinic_id, files)

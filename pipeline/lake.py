@@ -32,6 +32,7 @@ MARKERS = {
 }
 REPLACED, ABSENT = "replaced", "absent from snapshot"
 CLIENT_AGES = {"client_key": "UUID", "start_date": "DATE", "age_years": "INTEGER"}
+THERAPIST_FLAGS = {"therapist_key": "UUID", "is_placeholder": "BOOLEAN", "has_alias": "BOOLEAN"}
 NOT_CONTENT = {name for name, _ in PROVENANCE} | {"bad_cells"}
 
 
@@ -54,7 +55,7 @@ def write_empty_tables(home: Home) -> None:
     """Give every lake folder a file with its full schema, so that reading it never fails."""
     answers = {"item_1": "DOUBLE", "submitted_total": "DOUBLE"}
     write_rows(home.lake / "scores" / "empty.parquet", [], SCORES)
-    schemas = {"client_ages": CLIENT_AGES}
+    schemas = {"client_ages": CLIENT_AGES, "therapist_flags": THERAPIST_FLAGS}
     for table in TABLES.values():
         schemas[table.name] = lake_columns(table) | (answers if table.name == "responses" else {})
         schemas[f"superseded/{table.name}"] = MARKERS

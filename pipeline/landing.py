@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from pipeline.clinics import read_clinic
 from pipeline.home import Home
 from pipeline.ledger import Ledger
+from pipeline.manifests import is_manifest
+from transforms.clinic import Clinic
 
 CLINIC_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 HALF_WRITTEN = (".tmp", ".part", ".partial", ".crdownload", ".filepart")
@@ -41,18 +44,26 @@ def new_deliveries(home: Home, ledger: Ledger, now: datetime, fingerprint: str) 
     A file that was refused or rejected is tried again once the configuration has changed, or
     when its clinic sends anything new: what it lacked, a data dictionary or the client a row
     refers to, may have come.
+    Content known already is new again in two cases, as it then says something else than before:
+    the file stood there with other content in between, or it is a full snapshot under a new
+    name. It gets a `file_id` of its own.
     Order: clinic, then file name, so that `responses_2026-10.csv` comes before
     `responses_2026-11.csv` and the later one wins.
     """
-    known = {(row["clinic_id"], row["file_id"]): row for row in ledger.all_files()}
+    files = ledger.all_files()
+    known = {(row["clinic_id"], row["file_id"]): row for row in files}
     accepted = {key for key, row in known.items() if row["status"] == "accepted"}
     waiting = {key for key, row in known.items() if row["fingerprint"] == fingerprint} - accepted
     new: list[Delivery] = []
     for clinic in sorted(path for path in home.landing.iterdir() if _is_clinic(path)):
         found: dict[tuple[str, str], Delivery] = {}
+        accepted_here = [
+            row for row in files if row["clinic_id"] == clinic.name and row["status"] == "accepted"
+        ]
         for path in sorted(clinic.rglob("*")):
             if path.is_file() and not _is_ignored(path):
                 delivery = _delivery(clinic, path, now)
+                delivery = _told_apart(home, delivery, accepted_here)
                 found.setdefault((delivery.clinic_id, delivery.file_id), delivery)
         if found.keys() - accepted - waiting:
             new += [found[key] for key in found if key not in accepted]
@@ -71,7 +82,31 @@ def _is_clinic(path: Path) -> bool:
 
 
 def _is_ignored(path: Path) -> bool:
-    return path.name.startswith((".", "~$")) or path.suffix.lower() in HALF_WRITTEN
+    is_unfinished = path.name.startswith((".", "~$")) or path.suffix.lower() in HALF_WRITTEN
+    return is_unfinished or is_manifest(path.name)
+
+
+def _told_apart(home: Home, delivery: Delivery, accepted: list[dict]) -> Delivery:
+    """Give content that is delivered once more, and means it, an identity of its own.
+
+    Parameters
+    ----------
+    accepted : the clinic's accepted files, oldest first
+    """
+    if not any(row["sha256"] == delivery.sha256 for row in accepted):
+        return delivery
+    of_name = [row for row in accepted if row["source_file"] == delivery.source_file]
+    if of_name and of_name[-1]["sha256"] == delivery.sha256:
+        return replace(delivery, file_id=of_name[-1]["file_id"])
+    if not of_name and not _holds_everything(read_clinic(home, delivery.clinic_id)):
+        return delivery
+    told = f"{delivery.sha256} {delivery.source_file} {len(of_name)}"
+    return replace(delivery, file_id=hashlib.sha256(told.encode()).hexdigest()[:16])
+
+
+def _holds_everything(clinic: Clinic) -> bool:
+    kinds = {feed.delivery or clinic.delivery for feed in clinic.feeds} or {clinic.delivery}
+    return "snapshot" in kinds
 
 
 def _delivery(clinic: Path, path: Path, now: datetime) -> Delivery:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from pipeline.home import Home
+from pipeline.manifests import count_promises, read_manifests
 from pipeline.parquet import write_rows
 
 COUNTS = pa.schema(
@@ -66,3 +67,36 @@ def write_refusal_counts(
             )
     path = home.work(run_id) / "counts" / f"{clinic_id}-files.parquet"
     write_rows(path, rows, COUNTS)
+
+
+def write_promise_counts(
+    home: Home, run_id: str, clinic_id: str, files: Iterable[tuple[str, str, int | None]]
+) -> set[str]:
+    """Count what the clinic's manifests say of each file (F04, F05); return the files cut off.
+
+    Parameters
+    ----------
+    files : tuples (file_id, source_file, rows read; None for a file that could not be read)
+    """
+    promises = read_manifests(home.landing / clinic_id)
+    rows, cut_off = [], set()
+    for file_id, source_file, n_read in files:
+        period, total = count_promises(promises, source_file, n_read)
+        if total.n_failed:
+            cut_off.add(file_id)
+        rows += [
+            {
+                "run_id": run_id,
+                "clinic_id": clinic_id,
+                "file_id": file_id,
+                "source_file": source_file,
+                "table_name": None,
+                "rule_id": count.rule_id,
+                "n_scope": count.n_scope,
+                "n_failed": count.n_failed,
+                "error": count.error,
+            }
+            for count in (period, total)
+        ]
+    write_rows(home.work(run_id) / "counts" / f"{clinic_id}-manifest.parquet", rows, COUNTS)
+    return cut_off
