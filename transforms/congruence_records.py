@@ -20,7 +20,11 @@ def biases(strata: Columns, rows: Columns) -> list[dict]:
     records = []
     for scope, part in each_scope(strata, rows, BIAS_KEYS):
         found = truth_and_bias(
-            part["dyad_code"], part["client_pomp"], part["therapist_pomp"], level=LEVEL
+            part["dyad_code"],
+            part["client_pomp"],
+            part["therapist_pomp"],
+            part["therapist_code"],
+            level=LEVEL,
         )
         shared = place_of(scope, BIAS_KEYS) | {
             "analysis": "bias",

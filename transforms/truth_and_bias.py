@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtrit
 
 from transforms.association import pearson, repeated_measures_correlation
 from transforms.estimates import Estimate, wald
@@ -15,6 +16,7 @@ from transforms.reml import GroupTotals, fit_random_intercept
 
 PREDICTORS = ("intercept", "truth_within", "truth_between")
 FEWEST_DYADS = 3
+FEWEST_CLUSTERS = 10  # below this, intervals from therapists are too narrow to print
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,12 @@ class TruthAndBias:
 
 
 def truth_and_bias(
-    dyads: np.ndarray, client: np.ndarray, therapist: np.ndarray, *, level: float = 0.95
+    dyads: np.ndarray,
+    client: np.ndarray,
+    therapist: np.ndarray,
+    clusters: np.ndarray | None = None,
+    *,
+    level: float = 0.95,
 ) -> TruthAndBias:
     """Fit therapist − M = bias + f_w (C_it − C̄_i) + f_b (C̄_i − M) + u_i + e_it by REML.
 
@@ -43,13 +50,18 @@ def truth_and_bias(
         Client (course) of each session rated by both.
     client, therapist : array
         Both ratings, percent of the maximum possible.
+    clusters : array of int, optional
+        Therapist of each session; the therapist of a dyad is the one of its first row.
 
     Notes
     -----
     M is the mean of the clients' mean ratings, so the intercept is the mean difference of the two
     raters for an average client (West & Kenny 2011, Psychological Review 118:357-378; used for
     the alliance by Atzil-Slonim et al. 2015). u_i is a random intercept per dyad. Intervals are
-    Wald's, Fisher's for the correlations.
+    Wald's, Fisher's for the correlations. The model holds M fixed, but another sample of
+    therapists would have another M: so the bias takes the standard error of the dyads' mean
+    differences, clustered by therapist (CR1, t with G − 1), or with fewer than ten therapists, or
+    none named, that of independent dyads. Checked against R's ``lme4`` and ``sandwich``.
     """
     _, codes = np.unique(dyads, return_inverse=True)
     n, n_dyads = len(client), int(codes.max()) + 1 if len(codes) else 0
@@ -64,11 +76,32 @@ def truth_and_bias(
     )
     fit = fit_random_intercept(GroupTotals.from_rows(codes, design, therapist - middle, PREDICTORS))
     found = _fixed(fit, n, level)
+    if found["bias"].is_estimated:
+        therapists = np.arange(n_dyads) if clusters is None else _of_first_row(codes, clusters)
+        half = _half_width(therapist_means - client_means, therapists, level)
+        bias = found["bias"].value
+        found["bias"] = Estimate(bias, bias - half, bias + half, level, n)
     found["tracking_within"], _ = repeated_measures_correlation(
         codes, client, therapist, level=level
     )
     found["tracking_between"] = pearson(client_means, therapist_means, level=level)
     return TruthAndBias(n_dyads, n, found)
+
+
+def _of_first_row(codes: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    _, first = np.unique(codes, return_index=True)
+    return np.asarray(clusters)[first]
+
+
+def _half_width(differences: np.ndarray, clusters: np.ndarray, level: float) -> float:
+    """Return t times the clustered standard error of a mean."""
+    _, codes = np.unique(clusters, return_inverse=True)
+    n_clusters, n = int(codes.max()) + 1, len(differences)
+    if n_clusters < FEWEST_CLUSTERS:
+        codes, n_clusters = np.arange(n), n
+    totals = np.bincount(codes, weights=differences - differences.mean())
+    variance = n_clusters / (n_clusters - 1) * float(totals @ totals) / n**2
+    return float(stdtrit(n_clusters - 1, 0.5 + level / 2)) * math.sqrt(variance)
 
 
 def _fixed(fit, n: int, level: float) -> dict[str, Estimate]:

@@ -14,9 +14,13 @@ import numpy as np
 
 from pipeline.demo import defects as planting
 from pipeline.demo.clinics import CLINICS, HARBOR, SHARES, WORKBOOK_SESSIONS, Clinic
-from pipeline.demo.exports import Edit, Layout, write_canonical_csv, write_workbook
+from pipeline.demo.exports import Edit, Layout, write_canonical_csv, write_csv, write_workbook
 from pipeline.demo.model import Simulation, simulate
 from pipeline.demo.redcap import write_redcap
+from pipeline.demo.relationship import draw_relationship
+from pipeline.demo.relationship_forms import FILE as RELATIONSHIP_FILE
+from pipeline.demo.relationship_forms import relationship_responses
+from pipeline.demo.relationship_truth import relationship_effects, relationship_truth
 from pipeline.demo.tables import Tables, build_tables
 from pipeline.demo.truth import truth_of
 from transforms.errors import ConfigError
@@ -104,6 +108,14 @@ def generate(
         entries += listed
         besides[clinic.clinic_id] = planting.found_besides(tables)
         truths[clinic.clinic_id] = truth_of(courses, tables, layout)
+        if clinic is HARBOR:
+            # A stream of its own: what the other files hold does not depend on these forms.
+            forms_rng = np.random.default_rng([seed, number, 7])
+            relationship = draw_relationship(courses, forms_rng)
+            forms = relationship_responses(relationship, tables, clinic.letter, forms_rng)
+            write_csv(forms, landing / clinic.clinic_id / RELATIONSHIP_FILE)
+            truths[clinic.clinic_id]["relationship"] = relationship_truth(forms)
+            truths[clinic.clinic_id]["effects"] += relationship_effects(clinic)
         summaries.append(_summary(clinic, courses, tables, len(listed)))
     _write_json(
         truth / "truth.json",

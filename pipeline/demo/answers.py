@@ -53,7 +53,11 @@ def split_into_items(instrument: str, totals: np.ndarray, rng: np.random.Generat
     Reversed items come as ticked, so summing them needs the scoring key. Likert answers are
     whole numbers; visual analogue lines have one decimal.
     """
-    items = ITEM_MODELS[instrument]
+    return split_by_model(ITEM_MODELS[instrument], totals, rng)
+
+
+def split_by_model(items: ItemModel, totals: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the same for a scale that is no whole instrument."""
     answers = np.empty((len(totals), items.n_items))
     for start in range(0, len(totals), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)

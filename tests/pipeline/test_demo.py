@@ -113,7 +113,7 @@ def hashes(folder: Path) -> dict[str, str]:
 def test_the_same_seed_writes_the_same_bytes(demo, tmp_path):
     generate(tmp_path / "landing", tmp_path / "truth", n_sessions=6_000, seed=7)
 
-    assert len(hashes(demo)) == 10
+    assert len(hashes(demo)) == 11
     assert hashes(tmp_path) == hashes(demo)
 
 
@@ -129,7 +129,7 @@ def test_truth_lies_beside_the_landing_folder_not_in_it(demo):
 
     assert names == {
         "responses.csv", "sessions.csv", "episodes.csv", "clients.csv", "therapists.csv",
-        DATA, DICTIONARY, "summit_export.xlsx",
+        "responses_relationship.csv", DATA, DICTIONARY, "summit_export.xlsx",
     }  # fmt: skip
     assert {path.name for path in (demo / "truth").iterdir()} == {"truth.json", "defects.json"}
 

@@ -107,13 +107,31 @@ def test_truth_and_bias_equals_the_mixed_model_of_r(rows, expected):
     found = truth_and_bias(rows["dyad"].astype(int), rows["client_pomp"], rows["therapist_pomp"])
 
     assert (found.n_dyads, found.n_sessions) == (76, 234)
-    for name in ("bias", "truth_within", "truth_between"):
+    assert found.parameters["bias"].value == pytest.approx(expected["bias"], abs=1e-6)
+    for name in ("truth_within", "truth_between"):
         estimate = found.parameters[name]
         half = (estimate.ci_high - estimate.ci_low) / 2
         assert estimate.value == pytest.approx(expected[name], abs=1e-6)
         assert half / 1.959964 == pytest.approx(expected[f"{name}_se"], abs=1e-6)
     for name in ("tracking_within", "tracking_between"):
         assert found.parameters[name].value == pytest.approx(expected[name], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("n_therapists", "se", "t"),
+    # quantiles of t: R's qt(.975, 13) and qt(.975, 75)
+    [(14, "bias_se_clustered", 2.160369), (9, "bias_se_plain", 1.992102)],
+)
+def test_the_bias_counts_therapists_not_sessions(rows, expected, n_therapists, se, t):
+    """R: sandwich::vcovCL of the dyads' mean differences; nine therapists are too few for it."""
+    therapists = rows["therapist"].astype(int) % n_therapists
+
+    bias = truth_and_bias(
+        rows["dyad"].astype(int), rows["client_pomp"], rows["therapist_pomp"], therapists
+    ).parameters["bias"]
+
+    assert bias.value == pytest.approx(expected["bias"], abs=1e-6)
+    assert (bias.ci_high - bias.ci_low) / 2 == pytest.approx(expected[se] * t, abs=1e-5)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])

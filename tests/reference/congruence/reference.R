@@ -38,6 +38,9 @@ for (i in 1:3) {
   name <- c("bias", "truth_within", "truth_between")[i]
   say(name, fixef(mixed)[[i]]); say(paste0(name, "_se"), se[[i]])
 }
+difference <- lm(I(therapist_pomp - client_pomp) ~ 1, d)
+say("bias_se_clustered", sqrt(vcovCL(difference, d$therapist, type = "HC1")[1, 1]))
+say("bias_se_plain", sqrt(vcov(difference)[1, 1]))
 say("tracking_between", cor(d$client_pomp, d$therapist_pomp))
 aov_c <- resid(lm(client_pomp ~ factor(dyad), rows)); aov_t <- resid(lm(therapist_pomp ~ factor(dyad), rows))
 say("tracking_within", cor(aov_c, aov_t))
