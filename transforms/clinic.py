@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
 from transforms.clinic_options import FhirOptions, QualtricsOptions, RedcapOptions, SurveyOptions
-from transforms.clinic_shapes import Long, Wide
+from transforms.clinic_shapes import Beside, Long, Wide
 from transforms.contract import TABLES
 from transforms.readers.archive import is_archive
 
@@ -155,6 +155,9 @@ class Clinic(Dialect):
     delimiter: str | None = Field(None, description="One character. Left out: recognized.")
     encoding: str | None = Field(None, description="Left out: UTF-8, UTF-16 or Windows-1252.")
     decimal: Literal[".", ","] = Field(".", description="Decimal sign.")
+    beside: Beside | None = Field(
+        None, description="Delimited exports in two files that only the order of rows joins."
+    )
     redcap: RedcapOptions = Field(default_factory=RedcapOptions)
     qualtrics: QualtricsOptions = Field(default_factory=QualtricsOptions)
     fhir: FhirOptions = Field(default_factory=FhirOptions)
@@ -193,6 +196,7 @@ class Clinic(Dialect):
     def is_dictionary(self, file_name: str) -> bool:
         """Whether a file of the landing folder explains exports and is none itself."""
         patterns = [*self.fhir.companions, *([self.dictionary] if self.dictionary else [])]
+        patterns += [self.beside.file] if self.beside else []
         return any(fnmatchcase(file_name, pattern) for pattern in patterns)
 
     def is_export(self, file_name: str) -> bool:

@@ -16,6 +16,7 @@ from transforms.readers.source import LINE, Note, plural
 
 # Stands for a blank name until it is known whether the column holds anything.
 UNNAMED = "_unnamed_{position}"
+MOST_COLUMNS = 5_000
 _VALUE = re.compile(r"[-+]?\d+([.,]\d+)?|\d{1,4}[-./]\d{1,2}[-./]\d{1,4}.*")
 
 
@@ -25,13 +26,19 @@ def checked_header(cells: list[str]) -> tuple[str, ...]:
     Raises
     ------
     FileRefused
-        F04: duplicate names, or cells that look like data.
+        F04: duplicate names, cells that look like data, or far too many.
 
     Examples
     --------
     >>> checked_header(["client_id ", "gender", ""])
     ('client_id', 'gender', '_unnamed_3')
     """
+    if len(cells) > MOST_COLUMNS:
+        raise FileRefused(
+            "F04",
+            f"The header has {len(cells):,} columns, more than {MOST_COLUMNS:,}",
+            "Delete what stands far beside the table, or export fewer forms at once",
+        )
     names = [cell.strip() for cell in cells]
     _refuse_data(names)
     _refuse_duplicates(names)

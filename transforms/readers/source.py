@@ -77,6 +77,7 @@ class ReadOptions:
     is_wanted : whether a sheet or form of this name is to be read.
     named : lowercase names of sheets the YAML names; those are read although hidden.
     header_of : where the header of a sheet stands; text files ask for the empty name.
+    expected_of : the names expected in a sheet, which tell a header from a title.
     """
 
     delimiter: str | None = None
@@ -85,6 +86,7 @@ class ReadOptions:
     is_wanted: Callable[[str], bool] = lambda name: True
     named: frozenset[str] = frozenset()
     header_of: Callable[[str], HeaderPlace] = lambda name: HeaderPlace()
+    expected_of: Callable[[str], frozenset[str]] = lambda name: frozenset()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -23,43 +24,62 @@ from python_calamine import (
 )
 
 from transforms.errors import FileRefused
-from transforms.readers.header import checked_header, without_empty_unnamed
-from transforms.readers.source import Note, ReadOptions, Source, load_rows, plural
+from transforms.readers.archive import Damaged
+from transforms.readers.header import without_empty_unnamed
+from transforms.readers.sheet_header import Sheet, sheet_header
+from transforms.readers.sheet_xml import SheetPart
+from transforms.readers.source import (
+    Note,
+    ReadOptions,
+    Source,
+    load_rows,
+    plural,
+)
+from transforms.readers.text_header import repeated_note
+from transforms.readers.workbook_parts import check_parts, refuse_uncalculated, sheet_part
 
-# More than any clinic's workbook, less than what a zip bomb unpacks to.
-LARGEST_UNPACKED = 2 * 1024**3
 _OLE = b"\xd0\xcf\x11\xe0"
+_SHOWN = 5
 
 
 def read(
     path: Path, *, con: duckdb.DuckDBPyConnection, scratch: Path, options: ReadOptions
 ) -> list[Source]:
-    """Read the visible sheets wanted; rows without any cell are left out.
+    """Read the sheets wanted; rows without any cell are left out, hidden sheets unless named.
 
     Raises
     ------
     FileRefused
-        F01 empty, corrupt, cut off or password-protected; F04 header; F06 no sheet wanted.
+        F01 empty, corrupt, cut off, password-protected, linked, a bomb, formulas without a
+        result; F04 header; F05 merged cells; F06 no sheet wanted.
     """
-    _refuse_unreadable(path)
+    parts = _checked(path)
     names, ignored = _sheets(path, options)
     if not names:
+        hidden = " (hidden ones must be named)" if any("(" in name for name in ignored) else ""
         raise FileRefused(
             "F06",
-            "No visible sheet belongs to a table",
+            f"No visible sheet belongs to a table{hidden}",
             "Call the sheets responses, sessions, episodes, clients and therapists, or name them "
             "in the clinic's YAML",
         )
     note = Note("ignored_sheets", f"{plural(len(ignored), 'sheet')} not used: {', '.join(ignored)}")
     notes = (note,) if ignored else ()
-    sources = []
-    for name in names:
-        sources.append(_read_sheet(path, name, con, scratch, notes))
-        notes = ()
+    sources: list[Source] = []
+    try:
+        for name in names:
+            part = _undamaged(partial(sheet_part, path, name, parts))
+            sources.append(_read_sheet(path, name, part, con, scratch, options, notes))
+            notes = ()
+    except FileRefused:
+        for source in sources:
+            source.drop(con)
+        raise
     return sources
 
 
-def _refuse_unreadable(path: Path) -> None:
+def _checked(path: Path) -> dict[str, SheetPart]:
+    """Refuse what is no whole workbook; return what its XML tells about its sheets."""
     if path.stat().st_size == 0:
         raise FileRefused("F01", "The file is empty (0 bytes)", "Export it again")
     with path.open("rb") as stream:
@@ -70,19 +90,20 @@ def _refuse_unreadable(path: Path) -> None:
             "The workbook is password-protected, or an old .xls under a new name",
             "Save it without a password as .xlsx",
         )
-    if path.suffix.lower() != ".xls" and not _is_intact(path):
-        raise _damaged()
+    if path.suffix.lower() == ".xls" and magic == _OLE:
+        return {}
+    return _undamaged(lambda: check_parts(path))
 
 
-def _is_intact(path: Path) -> bool:
-    """Whether every part of the archive has its check sum: calamine may not read to its end."""
+def _undamaged(action):
+    """Run an action on the archive a workbook is; refuse in our own words what is no archive."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > LARGEST_UNPACKED:
-                raise FileRefused("F01", "The workbook unpacks to more than 2 GiB", "Send parts")
-            return archive.testzip() is None
-    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError):
-        return False
+        return action()
+    except (zipfile.BadZipFile, zlib.error, Damaged, OSError, ValueError, NotImplementedError):
+        pass
+    except (RuntimeError, EOFError, KeyError):
+        pass
+    raise _damaged()
 
 
 def _damaged() -> FileRefused:
@@ -101,7 +122,7 @@ def _quietly(path: Path, action):
             return action(book)
     except PasswordError:
         is_locked = True
-    except (CalamineError, ValueError, OSError):
+    except (CalamineError, ValueError, OSError, OverflowError):
         pass
     except BaseException as error:
         # A panic in calamine's Rust is no Exception.
@@ -113,31 +134,38 @@ def _quietly(path: Path, action):
 
 
 def _sheets(path: Path, options: ReadOptions) -> tuple[list[str], list[str]]:
-    sheets = _quietly(path, lambda book: book.sheets_metadata)
-    wanted = [
-        sheet.name
-        for sheet in sheets
-        if sheet.typ == SheetTypeEnum.WorkSheet
-        and sheet.visible == SheetVisibleEnum.Visible
-        and options.is_wanted(sheet.name)
-    ]
-    return wanted, [sheet.name for sheet in sheets if sheet.name not in wanted]
+    """Return the sheets to read and the others, hidden ones marked as such."""
+    wanted, ignored = [], []
+    for sheet in _quietly(path, lambda book: book.sheets_metadata):
+        is_hidden = sheet.visible != SheetVisibleEnum.Visible
+        is_read = sheet.typ == SheetTypeEnum.WorkSheet and options.is_wanted(sheet.name)
+        if is_read and (not is_hidden or sheet.name.lower() in options.named):
+            wanted.append(sheet.name)
+        else:
+            ignored.append(f"{sheet.name} (hidden)" if is_hidden else sheet.name)
+    return wanted, ignored
 
 
 def _read_sheet(
     path: Path,
     name: str,
+    part: SheetPart,
     con: duckdb.DuckDBPyConnection,
     scratch: Path,
+    options: ReadOptions,
     notes: tuple[Note, ...],
 ) -> Source:
-    rows = _quietly(path, lambda book: _rows(book.get_sheet_by_name(name)))
-    if not rows:
-        raise FileRefused("F04", f"Sheet {name} is empty", "Its first row must hold column names")
-    _, *header = rows[0]
-    names = checked_header([cell or "" for cell in header])
-    relation, n_rows = load_rows(con, scratch, names, rows[1:])
-    columns, more = without_empty_unnamed(con, relation, names)
+    refuse_uncalculated(name, part)
+    sheet = _quietly(path, lambda book: _sheet(book.get_sheet_by_name(name), part))
+    names, last = sheet_header(sheet, name, options)
+    again = _Repeated(sheet, last)
+    relation, n_rows = load_rows(con, scratch, names, again.data())
+    try:
+        columns, more = without_empty_unnamed(con, relation, names)
+    except FileRefused:
+        con.execute(f"drop table {relation}")
+        raise
+    more += again.notes()
     if n_rows == 0:
         more += (Note("no_rows", f"sheet {name} has a header but no rows"),)
     return Source(
@@ -151,30 +179,66 @@ def _read_sheet(
     )
 
 
+class _Repeated:
+    """The rows below the header, without those that repeat it."""
+
+    def __init__(self, sheet: Sheet, last: int) -> None:
+        self.sheet = sheet
+        self.last = last
+        self.lines: list[int] = []
+
+    def data(self) -> Iterator[tuple]:
+        """Yield row number and cells."""
+        names = next(cells for number, cells in self.sheet.rows if number == self.last)
+        for number, cells in self.sheet.rows:
+            if number <= self.last:
+                continue
+            if cells == names:
+                self.lines.append(number)
+            else:
+                yield (number, *cells)
+
+    def notes(self) -> tuple[Note, ...]:
+        """Say which rows were left out."""
+        if not self.lines:
+            return ()
+        said = repeated_note(self.lines[:_SHOWN], len(self.lines))
+        return (Note("repeated_headers", said),)
+
+
 def first_sheet(path: Path) -> Iterator[tuple]:
     """Yield the filled rows of the first visible sheet: row number, then cells as text.
 
     Raises
     ------
     FileRefused
-        F01 empty, corrupt, cut off or password-protected; F06 no visible sheet.
+        F01 as `read`; F06 no visible sheet.
     """
-    _refuse_unreadable(path)
+    parts = _checked(path)
     names, _ = _sheets(path, ReadOptions())
     if not names:
         raise FileRefused("F06", "The workbook has no visible sheet", "Export it again")
-    yield from _quietly(path, lambda book: _rows(book.get_sheet_by_name(names[0])))
+    part = _undamaged(lambda: sheet_part(path, names[0], parts))
+    refuse_uncalculated(names[0], part)
+    sheet = _quietly(path, lambda book: _sheet(book.get_sheet_by_name(names[0]), part))
+    for number, cells in sheet.rows:
+        yield (number, *cells)
 
 
-def _rows(sheet: CalamineSheet) -> list[tuple]:
-    return list(_filled_rows(sheet))
-
-
-def _filled_rows(sheet: CalamineSheet) -> Iterator[tuple]:
+def _sheet(sheet: CalamineSheet, part: SheetPart) -> Sheet:
+    errors: dict[int, dict[int, str]] = {}
+    for (row, column), error in part.errors.items():
+        errors.setdefault(row + 1, {})[column] = error or "#ERROR!"
+    rows = []
     for number, cells in enumerate(sheet.to_python(skip_empty_area=False), 1):
-        texts = tuple(map(cell_text, cells))
-        if any(texts):
-            yield (number, *texts)
+        texts = list(map(cell_text, cells))
+        # calamine gives an error as an empty cell: it is not, and a rule shall find it.
+        for column, error in errors.get(number, {}).items():
+            if column < len(texts):
+                texts[column] = error
+        if any(text and not text.isspace() for text in texts):
+            rows.append((number, texts))
+    return Sheet(rows, list(sheet.merged_cell_ranges or []))
 
 
 def cell_text(cell: object) -> str | None:
