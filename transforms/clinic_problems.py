@@ -14,6 +14,8 @@ def problems(clinic: Clinic) -> Iterator[Problem]:
     """Yield what is wrong beyond single values: (path of keys, what, remedy)."""
     if clinic.format == "redcap" and not clinic.dictionary:
         yield ("format",), "redcap needs `dictionary`", "Name the data dictionary's file"
+    if clinic.beside and clinic.format != "delimited":
+        yield ("beside",), "is for `format: delimited`", "Leave it out"
     if clinic.format not in ("canonical", "fhir") and not clinic.feeds:
         yield ("format",), f"{clinic.format} needs `feeds`", "Say which table each source fills"
     for number, feed in enumerate(clinic.feeds):

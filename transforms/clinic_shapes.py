@@ -1,9 +1,9 @@
-"""What a clinic's YAML may say about wide rows (`wide:`) and item rows (`long:`)."""
+"""What a clinic's YAML may say about wide rows, item rows, and files joined by row."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
@@ -15,6 +15,17 @@ class Options(BaseModel):
     """A block of the YAML: unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Beside(Options):
+    """A second file that belongs to the export by the order of its rows alone."""
+
+    file: str = Field(description="File name pattern; it is read with every export.")
+    by: Literal["row_number"] = Field(
+        "row_number",
+        description="Equally many rows, and equal cells in every column both have, are required. "
+        "The row's number is the column _row.",
+    )
 
 
 class SessionDates(Options):

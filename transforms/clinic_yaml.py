@@ -20,12 +20,13 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from transforms.clinic import Clinic, Feed
 from transforms.clinic_options import FhirOptions, QualtricsOptions, RedcapOptions, SurveyOptions
 from transforms.clinic_problems import problems
-from transforms.clinic_shapes import Long, Wide
+from transforms.clinic_shapes import Beside, Long, Wide
 from transforms.errors import ConfigError
 
 Keys = tuple[str | int, ...]
 _NULLS = ("", "~", "null")
 _BLOCKS = {
+    "beside": Beside,
     "redcap": RedcapOptions,
     "qualtrics": QualtricsOptions,
     "fhir": FhirOptions,

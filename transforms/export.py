@@ -10,6 +10,7 @@ from transforms.clinic import WORKBOOK_SUFFIXES, Clinic
 from transforms.contract import TABLES
 from transforms.errors import FileRefused
 from transforms.export_archive import read_members
+from transforms.export_beside import with_file_beside
 from transforms.export_fhir import read_fhir
 from transforms.export_layout import text_options, workbook_options
 from transforms.export_qualtrics import read_qualtrics
@@ -89,4 +90,6 @@ def _read(
             "The file's name belongs to no table",
             f"Begin it with one of {', '.join(TABLES)}, or add a feed to the clinic's YAML",
         )
-    return delimited.read(path, con=con, scratch=scratch, options=text_options(path.name, clinic))
+    options = text_options(path.name, clinic)
+    sources = delimited.read(path, con=con, scratch=scratch, options=options)
+    return with_file_beside(path, clinic, sources, con, scratch)
