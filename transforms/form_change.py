@@ -187,7 +187,7 @@ def _rows(sheet: Sheet, before: list[Sheet], limits: Limits) -> Iterator[Change]
     if len(before) < limits.row_deliveries:
         return
     usual = median(old.n_rows for old in before[-_DEPENDS:])
-    if usual < limits.min_rows or abs(sheet.n_rows / usual - 1) <= limits.row_band:
+    if usual < limits.min_rows or abs(sheet.n_rows - usual) <= limits.row_band * usual:
         return
     fewer = sheet.n_rows < usual
     yield Change(

@@ -24,6 +24,8 @@ class Limits(BaseModel):
     row_deliveries: int = Field(ge=1)
     unlikely: float = Share
     drift: float = Share
+    fit_reference: int = Field(ge=30)
+    fit_reference_per_item: int = Field(ge=2)
     fit_gain: float = Field(gt=0)
     fit_gain_total: float = Field(gt=0)
     spike_share: float = Share

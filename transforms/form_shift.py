@@ -214,7 +214,7 @@ def _prominence(code: float, counts: dict[float, int], grid: np.ndarray) -> floa
 def _rearranged(earlier: Form, new: Form, known: Definition, limits: Limits) -> Iterator[Shift]:
     """Find swapped and reversed items: the one explanation that fits best, if any does."""
     items = sorted(set(earlier.items) & set(new.items))
-    fewest = max(limits.min_forms, 2 * len(items))
+    fewest = max(limits.fit_reference, limits.fit_reference_per_item * len(items))
     if len(items) < 3 or earlier.n_complete < fewest or new.n_complete < limits.min_forms:
         return
     before, now = earlier.only(items), new.only(items)
