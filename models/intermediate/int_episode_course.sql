@@ -22,6 +22,16 @@ clinics as (
 
 ),
 
+placeholders as (
+
+    select therapist_key
+
+    from {{ ref('stg_lake__therapist_flags') }}
+
+    where is_placeholder
+
+),
+
 joined as (
 
     select
@@ -30,7 +40,10 @@ joined as (
         clinics.extract_date,
         episodes.episode_key,
         episodes.client_key,
-        coalesce(episode_sessions.therapist_key, episodes.therapist_key) as therapist_key,
+        coalesce(
+            episode_sessions.therapist_key,
+            case when placeholders.therapist_key is null then episodes.therapist_key end
+        ) as therapist_key,
         episode_sessions.therapist_share,
         episodes.is_derived,
         episodes.referral_date,
@@ -52,6 +65,8 @@ joined as (
     left join episode_sessions on episodes.episode_key = episode_sessions.episode_key
 
     left join clinics on episodes.clinic_id = clinics.clinic_id
+
+    left join placeholders on episodes.therapist_key = placeholders.therapist_key
 
 ),
 

@@ -27,6 +27,18 @@ counted as (
 
 ),
 
+{# Nobody is called TBC or Duty: a placeholder never holds an episode (rule T03). #}
+
+placeholders as (
+
+    select therapist_key
+
+    from {{ ref('stg_lake__therapist_flags') }}
+
+    where is_placeholder
+
+),
+
 by_therapist as (
 
     select
@@ -37,7 +49,9 @@ by_therapist as (
 
     from sessions
 
-    where therapist_key is not null
+    where
+        therapist_key is not null
+        and therapist_key not in (select placeholders.therapist_key from placeholders)
 
     group by
         episode_key,

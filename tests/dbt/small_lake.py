@@ -12,7 +12,9 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.lake import CLIENT_AGES, MARKERS, SCORES
+from pipeline.alerts import ACKNOWLEDGEMENTS
+from pipeline.flags import SCHEMA as FLAGS
+from pipeline.lake import CLIENT_AGES, MARKERS, SCORES, THERAPIST_FLAGS
 from tests.conftest import ROOT
 from transforms.contract import TABLES, lake_columns
 from transforms.expected_curves import CURVE_COLUMNS, NUMBERS
@@ -206,10 +208,11 @@ class SmallLake:
                 self._write(con, f"{name}/rows", name, lake_columns(table))
                 self._write(con, f"superseded/{name}/rows", f"superseded/{name}", MARKERS)
             con.execute("set arrow_lossless_conversion = true")  # keys stay UUID
-            empty = con.from_arrow(SCORES.empty_table())
-            scores = dict(zip(empty.columns, map(str, empty.types), strict=True))
-            self._write(con, "scores/rows", "scores", scores)
+            self._write(con, "scores/rows", "scores", _types(con, SCORES))
             self._write(con, "client_ages/rows", "client_ages", CLIENT_AGES)
+            self._write(con, "flags/rows", "flags", _types(con, FLAGS))
+            self._write(con, "alerts/rows", "alerts", _types(con, ACKNOWLEDGEMENTS))
+            self._write(con, "therapist_flags/rows", "therapist_flags", THERAPIST_FLAGS)
             self._write(con, "quality/rule_results/rows", "rule_results", RULE_RESULTS)
             self._write(con, "quality/form_changes/rows", "form_changes", FORM_CHANGES)
             self._write(con, "quality/quarantine/rows", "quarantine", QUARANTINE)
@@ -284,6 +287,12 @@ def dbt_build(lake: Path, folder: Path, *selection: str) -> Built:
         {_name(node["unique_id"]): node["status"] for node in nodes},
         finished.stdout,
     )
+
+
+def _types(con, schema) -> dict[str, str]:
+    """Return the DuckDB types of an Arrow schema."""
+    empty = con.from_arrow(schema.empty_table())
+    return dict(zip(empty.columns, map(str, empty.types), strict=True))
 
 
 def _name(unique_id: str) -> str:

@@ -81,6 +81,12 @@ records as (
 
 ),
 
+flags as (
+
+    select * from {{ ref('stg_lake__therapist_flags') }}
+
+),
+
 joined as (
 
     select
@@ -90,7 +96,8 @@ joined as (
         records.orientation,
         records.years_practising,
         records.valid_from,
-        records.valid_to
+        records.valid_to,
+        coalesce(flags.is_placeholder, false) as is_placeholder
 
     from seen
 
@@ -99,6 +106,8 @@ joined as (
             seen.therapist_key = records.therapist_key
             and seen.clinic_id = records.clinic_id
             and records.record_number = 1
+
+    left join flags on seen.therapist_key = flags.therapist_key
 
 )
 
