@@ -12,6 +12,7 @@ from transforms import sql
 
 # Blank, tab, line ends, no-break space. Three times slower to trim than blanks alone.
 _ODD_SPACES = ", ' ' || chr(9) || chr(10) || chr(13) || chr(160)"
+EARLIEST = "1800-01-01"
 _TRUE = ("1", "yes", "y", "true", "t")
 _FALSE = ("0", "no", "n", "false", "f")
 
@@ -90,7 +91,12 @@ def converted(clean: str, kind: str, reading: Reading) -> str:
 
 
 def _number(clean: str, kind: str, reading: Reading) -> str:
-    digits = f"replace({clean}, ',', '.')" if reading.decimal_comma else clean
+    digits = clean
+    if reading.decimal_comma:
+        digits = f"replace({clean}, ',', '.')"
+        # 1.234 is a thousand or one and a bit; typed numbers of a workbook have a point.
+        if not reading.has_real_dates:
+            digits = f"case when not contains({clean}, '.') then {digits} end"
     value = f"try_cast({digits} as double)"
     # DuckDB also reads nan and infinity, which are not answers.
     if kind == "number":
@@ -105,7 +111,8 @@ def _moment(clean: str, kind: str, formats: tuple[str, ...], reading: Reading) -
         value = f"try_strptime({clean}, [{sql.texts(formats)}])::{kind}"
         if reading.has_real_dates:
             value = f"coalesce({value}, {iso})"
-    return f"case when isfinite({value}) then {value} end"
+    # 05-04-26 would be a day of the year 5.
+    return f"case when isfinite({value}) and {value} >= date '{EARLIEST}' then {value} end"
 
 
 def bad_cells(tests: dict[str, str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from transforms.clinic import ITEM, SUBMITTED, Clinic, Feed
 from transforms.contract import TABLES
+from transforms.date_order import conflicting_formats
 
 Problem = tuple[tuple[str | int, ...], str, str]
 
@@ -18,9 +19,22 @@ def problems(clinic: Clinic) -> Iterator[Problem]:
         yield ("beside",), "is for `format: delimited`", "Leave it out"
     if clinic.format not in ("canonical", "fhir") and not clinic.feeds:
         yield ("format",), f"{clinic.format} needs `feeds`", "Say which table each source fills"
+    yield from _date_problems(clinic)
     for number, feed in enumerate(clinic.feeds):
         for path, what, remedy in _feed_problems(clinic, feed):
             yield ("feeds", number, *path), what, remedy
+
+
+def _date_problems(clinic: Clinic) -> Iterator[Problem]:
+    """Formats that read one text as two days: which one holds would be guessed row by row."""
+    dialects = [((), clinic), *((("feeds", n), feed) for n, feed in enumerate(clinic.feeds))]
+    for path, one in dialects:
+        dates = one.date_format or clinic.date_format
+        times = one.timestamp_format or clinic.timestamp_format
+        conflict = conflicting_formats((*times, *dates))
+        if conflict:
+            key = "date_format" if one.date_format else "timestamp_format"
+            yield (*path, key), f"{' and '.join(conflict)} read one text as two days", "Keep one"
 
 
 def _feed_problems(clinic: Clinic, feed: Feed) -> Iterator[Problem]:

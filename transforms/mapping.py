@@ -15,8 +15,9 @@ import duckdb
 
 from transforms import sql
 from transforms.clinic import Clinic
-from transforms.contract import TABLES
-from transforms.errors import BalanceError
+from transforms.contract import TABLES, Table
+from transforms.date_order import refuse_unclear_dates
+from transforms.errors import BalanceError, FileRefused
 from transforms.feeding import Wiring
 from transforms.identities import KeyTables, write_identities
 from transforms.projection import Delivery, projection
@@ -75,6 +76,8 @@ def stage(
     ------
     BalanceError
         If rows written and rows read differ.
+    FileRefused
+        F09 if day and month cannot be told apart.
     """
     table = TABLES[table_name]
     delivery = Delivery(clinic, file_id, source_file, received_at)
@@ -94,6 +97,11 @@ def stage(
         raise BalanceError(
             f"{source_file}, {table_name}: {plural(n_kept, 'row')} read but {n_written:,} written"
         )
+    try:
+        refuse_unclear_dates(con, table, wirings, clinic, _n_bad_dates(con, table, out))
+    except FileRefused:
+        out.unlink()
+        raise
     write_identities(con, table, wirings, clinic, keys, identities)
     keys.drop(con)
     defaults.drop(con)
@@ -124,6 +132,18 @@ def _count(
         n_source += counts[0]
         n_kept += counts[1]
     return n_source, n_kept
+
+
+def _n_bad_dates(con: duckdb.DuckDBPyConnection, table: Table, out: Path) -> dict[str, int]:
+    """Count the dates of the staged rows that could not be converted, by column."""
+    names = [column.name for column in table.columns if column.kind in ("date", "timestamp")]
+    counts = ", ".join(
+        f"count(*) filter (where list_contains(bad_cells, {sql.text(name)}))" for name in names
+    )
+    if not names:
+        return {}
+    query = f"select {counts} from read_parquet({sql.text(str(out))}) where bad_cells is not null"
+    return dict(zip(names, con.execute(query).fetchone(), strict=True))
 
 
 def _copy(con: duckdb.DuckDBPyConnection, query: str, parameters: list, out: Path) -> int:

@@ -194,8 +194,8 @@ def test_booleans_are_read_from_the_usual_words_only(staging, cell, expected, ba
     ("cell", "expected"),
     [
         ("2026-05-01", date(2026, 5, 1)),
-        ("01/05/2026", None),
-        ("5.1.2026", None),
+        ("2026/05/01", date(2026, 5, 1)),
+        ("1.5", None),
         ("45778", None),
         ("infinity", None),
         ("2026-02-30", None),
