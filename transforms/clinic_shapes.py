@@ -63,6 +63,11 @@ class Wide(Options):
         description="Sessions to read, in order: numbers, or words such as pre, mid, post. Left "
         "out: every number found.",
     )
+    keep_empty: bool = Field(
+        False,
+        description="A row for every session, also where nothing was answered: for a feed of "
+        "sessions, where each column stands for a session that was held.",
+    )
     dates: SessionDates | None = Field(
         None, description="Dates by rule, for use in `columns` as _date."
     )

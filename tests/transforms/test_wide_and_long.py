@@ -41,6 +41,7 @@ TOTALS = {
     },
     "columns": {"client_id": "id", "completed_at": "_date"},
 }
+NONE = ("", "NA")
 LONG = {
     "table": "responses",
     "set": {"instrument": "mood", "rater": "client"},
@@ -61,7 +62,9 @@ client,day,question,answer,entered
 def stage(con, tmp_path):
     """Deliver a file to a clinic with one feed; return its notes and chosen staged columns."""
 
-    def run(feed: dict, content: str, *columns: str, name="export.csv", **more):
+    def run(
+        feed: dict, content: str, *columns: str, name="export.csv", completed="completed_at", **more
+    ):
         clinic = Clinic(clinic="harbor", format="delimited", feeds=[feed], **more)
         path = tmp_path / name
         path.write_text(content, encoding="utf-8")
@@ -80,7 +83,7 @@ def stage(con, tmp_path):
             source.drop(con)
         assert con.execute("select count(*) from duckdb_tables()").fetchone() == (0,)
         assert list(scratch.iterdir()) == []
-        chosen = f"select {', '.join(columns)} from '{out}' order by source_line, completed_at"
+        chosen = f"select {', '.join(columns)} from '{out}' order by source_line, {completed}"
         return con.execute(chosen).fetchall(), notes
 
     return run
@@ -148,7 +151,7 @@ def test_session_dates_follow_the_rule(stage, start, date_format, expected):
 
 
 def test_a_start_that_cannot_be_read_is_a_finding(stage):
-    rows, _ = stage(TOTALS, "id,start,bdi_s0\n007,08.05.2026,30\n", "completed_at", "bad_cells")
+    rows, _ = stage(TOTALS, "id,start,bdi_s0\n007,in May,30\n", "completed_at", "bad_cells")
 
     assert rows == [(None, ["completed_at"])]
 
@@ -174,6 +177,30 @@ def test_sessions_may_be_words_in_their_order(stage):
     )
 
     assert rows == [(30,), (9,)]
+
+
+def test_every_session_of_every_client_can_be_kept_for_a_feed_of_sessions(stage):
+    feed = {
+        "table": "sessions",
+        "set": {"attendance": "attended"},
+        "wide": {
+            "per_session": {"total": "bdi_s{session}"},
+            "dates": {"start": "start", "days": 7, "first": 1},
+            "keep_empty": True,
+        },
+        "columns": {
+            "session_id": {"join": ["id", "_session"]},
+            "client_id": "id",
+            "therapist_id": "clinician",
+            "session_at": "_date",
+        },
+    }
+    content = "id,clinician,start,bdi_s1,bdi_s2\n007,T1,2026-05-01,30,\n"
+
+    rows, notes = stage(feed, content, "session_at::date", completed="session_at")
+
+    assert rows == [(date(2026, 5, 1),), (date(2026, 5, 8),)]
+    assert notes["sessions"].endswith("0 empty sessions left out")
 
 
 def test_declared_sessions_leave_out_the_others(stage):
@@ -393,3 +420,34 @@ def test_a_real_wide_file_gives_a_response_per_session_answered(real_data, stage
     assert sorted(score for score, _ in rows) == sorted(filled)
     assert len({line for _, line in rows}) == 43
     assert notes["sessions"].startswith("43 rows with 13 sessions each")
+
+
+@pytest.mark.real
+def test_a_real_file_of_scores_before_and_after_is_read_as_two_sessions(real_data, stage):
+    """5,000 patients of 150 therapists; what is filled is counted with the csv module."""
+    path = real_data / "therapist_effects" / "patients_5000.csv"
+    with path.open(encoding="utf-8") as lines:
+        patients = list(csv.DictReader(lines))
+    expected = {
+        when: [float(one[f"phq9_{when}"]) for one in patients if one[f"phq9_{when}"] not in NONE]
+        for when in ("pre", "post")
+    }
+    feed = TOTALS | {
+        "wide": {
+            "submitted": {"total": "phq9_{session}"},
+            "sessions": ["pre", "post"],
+            "dates": {"on": "2000-01-03", "days": 84, "first": 0},
+        },
+        "columns": {
+            "client_id": "patient_id", "therapist_id": "therapist_id", "completed_at": "_date"
+        },
+    }  # fmt: skip
+
+    rows, _ = stage(
+        feed, path.read_text(encoding="utf-8"), "completed_at::date", "submitted_total",
+        "therapist_key", missing_codes=list(NONE),
+    )  # fmt: skip
+
+    for when, day in (("pre", date(2000, 1, 3)), ("post", date(2000, 3, 27))):
+        assert sorted(score for at, score, _ in rows if at == day) == sorted(expected[when])
+    assert len({therapist for *_, therapist in rows}) == 150

@@ -63,7 +63,7 @@ def unfold(con: duckdb.DuckDBPyConnection, source: Source, wide: Wide, reading: 
     _refuse_clash(others, made)
     _refuse_absent_start(wide.dates, source)
     parts = [
-        _session_rows(source, grid, others, session, place, wide.dates, reading)
+        _session_rows(source, grid, others, session, place, wide, reading)
         for place, session in enumerate(grid.sessions)
     ]
     relation = sql.new_relation("wide")
@@ -205,18 +205,19 @@ def _session_rows(
     others: list[str],
     session: str,
     place: int,
-    dates: SessionDates | None,
+    wide: Wide,
     reading: Reading,
 ) -> str:
     kept = [sql.name(column) for column in others]
     kept.append(f"{sql.text(session)} as {SESSION}")
-    if dates:
+    if wide.dates:
         number = int(session) if session.isdecimal() else place
-        kept.append(f"{_date(dates, number - dates.first, reading)} as {DATE}")
+        kept.append(f"{_date(wide.dates, number - wide.dates.first, reading)} as {DATE}")
     cells = {name: sql.name(grid.cells[name, session]) for name in grid.names}
     kept += [f"{cell} as {sql.name(name)}" for name, cell in cells.items()]
     filled = " or ".join(f"{cleaned(cells[name], reading)} is not null" for name in grid.answers)
-    return f"select {', '.join(kept)}, {LINE} from {source.relation} where {filled}"
+    chosen = "true" if wide.keep_empty else filled
+    return f"select {', '.join(kept)}, {LINE} from {source.relation} where {chosen}"
 
 
 def _date(dates: SessionDates, n_intervals: int, reading: Reading) -> str:
