@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from transforms import sql
 from transforms.errors import FileRefused
 from transforms.readers import delimited, text
-from transforms.readers.source import ReadOptions
+from transforms.readers.source import HeaderPlace, ReadOptions
 from transforms.readers.text_header import DELIMITERS
 
 CANARY = "Zebedee Quillfeather"
@@ -227,6 +227,108 @@ def test_dropping_a_source_frees_its_tables(con, tmp_path):
     source.drop(con)
 
     assert con.execute("show tables").fetchall() == []
+
+
+def at(row: int, n_rows: int = 1):
+    """A declared place of the header."""
+    return lambda sheet: HeaderPlace(row, n_rows)
+
+
+def test_lines_above_a_declared_header_are_not_read(con, tmp_path):
+    raw = b'Export of May\nsaid "so\n\nid,word\n1,a\n2,"b\nb"\n3,c\n'
+
+    source, rows = read(con, tmp_path, raw, header_of=at(4))
+
+    assert source.columns == ("id", "word")
+    assert rows == [("1", "a", 5), ("2", "b\nb", 6), ("3", "c", 8)]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_names_in_two_rows_are_joined(con, tmp_path, line_end):
+    raw = line_end.join(["title", "client,PHQ,PHQ", "id,1,2", "7,0,3", ""]).encode()
+
+    source, rows = read(con, tmp_path, raw, header_of=at(2, 2))
+
+    assert source.columns == ("client id", "PHQ 1", "PHQ 2")
+    assert rows == [("7", "0", "3", 4)]
+
+
+@pytest.mark.parametrize("raw", [b"a,b\n1,2\n", b"a,b\n\n\n1,2\n"])
+def test_a_declared_header_that_is_not_there_is_refused(con, tmp_path, raw):
+    refusal = refusal_of(con, tmp_path, raw, header_of=at(3))
+
+    assert refusal.code == "F04"
+    assert "Line 3, the header according to `header_row`" in refusal.what
+
+
+def test_a_title_is_refused_with_the_line_to_declare(con, tmp_path):
+    raw = f"{CANARY},May,2026\n\nsession_id,client_id,session_at\n1,2,2026-05-01\n".encode()
+
+    refusal = refusal_of(con, tmp_path, raw, expected=SESSIONS)
+
+    assert refusal.what == "Line 1 is a title, it seems: the column names stand in line 3"
+    assert "`header_row: 3`" in refusal.remedy
+
+
+@pytest.mark.parametrize("hint", ["sep=;", '"sep=;"', "SEP=;"])
+def test_excels_line_about_the_delimiter_is_no_header(con, tmp_path, hint):
+    source, rows = read(con, tmp_path, f"{hint}\r\nid;word\r\n1;a,b\r\n".encode())
+
+    assert source.columns == ("id", "word")
+    assert rows == [("1", "a,b", 3)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "rows", "lines"),
+    [
+        (b"id,word\n1,a\nid,word\n2,b\n", [("1", "a", 2), ("2", "b", 4)], "line 3"),
+        # Appended with its byte order mark, and found row by row too.
+        (b"id,word\n1,a\n\xef\xbb\xbfid,word\n2,b\n", [("1", "a", 2), ("2", "b", 4)], "line 3"),
+        (b'id,word\n1,"a\nb"\n id,word \n2,b\n', [("1", "a\nb", 2), ("2", "b", 5)], "line 4"),
+        (b"id,word\nid,word\nid,word\n2,b\n", [("2", "b", 4)], "lines 2, 3"),
+    ],
+)
+def test_a_header_that_comes_again_is_left_out_and_counted(con, tmp_path, raw, rows, lines):
+    source, found = read(con, tmp_path, raw)
+
+    n_headers = 2 if "lines" in lines else 1
+    plural = "s" if n_headers > 1 else ""
+    said = f"{n_headers} repeated header row{plural} left out ({lines})"
+    assert found == rows
+    assert source.n_rows == len(rows)
+    assert [note.text for note in source.notes if note.kind == "repeated_headers"] == [said]
+
+
+@pytest.mark.parametrize("quoted", [b"a", b'"a\nb"'])
+def test_a_header_in_another_order_is_refused_with_its_line(con, tmp_path, quoted):
+    """Dropping it would put the rows below into the wrong columns."""
+    raw = b"id,word,more\n1," + quoted + b",c\nword,id,more\nb,2,c\n"
+
+    refusal = refusal_of(con, tmp_path, raw)
+
+    assert refusal.code == "F04"
+    line = 3 + quoted.count(b"\n")
+    assert refusal.what.endswith(f"in another order, in line {line}")
+    assert con.execute("show tables").fetchall() == []
+
+
+def test_a_row_that_holds_one_name_is_data(con, tmp_path):
+    assert read(con, tmp_path, b"id,word\n1,word\nid,2\n")[1] == [("1", "word", 2), ("id", "2", 3)]
+
+
+@pytest.mark.parametrize("blank", [b" , ", b",", b"\t,", b"\xc2\xa0,"])
+def test_rows_of_blanks_are_blank(con, tmp_path, blank):
+    fast = read(con, tmp_path, b"id,word\n1,a\n" + blank + b"\n2,b\n")
+    slow = read(con, tmp_path, b'id,word\n1,"a\nb"\n' + blank + b"\n2,b\n")
+
+    assert [row[-1] for row in fast[1]] == [2, 4]
+    assert [row[-1] for row in slow[1]] == [2, 5]
+
+
+def test_too_many_columns_are_refused(con, tmp_path):
+    names = ",".join(f"c{n}" for n in range(5_001))
+
+    assert "5,001 columns" in refusal_of(con, tmp_path, f"{names}\n".encode()).what
 
 
 WORDS = st.text(
