@@ -9,7 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline.duck import MEMORY
+from pipeline.alerts import write_empty_log
+from pipeline.clinics import read_registry
+from pipeline.duck import MEMORY, duck
+from pipeline.flags import write_flags
 from pipeline.home import REPOSITORY, Home
 from transforms.errors import BuildError
 
@@ -25,6 +28,9 @@ def build(home: Home, run_id: str) -> dict[str, int]:
     target.parent.mkdir(parents=True)
     log = home.work(run_id) / "dbt.log"
     artifacts = home.root / "dbt"  # kept between runs: dbt parses only what changed
+    write_empty_log(home)
+    with duck(home) as con:
+        write_flags(con, home, read_registry(home))
     with log.open("w", encoding="utf-8") as output:
         returned = subprocess.run(
             [

@@ -21,6 +21,8 @@ app = typer.Typer(
 )
 export = typer.Typer(no_args_is_help=True, help="Published scores for other systems.")
 app.add_typer(export, name="export")
+alerts = typer.Typer(no_args_is_help=True, help="Alerts for the next clinical morning.")
+app.add_typer(alerts, name="alerts")
 HomeOption = Annotated[
     Path | None,
     typer.Option("--home", help="Folder with landing/ (default: RAPPORT_HOME or ./data)."),
@@ -154,6 +156,27 @@ def export_fhir(
         typer.echo(str(refusal), err=True)
         raise typer.Exit(1) from None
     typer.echo(f"{count:,} Observations written to {target}.")
+
+
+@alerts.command("acknowledge")
+def acknowledge_alert(
+    alert_key: Annotated[str, typer.Argument(help="alert_key of process.fct_alerts.")],
+    by: Annotated[str, typer.Option("--by", help="Who has seen it.")],
+    home: HomeOption = None,
+) -> None:
+    """Write down that somebody has seen an alert; the next build shows it."""
+    from datetime import UTC, datetime
+
+    from pipeline.alerts import acknowledge
+    from transforms.errors import RapportError
+
+    now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    try:
+        kind = acknowledge(_home(home), alert_key, by, now)
+    except RapportError as refusal:
+        typer.echo(str(refusal), err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"Acknowledged ({kind}). process.fct_alerts shows it after the next build.")
 
 
 def _home(folder: Path | None):

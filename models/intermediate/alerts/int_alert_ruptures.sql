@@ -1,0 +1,100 @@
+{# Ruptures of the detectors that alert; several detectors at one session are one alert. #}
+
+with
+
+ruptures as (
+
+    select * from {{ ref('fct_ruptures') }}
+
+),
+
+process as (
+
+    select
+        episode_key,
+        session_number,
+        session_at
+
+    from {{ ref('fct_session_process') }}
+
+),
+
+kinds as (
+
+    {% for kind, detectors in [
+        ('alliance_drop', var('alert_drop_detectors')),
+        ('alliance_trigger', var('alert_trigger_detectors')),
+    ] %}
+        {% for detector in detectors %}
+            select
+                '{{ kind }}' as alert_kind,
+                '{{ detector }}' as detector
+            union all
+            select
+                'unrepaired_rupture' as alert_kind,
+                '{{ detector }}' as detector
+            union all
+        {% endfor %}
+    {% endfor %}
+    select
+        'unrepaired_rupture' as alert_kind,
+        'self_report' as detector
+
+),
+
+{# That a rupture was not repaired is known when the sessions it had for it are over. #}
+timed as (
+
+    select
+        kinds.alert_kind,
+        ruptures.*,
+        coalesce(ruptures.drop_needed_points, ruptures.limit_score) as threshold,
+        case
+            when kinds.alert_kind = 'unrepaired_rupture' then decided.session_at
+            else ruptures.session_at
+        end as raised_at,
+        repaired.session_at as repaired_at
+
+    from ruptures
+
+    inner join kinds on ruptures.detector = kinds.detector
+
+    left join process as repaired
+        on
+            ruptures.episode_key = repaired.episode_key
+            and ruptures.repaired_session_number = repaired.session_number
+
+    left join process as decided
+        on
+            ruptures.episode_key = decided.episode_key
+            and decided.session_number = ruptures.session_number + {{ var('rupture_repair_sessions', 3) }}
+
+    where
+        kinds.alert_kind <> 'unrepaired_rupture'
+        or ruptures.repair_state = 'unrepaired'
+
+)
+
+select
+    alert_kind,
+    clinic_id,
+    client_key,
+    episode_key,
+    session_key,
+    therapist_key,
+    coalesce(min(raised_at), min(session_at)) as raised_at,
+    min(instrument_id) as instrument_id,
+    max(threshold) as threshold,
+    {{ cf_list_of('detector', 'detector') }} as rule,
+    case when count(*) = count(repaired_at) then max(repaired_at) end as ended_at,
+    case when count(*) = count(repaired_at) then 'repaired' end as ended_because
+
+from timed
+
+group by
+    alert_kind,
+    clinic_id,
+    client_key,
+    episode_key,
+    session_key,
+    therapist_key
