@@ -91,6 +91,41 @@ MARTS = (
             Bound("discharge_unknown_percent", 0.0, 100.0),
         ),
     ),
+    *(
+        Mart(
+            table,
+            tuple(
+                Bound(column, **_CORRELATION)
+                for column in ("estimate", "zero_order_r", "spearman_r")
+            ),
+        )
+        for table in (
+            "cf_core_conditions",
+            "cf_goal_consensus_collaboration",
+            "cf_attachment_alliance",
+            "cf_countertransference",
+        )
+    ),
+    Mart(
+        "cf_empathy_outcome",
+        (
+            Bound("estimate", **_CORRELATION, where=("metric", "empathy")),
+            Bound("estimate", -2.0, 2.0, where=("metric", "difference")),
+            Bound("williams_p", **_SHARE),
+        ),
+    ),
+    Mart(
+        "cf_homework",
+        (Bound("estimate", **_CORRELATION, where=("parameter", "repeated_measures_r")),),
+    ),
+    Mart(
+        "cf_congruence",
+        (
+            Bound("estimate", -100.0, 100.0, where=("parameter", "bias")),
+            Bound("estimate", **_CORRELATION, where=("unit", "correlation")),
+            Bound("r_squared", **_SHARE),
+        ),
+    ),
 )
 EPISODES = "core.fct_episodes"
 # Jacobson & Truax 1991 and the NHS Talking Therapies manual: true for a contradictory row.

@@ -22,6 +22,18 @@ COLUMNS = {
     "cf_therapist_effect": "icc_unadjusted double, var_therapist double, var_residual double",
     "cf_therapist_caterpillar": "se double, reliability double",
     "cf_dropout_definitions": "not_judged_percent double, discharge_unknown_percent double",
+    **dict.fromkeys(
+        (
+            "cf_core_conditions",
+            "cf_goal_consensus_collaboration",
+            "cf_attachment_alliance",
+            "cf_countertransference",
+        ),
+        "zero_order_r double, spearman_r double",
+    ),
+    "cf_empathy_outcome": "metric varchar, williams_p double",
+    "cf_homework": "parameter varchar",
+    "cf_congruence": "parameter varchar, unit varchar, r_squared double",
 }
 # One sound row each; r and its benchmark are Flueckiger et al. 2018's.
 ROWS = {
@@ -64,6 +76,15 @@ ROWS = {
         "estimate": 0.197,
         "not_judged_percent": 100.0,
         "discharge_unknown_percent": 0.0,
+    },
+    # Elliott et al. 2018 and Gelso et al. 2018.
+    "cf_empathy_outcome": {"metric": "difference", "estimate": 1.1, "williams_p": 0.0},
+    "cf_core_conditions": {"estimate": 0.38, "ci_low": 0.30, "ci_high": 0.44, "spearman_r": 1.0},
+    "cf_congruence": {
+        "parameter": "bias",
+        "unit": "percent of the maximum",
+        "estimate": -7.5,
+        "r_squared": 1.0,
     },
 }
 EPISODE = {
@@ -135,6 +156,11 @@ def test_sound_marts_pass(checked):
         ("cf_alliance_outcome", {"estimate": 0.3}, "ci_high not below estimate"),
         ("cf_alliance_outcome", {"estimate": 0.2}, "estimate not below ci_low"),
         ("cf_alliance_outcome", {"n_excluded": -1}, "n_excluded in its range"),
+        ("cf_empathy_outcome", {"metric": "empathy"}, "estimate in its range"),
+        ("cf_empathy_outcome", {"estimate": 2.01}, "estimate in its range"),
+        ("cf_core_conditions", {"spearman_r": 1.01}, "spearman_r in its range"),
+        ("cf_congruence", {"unit": "correlation"}, "estimate in its range"),
+        ("cf_congruence", {"r_squared": 1.01}, "r_squared in its range"),
         (
             "cf_within_between_alliance",
             {"parameter": "repeated_measures_r"},

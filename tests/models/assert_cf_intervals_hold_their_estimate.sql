@@ -16,6 +16,25 @@
     ('cf_therapist_effect', '0', '1'),
     ('cf_therapist_caterpillar', '-1e9', '1e9'),
     ('cf_dropout_definitions', '0', '1'),
+    (
+        'cf_empathy_outcome',
+        "case when metric = 'difference' then -2 else -1 end",
+        "case when metric = 'difference' then 2 else 1 end",
+    ),
+    ('cf_core_conditions', '-1', '1'),
+    ('cf_goal_consensus_collaboration', '-1', '1'),
+    ('cf_attachment_alliance', '-1', '1'),
+    ('cf_countertransference', '-1', '1'),
+    (
+        'cf_homework',
+        "case when parameter = 'repeated_measures_r' then -1 else -1e9 end",
+        "case when parameter = 'repeated_measures_r' then 1 else 1e9 end",
+    ),
+    (
+        'cf_congruence',
+        "case when unit = 'correlation' then -1 else -1e9 end",
+        "case when unit = 'correlation' then 1 else 1e9 end",
+    ),
 ] %}
 
 with

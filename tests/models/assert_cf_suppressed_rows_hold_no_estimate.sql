@@ -7,6 +7,13 @@
     'cf_therapist_effect',
     'cf_therapist_caterpillar',
     'cf_dropout_definitions',
+    'cf_empathy_outcome',
+    'cf_core_conditions',
+    'cf_goal_consensus_collaboration',
+    'cf_attachment_alliance',
+    'cf_countertransference',
+    'cf_homework',
+    'cf_congruence',
 ] %}
 
 with
