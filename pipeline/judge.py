@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
 import duckdb
 
-from pipeline.clinics import rules
+from expectations.mart_audit import broken_promises
+from pipeline.clinics import read_registry, rules
+from pipeline.dbt_results import results_of_tests
 from pipeline.form_watch import write_form_changes
 from pipeline.home import Home
 from pipeline.ledger import Ledger
 from pipeline.parquet import write_rows
 from pipeline.progress import say
 from pipeline.quality import RULE_RESULTS
+from pipeline.table_hashes import check_repeatable
 from pipeline.waivers import read_waivers
 from transforms.errors import BuildError
 
@@ -23,15 +27,21 @@ def judge(home: Home, run_id: str) -> dict[str, int]:
 
     Returns how many checks ended in which state.
     """
+    from expectations.canary import sing
     from expectations.judge import judge as judge_counts
 
     counts = sorted((home.work(run_id) / "counts").glob("*.parquet"))
-    judgement = judge_counts(
-        counts, rules(home), run_id=run_id, run_at=Ledger(home).run(run_id)["started_at"]
-    )
-    results = _with_waivers(home, judgement.rule_results)
+    catalogue, started_at = rules(home), Ledger(home).run(run_id)["started_at"]
+    judgement = judge_counts(counts, catalogue, run_id=run_id, run_at=started_at)
+    with tempfile.TemporaryDirectory(dir=home.work(run_id)) as cage:
+        canary = sing(catalogue, home.lake / "registry", Path(cage), run_id, started_at)
+    results = _with_waivers(home, [*judgement.rule_results, canary])
     write_rows(_results_path(home, run_id), results, RULE_RESULTS)
-    started_at = Ledger(home).run(run_id)["started_at"]
+    if canary["state"] != "pass":
+        raise BuildError(
+            f"judge, rule {canary['rule_id']}: {canary['message']}. Nothing was loaded, the "
+            "published release is unchanged; report this as a defect."
+        )
     for file, messages in write_form_changes(home, run_id, started_at).items():
         if file in judgement.rejected:
             judgement.rejected[file] += messages
@@ -41,7 +51,7 @@ def judge(home: Home, run_id: str) -> dict[str, int]:
     ]
     path = home.work(run_id) / "rejected.json"
     path.write_text(json.dumps(rejected, indent=1), encoding="utf-8")
-    return _say_states([row["state"] for row in judgement.rule_results])
+    return _say_states([row["state"] for row in results])
 
 
 def rejected_files(home: Home, run_id: str) -> dict[tuple[str, str], list[str]]:
@@ -52,31 +62,42 @@ def rejected_files(home: Home, run_id: str) -> dict[tuple[str, str], list[str]]:
 
 
 def audit(home: Home, run_id: str) -> dict[str, int]:
-    """Check the marts of the new file and add the results to its `quality.dq_rule_results`.
+    """Check the finished tables and add the results to its `quality.dq_rule_results`.
 
-    Raises BuildError when a fatal promise is broken or could not be checked: the file is not
-    published.
+    dbt's tests, run during the build, are added too. Raises BuildError when a fatal promise is
+    broken or could not be checked: the file is not published.
     """
-    from expectations.mart_suites import check_marts
-
-    build = home.building
-    results = _with_waivers(
-        home, check_marts(build, run_id, Ledger(home).run(run_id)["started_at"])
-    )
+    results = _check_tables(home, run_id)
     path = _results_path(home, f"{run_id}-marts")
     write_rows(path, results, RULE_RESULTS)
-    _append(build, path)
-    broken = [
-        f"{row['rule_id']} {row['title']} ({row['state']})"
-        for row in results
-        if row["severity"] == "fatal" and row["state"] in ("fail", "error")
-    ]
-    if broken:
+    tests = _results_path(home, f"{run_id}-dbt")
+    _append(home.building, [path, *([tests] if tests.exists() else [])])
+    if broken := broken_promises(results):
         raise BuildError(
             f"audit: {len(broken)} promise(s) of the marts broken: {'; '.join(broken[:5])}. "
             "The published release is unchanged; report this as a defect."
         )
     return _say_states([row["state"] for row in results])
+
+
+def write_test_results(home: Home, run_id: str) -> None:
+    """Keep what dbt's tests said of this run, whether the build went well or not."""
+    artifacts = home.root / "dbt"
+    if (artifacts / "run_results.json").exists():
+        results = results_of_tests(artifacts, run_id, Ledger(home).run(run_id)["started_at"])
+        write_rows(_results_path(home, f"{run_id}-dbt"), results, RULE_RESULTS)
+
+
+def _check_tables(home: Home, run_id: str) -> list[dict]:
+    from expectations.mart_audit import measure_tables, results_of
+    from expectations.mart_suites import check_marts
+
+    build, catalogue = home.building, rules(home)
+    run_at = Ledger(home).run(run_id)["started_at"]
+    measures = measure_tables(build, home.lake, read_registry(home), catalogue)
+    measures.append(check_repeatable(home, run_id, build))
+    results = check_marts(build, run_id, run_at, home.config / "rules.yml")
+    return _with_waivers(home, results + results_of(measures, catalogue, run_id, run_at))
 
 
 def _with_waivers(home: Home, results: list[dict]) -> list[dict]:
@@ -86,13 +107,13 @@ def _with_waivers(home: Home, results: list[dict]) -> list[dict]:
     return [row | {"is_waived": is_waived(row, waivers)} for row in results]
 
 
-def _append(build: Path, results: Path) -> None:
+def _append(build: Path, results: list[Path]) -> None:
     with duckdb.connect(str(build)) as con:
         con.execute(
             "insert into quality.dq_rule_results by name "
             "select * from read_parquet(?) where (run_id, rule_id) not in "
             "(select (run_id, rule_id) from quality.dq_rule_results)",
-            [str(results)],
+            [[str(path) for path in results]],
         )
 
 

@@ -53,7 +53,7 @@ def is_placeholder(identifier: str) -> str:
         f"(array_to_string({core}, '') in ({texts(PLACEHOLDERS)})"
         f" or array_to_string({words}, '') in ({texts(PLACEHOLDERS)})"
         # Group A and Duty B are as little a person as Group and Duty.
-        f" or regexp_matches({letters}, '^(group|team|duty) ?[a-z]?$'))"
+        f" or regexp_matches({letters}, '^(group|team|duty)( [a-z])?$'))"
     )
 
 
