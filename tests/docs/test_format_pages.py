@@ -1,0 +1,85 @@
+"""Every clinic YAML on the pages of the formats is valid and reads an export of its kind."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.transforms.survey_exports import GOOGLE, MICROSOFT, MONKEY, limesurvey, text
+from transforms.clinic_yaml import read_clinic_yaml
+from transforms.export import read_export
+from transforms.export_survey import SYSTEMS
+from transforms.feeding import wirings_by_table
+
+PAGES = Path(__file__).parents[2] / "docs" / "formats"
+EXAMPLE = re.compile(r"```yaml\n(clinic: (\w+)\n.*?)```", re.DOTALL)
+SUPPORT = [
+    [*row, more]
+    for row, more in zip(GOOGLE, ("Who supports you?", "Family;a friend", ""), strict=True)
+]
+MORE_GOOGLE = [[cell.replace("Rate", "How often?") for cell in row] for row in SUPPORT]
+WIDE = "id,phq9_1_s1,phq9_2_s1,phq9_1_s2,phq9_2_s2,date_s1,date_s2\n"
+WIDE += "007,1,2,-9,,2026-05-01,\n008,0,0,3,1,2026-05-01,2026-05-08\n"
+LONG = "client,day,form,question,answer\n007,2026-05-01,PHQ-9,PHQ1,2\n"
+LONG += "007,2026-05-01,PHQ-9,PHQ_SUM,2\n007,2026-05-01,PHQ-9,NOTE,x\n008,2026-05-01,GAD,X,1\n"
+# What the page's example is given, and how many rows each feed reads of it.
+EXPORTS = {
+    ("limesurvey", "harbor"): ({"results-survey1.csv": text(limesurvey())}, [2]),
+    ("google-forms", "harbor"): ({"Session form.csv": text(MORE_GOOGLE)}, [2]),
+    ("microsoft-forms", "harbor"): ({"Session form.csv": text(MICROSOFT)}, [2]),
+    ("surveymonkey", "harbor"): ({"Session form.csv": text(MONKEY)}, [2]),
+    ("wide-and-long", "harbor"): ({"wide.csv": WIDE}, [3]),
+    ("wide-and-long", "fjord"): ({"long.csv": LONG}, [1]),
+    ("wide-and-long", "campus"): ({"answers.csv": "D1\n1\n2\n", "people.csv": "age\n3\n4\n"}, [2]),
+    ("redcap", "lakeside"): (
+        {
+            "a_DATA_1.csv": "record_id,redcap_repeat_instance,srs_timestamp,srs_1,srs_total\n"
+            "007,1,2026-05-01 09:00:00,9,9\n",
+            "a_DataDictionary_1.csv": "Variable / Field Name,Form Name,Field Type,Field Label,"
+            '"Choices, Calculations, OR Slider Labels"\n'
+            "record_id,srs,text,Record,\nsrs_1,srs,text,1,\nsrs_total,srs,calc,Sum,\n",
+        },
+        [1],
+    ),
+}
+
+
+def examples() -> list[tuple[str, str, str]]:
+    return [
+        (page.stem, match[2], match[1])
+        for page in sorted(PAGES.glob("*.md"))
+        for match in EXAMPLE.finditer(page.read_text(encoding="utf-8"))
+    ]
+
+
+@pytest.mark.parametrize(("page", "clinic", "example"), examples())
+def test_an_example_is_a_valid_yaml(tmp_path, page, clinic, example):
+    path = tmp_path / f"{clinic}.yml"
+    path.write_text(example, encoding="utf-8")
+
+    assert read_clinic_yaml(path).clinic == clinic
+
+
+@pytest.mark.parametrize(("page", "clinic"), EXPORTS)
+def test_an_example_reads_an_export_of_its_kind(tmp_path, con, page, clinic):
+    files, expected = EXPORTS[page, clinic]
+    (example,) = [one for at, name, one in examples() if (at, name) == (page, clinic)]
+    (tmp_path / f"{clinic}.yml").write_text(example, encoding="utf-8")
+    config = read_clinic_yaml(tmp_path / f"{clinic}.yml")
+    for name, content in files.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    (export,) = [name for name in files if config.is_export(name)]
+
+    sources = read_export(tmp_path / export, config, con=con, scratch=tmp_path)
+
+    wirings = wirings_by_table(config, export, sources)["responses"]
+    assert [wiring.source.n_rows for wiring in wirings] == expected
+    assert all(wiring.items for wiring in wirings)
+
+
+def test_every_survey_system_has_a_page_with_an_example():
+    pages = {page for page, _, _ in examples()}
+
+    assert {system.replace("_", "-") for system in SYSTEMS} <= pages
