@@ -14,6 +14,7 @@ from pipeline.clinics import read_registry
 from pipeline.duck import MEMORY, duck
 from pipeline.flags import write_flags
 from pipeline.home import REPOSITORY, Home
+from pipeline.what_changed import compare_with_published, keep_history
 from transforms.errors import BuildError
 
 
@@ -29,6 +30,7 @@ def build(home: Home, run_id: str) -> dict[str, int]:
     log = home.work(run_id) / "dbt.log"
     artifacts = home.root / "dbt"  # kept between runs: dbt parses only what changed
     write_empty_log(home)
+    keep_history(home)
     with duck(home) as con:
         write_flags(con, home, read_registry(home))
     with log.open("w", encoding="utf-8") as output:
@@ -54,6 +56,7 @@ def build(home: Home, run_id: str) -> dict[str, int]:
         )
     target.with_name(f"{target.name}.scratch").unlink(missing_ok=True)  # intermediate tables
     shutil.copy(artifacts / "run_results.json", home.work(run_id) / "run_results.json")
+    compare_with_published(home, run_id, target)
     states = [status for _, status in results]
     return {state: states.count(state) for state in sorted(set(states))}
 

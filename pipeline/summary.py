@@ -15,6 +15,8 @@ from pipeline.progress import timings
 from pipeline.publish import published_run
 
 OUTCOMES = ("received", "loaded", "duplicate", "superseded", "quarantined", "erased")
+TEXT = {"clinic", "rule", "what", "severity", "clinics", "table"}
+TEXT |= {"instrument", "method", "because of", "from", "to"}
 SYMBOLS = {"fail": "✗", "error": "!"}
 
 
@@ -61,6 +63,7 @@ def _print(console: Console, home: Home, run_id: str, ledger: Ledger) -> None:
     with duckdb.connect(str(home.release(run_id)), read_only=True) as con:
         _print_balance(console, con)
         _print_rules(console, con, run_id)
+        _print_what_changed(console, con, run_id)
         _print_tables(console, con)
     console.print(f"\nTables   {_shown(home.published)}")
     console.print(f"Reports  {_shown(home.reports / 'index.html')}")
@@ -99,6 +102,30 @@ def _print_rules(console: Console, con: duckdb.DuckDBPyConnection, run_id: str) 
     console.print(table)
 
 
+def _print_what_changed(
+    console: Console, con: duckdb.DuckDBPyConnection, run_id: str, most: int = 12
+) -> None:
+    rows = con.execute(
+        """
+        select instrument_id, method, cause, class_before, class_after, sum(n_episodes)
+        from quality.dq_what_changed
+        where run_id = ?
+        group by all
+        order by sum(n_episodes) desc, instrument_id, method, class_before, class_after
+        """,
+        [run_id],
+    ).fetchall()
+    if not rows:
+        return
+    title = "Classes that moved on the same forms (quality.dq_what_changed)"
+    table = _table(title, ("instrument", "method", "because of", "from", "to", "episodes"))
+    for *words, count in rows[:most]:
+        table.add_row(*words, f"{int(count):,}")
+    console.print(table)
+    if len(rows) > most:
+        console.print(f"and {len(rows) - most} more")
+
+
 def _print_tables(console: Console, con: duckdb.DuckDBPyConnection) -> None:
     names = con.execute(
         "select schema_name, table_name from duckdb_tables() order by all"
@@ -113,8 +140,7 @@ def _print_tables(console: Console, con: duckdb.DuckDBPyConnection) -> None:
 def _table(title: str, columns: tuple[str, ...]) -> Table:
     table = Table(title=f"\n{title}", title_justify="left", box=None, padding=(0, 2, 0, 0))
     for column in columns:
-        is_text = column in ("clinic", "rule", "what", "severity", "clinics", "table")
-        table.add_column(column, justify="left" if is_text else "right")
+        table.add_column(column, justify="left" if column in TEXT else "right")
     return table
 
 

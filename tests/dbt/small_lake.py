@@ -15,6 +15,7 @@ import duckdb
 from pipeline.alerts import ACKNOWLEDGEMENTS
 from pipeline.flags import SCHEMA as FLAGS
 from pipeline.lake import CLIENT_AGES, MARKERS, SCORES, THERAPIST_FLAGS
+from pipeline.what_changed import WHAT_CHANGED
 from tests.conftest import ROOT
 from transforms.contract import TABLES, lake_columns
 from transforms.expected_curves import CURVE_COLUMNS, NUMBERS
@@ -227,6 +228,7 @@ class SmallLake:
             self.rows["scales"] = scale_rows(registry)
             self._write(con, "registry/instruments", "instruments", INSTRUMENT_COLUMNS)
             self._write(con, "registry/scales", "scales", SCALE_COLUMNS)
+            self._write(con, "quality/what_changed", "what_changed", _types(con, WHAT_CHANGED))
             self._write(con, "registry/expected_curves", "expected_curves", CURVES)
         return self.root
 

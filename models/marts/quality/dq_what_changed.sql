@@ -1,0 +1,25 @@
+{# The build adds its own rows to what earlier releases said (pipeline/what_changed.py). #}
+
+with
+
+what_changed as (
+
+    select * from {{ ref('stg_lake__what_changed') }}
+
+)
+
+select
+    run_id,
+    run_at,
+    earlier_run_id,
+    clinic_id,
+    instrument_id,
+    version,
+    method,
+    cause,
+    class_before,
+    class_after,
+    n_episodes,
+    n_compared
+
+from what_changed
