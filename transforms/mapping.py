@@ -101,6 +101,8 @@ def stage(
         refuse_unclear_dates(con, table, wirings, clinic, _n_bad_dates(con, table, out))
     except FileRefused:
         out.unlink()
+        keys.drop(con)
+        defaults.drop(con)
         raise
     write_identities(con, table, wirings, clinic, keys, identities)
     keys.drop(con)
