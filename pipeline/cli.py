@@ -87,6 +87,30 @@ def status(home: HomeOption = None) -> None:
 
 
 @app.command()
+def trace(
+    client: Annotated[str, typer.Option("--client", help="client_key of a published table.")],
+    episode: Annotated[str | None, typer.Option("--episode", help="Only this episode_key.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Follow one client from item to score, class, alert and table cell.
+
+    Shows a person's answers on this terminal: the only command that does. Nothing is logged.
+    """
+    from rich.console import Console
+
+    from pipeline.trace import print_trace
+    from pipeline.trace import trace as follow
+    from transforms.errors import RapportError
+
+    try:
+        found = follow(_home(home), client, episode)
+    except RapportError as refusal:
+        typer.echo(str(refusal), err=True)
+        raise typer.Exit(1) from None
+    print_trace(found, Console(highlight=False, markup=False))
+
+
+@app.command()
 def rollback(
     run_id: Annotated[str | None, typer.Argument(help="Release to go back to.")] = None,
     home: HomeOption = None,

@@ -60,7 +60,7 @@ def fit_logistic(design: Floats, event: Floats, penalty: float = PENALTY) -> Flo
 def fit_shrunken(design: Floats, event: Floats) -> Floats:
     """Fit, then shrink the coefficients by (χ² − k) / χ², so that new clients calibrate.
 
-    van Houwelingen & le Cessie 1990 (doi:10.1002/sim.4780091109): χ² is the likelihood ratio
+    van Houwelingen & le Cessie 1990, Statistics in Medicine 9: χ² is the likelihood ratio
     against no predictors, k their number. The intercept is set so that as many are expected as
     were seen.
     """
@@ -119,7 +119,7 @@ def alert_threshold(hazard: Floats, rate: float) -> float | None:
 def area_under_curve(score: Floats, event: Floats) -> Estimate:
     """Return the chance that a random event has a higher score than a random other (ties half).
 
-    Interval of Hanley & McNeil 1982 (doi:10.1148/radiology.143.1.7063747).
+    Interval of Hanley & McNeil 1982, Radiology 143.
     """
     n_events, n = int(event.sum()), len(event)
     n_others = n - n_events
