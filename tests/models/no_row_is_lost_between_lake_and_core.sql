@@ -10,11 +10,11 @@ counts as (
     select
         'scores' as table_name,
         (
-            select count(*) from {{ ref('stg_lake__scores') }}
+            select count(*) from {{ ref('stg_lake__scores') }} as lake_scores
             where
-                instrument_id not in (
-                    select instrument_id from {{ ref('stg_lake__instruments') }}
-                    where family = 'countertransference'
+                lake_scores.instrument_id not in (
+                    select pooled.instrument_id from {{ ref('stg_lake__instruments') }} as pooled
+                    where pooled.family = 'countertransference'
                 )
         ) as n_lake,
         (select count(*) from {{ ref('fct_scores') }}) as n_core
