@@ -159,6 +159,16 @@ class Where(Strict):
     breaks: tuple[Break, ...] = Field(min_length=1)
 
 
+class Measured(Strict):
+    """Counted on the finished tables, per clinic: expectations/measures/<rule>.sql, or Python.
+
+    ``settings`` are the numbers that the query takes, by name.
+    """
+
+    kind: Literal["measured"]
+    settings: dict[str, float] = Field(default_factory=dict)
+
+
 Check = Annotated[
     Generated
     | AllowedValues
@@ -173,6 +183,7 @@ Check = Annotated[
     | IdenticalAnswers
     | BulkEntry
     | ScoreJump
+    | Measured
     | Where,
     Field(discriminator="kind"),
 ]

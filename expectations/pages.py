@@ -12,10 +12,14 @@ from pathlib import Path
 
 from expectations.answers import Suspects
 from expectations.catalogue import RULES, SCHEMA, Catalogue, Rule, json_schema, load_rules
+from expectations.checks import Measured
 from expectations.delivery import Staged
 from expectations.finding import Sources
 from expectations.findings import findings
+from expectations.measuring import query_of
 from expectations.predicates import row_part
+from expectations.waivers import SCHEMA as WAIVERS_SCHEMA
+from expectations.waivers import waivers_schema
 from transforms.contract import TABLES, lake_columns
 
 CHECKS = Path(__file__).resolve().parents[1] / "docs" / "checks"
@@ -36,6 +40,15 @@ _ELSEWHERE = {
     "control_total": "Counted when the clinic's manifest is read (pipeline/manifests.py).",
     "canary": "One broken row, planted and judged in every run (expectations/canary.py).",
     "mart": "Great Expectations on the published tables (expectations/mart_suites.py).",
+}
+
+
+# Measured rules without a query of their own.
+COUNTED_IN = {
+    "P06": "expectations/disclosure_check.py",
+    "P07": "pipeline/table_hashes.py",
+    "S10": "expectations/item_statistics.py",
+    "S11": "expectations/item_statistics.py",
 }
 
 
@@ -119,9 +132,19 @@ def _query(rule: Rule) -> str:
     elsewhere = [_ELSEWHERE[kind] for kind in rule.kinds if kind in _ELSEWHERE]
     if elsewhere:
         return elsewhere[0]
+    if "measured" in rule.kinds:
+        return _measured_query(rule)
     tables = [rule.table] if rule.table in TABLES else list(TABLES)
     blocks = [block for table in tables if (block := _table_query(rule, table))]
     return "\n\n".join(blocks)
+
+
+def _measured_query(rule: Rule) -> str:
+    """Return the query on the finished tables, or where the rule is counted in Python."""
+    if rule.id in COUNTED_IN:
+        return f"Counted on the finished tables by {COUNTED_IN[rule.id]}."
+    check = next(check for check in rule.checks if isinstance(check, Measured))
+    return f"On the finished tables:\n\n```sql\n{query_of(rule, check).strip()}\n```"
 
 
 def _table_query(rule: Rule, table: str) -> str:
@@ -158,3 +181,4 @@ if __name__ == "__main__":
     write_pages(load_rules(RULES))
     SCHEMA.parent.mkdir(parents=True, exist_ok=True)
     SCHEMA.write_text(schema_text(), encoding="utf-8")
+    WAIVERS_SCHEMA.write_text(waivers_schema(), encoding="utf-8")

@@ -122,8 +122,12 @@ def accept(run_id: str) -> dict:
 def build(run_id: str) -> dict:
     """Run dbt into a new file."""
     home = Home.from_environment()
-    with timed(home, run_id, "build"):
-        return building.build(home, run_id)
+    (home.root / "dbt" / "run_results.json").unlink(missing_ok=True)
+    try:
+        with timed(home, run_id, "build"):
+            return building.build(home, run_id)
+    finally:
+        judging.write_test_results(home, run_id)
 
 
 def audit(run_id: str) -> dict:
