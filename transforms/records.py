@@ -4,7 +4,7 @@ Nothing is suppressed or labeled here; that is decided in SQL, from the counts a
 Columns come from DuckDB's ``fetchnumpy``, where NULL is a masked entry.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -31,6 +31,25 @@ def each_scope(
     wanted = scopes(ordered["clinic_id"], ordered["clinic_group"], instruments)
     columns = {name: _without_mask(column) for name, column in rows.items() if name != "stratum"}
     yield from StratifiedRows(np.asarray(rows["stratum"]), columns).each(wanted)
+
+
+def records_by_scope(
+    strata: Columns,
+    rows: Columns,
+    keys: Sequence[str],
+    describe: Callable[[Scope, dict[str, np.ndarray]], Iterable[dict]],
+) -> list[dict]:
+    """Return the records of every scope, placed; scopes of the same strata are estimated once.
+
+    Where one clinic is all there is of an instrument, clinic, group and overall hold equal rows.
+    """
+    known: dict[tuple[int, ...], list[dict]] = {}
+    records = []
+    for scope, part in each_scope(strata, rows, keys):
+        if scope.strata not in known:
+            known[scope.strata] = list(describe(scope, part))
+        records += [place_of(scope, keys) | record for record in known[scope.strata]]
+    return records
 
 
 def direction_of(strata: Columns) -> dict[str, int]:

@@ -5,7 +5,7 @@ Post score on pre score and case mix with a random intercept per therapist (doma
 pulled to the average, and nobody is called better or worse whose mean is not reliable.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,8 @@ from transforms.reml import (
     fit_random_intercept,
 )
 
+FEWEST_OF_A_LEVEL = 11  # clients a level of a category needs to get a column of its own
+INDEPENDENT_FROM = 1e-8  # share of a column's variance that must not follow from the others
 PAIRWISE_Z = 1.39  # Goldstein & Healy 1995: two intervals of this width that do not overlap
 RELIABLE_FROM = 0.7  # reliability of a therapist's mean below which no class is given
 
@@ -55,12 +57,16 @@ class Caterpillar:
 
 
 def case_mix_design(
-    pre: np.ndarray, covariates: Mapping[str, np.ndarray]
+    pre: np.ndarray,
+    covariates: Mapping[str, np.ndarray],
+    categories: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return the predictor matrix and its names: intercept, centered pre, centered covariates.
 
     A missing covariate (NaN) takes the mean of the others, and where any is missing an indicator
-    column joins, so that no client is lost. Columns that do not vary are left out.
+    column joins, so that no client is lost. A category (codes, NaN unknown) gets a column for
+    every level of 11 clients or more but the most frequent; unknown counts as a level. Columns
+    that do not vary, or that follow from those before them, are left out.
     """
     columns = {"intercept": np.ones(len(pre)), "pre": _centered(np.asarray(pre, dtype=float))}
     for name, values in covariates.items():
@@ -71,8 +77,46 @@ def case_mix_design(
         mean = float(values[~is_missing].mean())
         columns[name] = _centered(np.where(is_missing, mean, values))
         columns[f"{name}_missing"] = _centered(is_missing.astype(float))
+    for name, codes in (categories or {}).items():
+        columns |= _level_columns(name, np.asarray(codes, dtype=float))
     kept = [name for name, column in columns.items() if name == "intercept" or column.any()]
-    return np.column_stack([columns[name] for name in kept]), tuple(kept)
+    design = np.column_stack([columns[name] for name in kept])
+    independent = _independent_columns(design)
+    return design[:, independent], tuple(kept[position] for position in independent)
+
+
+def model_in_words(names: Sequence[str], grouping: str = "(1 | therapist)") -> str:
+    """Return 'post ~ pre + age + problem + (1 | therapist)': levels of a category once."""
+    terms = dict.fromkeys(name.split("=")[0] for name in names if name != "intercept")
+    return "post ~ " + " + ".join([*terms, grouping])
+
+
+def _level_columns(name: str, codes: np.ndarray) -> dict[str, np.ndarray]:
+    levels, counts = np.unique(np.where(np.isnan(codes), -1.0, codes), return_counts=True)
+    usual = levels[np.argmax(counts)] if len(levels) else None
+    return {
+        f"{name}={level:g}": _centered(
+            (np.where(np.isnan(codes), -1.0, codes) == level).astype(float)
+        )
+        for level, count in zip(levels, counts, strict=True)
+        if count >= FEWEST_OF_A_LEVEL and level != usual
+    }
+
+
+def _independent_columns(design: np.ndarray) -> list[int]:
+    """Return the positions of columns that do not follow from the ones before them."""
+    gram = design.T @ design
+    scale = np.sqrt(np.diag(gram))
+    correlations = gram / np.outer(scale, scale) if (scale > 0).all() else np.eye(len(scale))
+    kept: list[int] = []
+    for position in range(len(scale)):
+        shared = correlations[kept, position]
+        explained = (
+            shared @ np.linalg.solve(correlations[np.ix_(kept, kept)], shared) if kept else 0
+        )
+        if 1 - explained > INDEPENDENT_FROM:
+            kept.append(position)
+    return kept
 
 
 def therapist_effect(
@@ -80,6 +124,7 @@ def therapist_effect(
     pre: np.ndarray,
     therapists: np.ndarray,
     covariates: Mapping[str, np.ndarray],
+    categories: Mapping[str, np.ndarray] | None = None,
     *,
     level: float = 0.95,
 ) -> TherapistEffect:
@@ -93,8 +138,10 @@ def therapist_effect(
         Every code present.
     covariates : mapping of name to array
         Case mix, NaN where missing.
+    categories : mapping of name to array of codes, optional
+        Case mix in levels, NaN where unknown.
     """
-    design, names = case_mix_design(pre, covariates)
+    design, names = case_mix_design(pre, covariates, categories)
     totals = GroupTotals.from_rows(therapists, design, post, names)
     change = GroupTotals.from_rows(therapists, design[:, :1], post - pre, names[:1])
     return TherapistEffect(

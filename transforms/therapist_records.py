@@ -1,47 +1,121 @@
 """Therapist effects, of every scope: the records of two cf_ tables."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from transforms.estimates import Estimate
+from transforms.logistic_mixed import BinomialRows, fit_logistic_intercept, icc_interval_of
+from transforms.nested_reml import fit_nested, share_interval
 from transforms.records import (
     LEVEL,
     Columns,
+    count_distinct,
     direction_of,
     each_scope,
     fields_of,
     place_of,
+    records_by_scope,
     unstack,
 )
+from transforms.reml import GroupTotals
 from transforms.scopes import Scope
-from transforms.therapist_effect import TherapistEffect, caterpillar, therapist_effect
+from transforms.therapist_effect import (
+    TherapistEffect,
+    case_mix_design,
+    caterpillar,
+    model_in_words,
+    therapist_effect,
+)
 
 INSTRUMENT = ("outcome_instrument_id",)
+CATEGORIES = ("problem", "step", "gender", "employment")
 
 
 def therapist_effects(strata: Columns, rows: Columns) -> list[dict]:
-    """Estimate the therapist share of variance: one record per scope and outcome instrument.
+    """Estimate the therapist share of variance: records per scope, outcome instrument and metric.
+
+    ``icc`` always; ``icc_nested_therapist`` and ``icc_nested_clinic`` of the model with
+    therapists within clinics where a scope has more than one clinic.
 
     Parameters
     ----------
     strata : columns stratum, clinic_id, clinic_group, outcome_instrument_id, direction (1 or −1)
     rows : one entry per client
-        stratum, therapist_code, pre_score and post_score in points, age_years (NULL if unknown).
+        stratum, clinic_code, therapist_code, pre_score and post_score in points, age_years and
+        deprivation (NULL if unknown), and a code per category of ``CATEGORIES`` (NULL if unknown).
     """
-    return [
-        place_of(scope, INSTRUMENT)
+    return records_by_scope(strata, rows, INSTRUMENT, _effects_of)
+
+
+def therapist_effects_on_events(strata: Columns, rows: Columns, metric: str) -> list[dict]:
+    """Estimate the latent-scale therapist share of a yes–no outcome: one record per scope.
+
+    Parameters are those of :func:`therapist_effects`, with ``is_event`` (1 or 0) for post_score.
+    ``metric`` names the records.
+    """
+
+    def describe(_: Scope, part: Columns) -> list[dict]:
+        # Unlike the linear model, every client stays a row here: first score and age only.
+        design, names = case_mix_design(part["pre_score"], {"age": part["age_years"]})
+        codes = _therapists_of(part)
+        found = BinomialRows.from_rows(codes, design, part["is_event"], names)
+        fit = fit_logistic_intercept(found)
+        return [
+            {"metric": metric}
+            | fields_of(icc_interval_of(fit, found, level=LEVEL))
+            | {
+                "var_therapist": fit.sd_group**2 if fit.is_estimated else None,
+                "is_boundary": fit.sd_group == 0 if fit.is_estimated else None,
+                "model": model_in_words(names).replace("post", f"logit {metric[4:]}"),
+                "n_clients": len(codes),
+                "n_therapists": count_distinct(codes),
+                "n_events": int(part["is_event"].sum()),
+            }
+        ]
+
+    return records_by_scope(strata, rows, INSTRUMENT, describe)
+
+
+def _effects_of(scope: Scope, part: Columns) -> Iterable[dict]:
+    effect, codes = _effect_of(part)
+    fit = effect.fit
+    counts = {"n_clients": fit.n_rows, "n_therapists": fit.n_groups}
+    yield (
+        {"metric": "icc"}
         | fields_of(effect.icc)
         | {
             "icc_unadjusted": effect.icc_unadjusted,
-            "var_therapist": effect.fit.var_group,
-            "var_residual": effect.fit.var_residual,
-            "is_boundary": effect.fit.is_boundary if effect.fit.is_estimated else None,
-            "model": "post ~ " + " + ".join([*effect.fit.names[1:], "(1 | therapist)"]),
-            "n_clients": effect.fit.n_rows,
-            "n_therapists": effect.fit.n_groups,
+            "var_therapist": fit.var_group,
+            "var_residual": fit.var_residual,
+            "is_boundary": fit.is_boundary if fit.is_estimated else None,
+            "model": model_in_words(fit.names),
         }
-        for scope, effect, _, _ in _each_effect(strata, rows)
-    ]
+        | counts
+    )
+    clinics = np.zeros(fit.n_groups, dtype=int)
+    clinics[codes] = part["clinic_code"].astype(int)
+    if len(scope.strata) > 1:
+        for name, which in (("therapist", "group"), ("clinic", "cluster")):
+            yield _nested_record(effect.totals, clinics, name, which) | counts
+
+
+def _nested_record(totals: GroupTotals, clinics: np.ndarray, name: str, which: str) -> dict:
+    fit = fit_nested(totals, clinics)
+    share = share_interval(totals, clinics, which, level=LEVEL)
+    if fit.n_clusters < 2:
+        share = Estimate.missing("fewer than 2 clinics", totals.n_rows, LEVEL)
+    variance = fit.var_group if which == "group" else fit.var_cluster
+    return (
+        {"metric": f"icc_nested_{name}"}
+        | fields_of(share)
+        | {
+            "var_therapist": fit.var_group,
+            "var_residual": fit.var_residual,
+            "is_boundary": None if variance is None else variance == 0,
+            "model": model_in_words(fit.names, "(1 | clinic / therapist)"),
+        }
+    )
 
 
 def therapist_caterpillar(strata: Columns, rows: Columns) -> list[dict]:
@@ -98,9 +172,26 @@ def _caterpillar_of(
 def _each_effect(
     strata: Columns, rows: Columns
 ) -> Iterator[tuple[Scope, TherapistEffect, Columns, np.ndarray]]:
+    known: dict[tuple[int, ...], tuple[TherapistEffect, np.ndarray]] = {}
     for scope, part in each_scope(strata, rows, INSTRUMENT):
-        _, codes = np.unique(part["therapist_code"], return_inverse=True)
-        effect = therapist_effect(
-            part["post_score"], part["pre_score"], codes, {"age": part["age_years"]}, level=LEVEL
-        )
+        if scope.strata not in known:
+            known[scope.strata] = _effect_of(part)
+        effect, codes = known[scope.strata]
         yield scope, effect, part, codes
+
+
+def _effect_of(part: Columns) -> tuple[TherapistEffect, np.ndarray]:
+    codes = _therapists_of(part)
+    effect = therapist_effect(
+        part["post_score"],
+        part["pre_score"],
+        codes,
+        {"age": part["age_years"], "deprivation": part["deprivation"]},
+        {name: part[f"{name}_code"] for name in CATEGORIES},
+        level=LEVEL,
+    )
+    return effect, codes
+
+
+def _therapists_of(part: Columns) -> np.ndarray:
+    return np.unique(part["therapist_code"], return_inverse=True)[1]

@@ -16,6 +16,21 @@
     ('cf_therapist_effect', '0', '1'),
     ('cf_therapist_caterpillar', '-1e9', '1e9'),
     ('cf_dropout_definitions', '0', '1'),
+    ('cf_within_between_therapist', '-1e9', '1e9'),
+    ('cf_variance_shares', '-1', '2'),
+    ('cf_modality_equivalence', '-1e9', '1e9'),
+    (
+        'cf_alliance_symptom_lag',
+        "case when parameter = 'repeated_measures_r' then -1 else -1e9 end",
+        "case when parameter = 'repeated_measures_r' then 1 else 1e9 end",
+    ),
+    ('cf_dropout_hazard', '0', '1e9'),
+    ('cf_dropout_survival', '0', '1'),
+    (
+        'cf_alliance_trajectory_summary',
+        "case when metric = 'typical_slope' then -1e9 when metric = 'slope_improvement_r' then -1 else 0 end",
+        "case when metric in ('typical_slope', 'slope_sd') then 1e9 else 1 end",
+    ),
     (
         'cf_empathy_outcome',
         "case when metric = 'difference' then -2 else -1 end",

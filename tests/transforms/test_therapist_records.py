@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from transforms.therapist_records import therapist_caterpillar, therapist_effects
+from transforms.therapist_records import (
+    CATEGORIES,
+    therapist_caterpillar,
+    therapist_effects,
+    therapist_effects_on_events,
+)
 
 STRATA = {
     "stratum": np.array([0, 1]),
@@ -23,10 +28,13 @@ def rows_of(therapist_sd, n_therapists=40, n_clients=40, seed=3):
     noise = generator.normal(0, 4, len(codes))
     rows = {
         "stratum": (codes % 2).astype(int),
+        "clinic_code": codes % 2 + 1,
         "therapist_code": codes,
         "pre_score": pre,
         "post_score": 3 + 0.5 * pre + np.repeat(effect, n_clients) + noise,
         "age_years": np.ma.array(age, mask=np.arange(len(codes)) % 10 == 0),
+        "deprivation": np.ma.masked_all(len(codes)),
+        **{f"{name}_code": np.ma.masked_all(len(codes)) for name in CATEGORIES},
     }
     return rows, effect
 
@@ -34,7 +42,8 @@ def rows_of(therapist_sd, n_therapists=40, n_clients=40, seed=3):
 def test_planted_share_is_inside_the_interval_of_every_scope():
     rows, _ = rows_of(1.2)
 
-    records = therapist_effects(STRATA, rows)
+    everything = therapist_effects(STRATA, rows)
+    records = [r for r in everything if r["metric"] == "icc"]
 
     assert [r["scope_id"] for r in records] == ["all", "coast", "north", "south"]
     for record in records:
@@ -80,3 +89,57 @@ def test_a_single_therapist_gets_a_reason():
 
     assert therapist_effects(strata, rows)[0]["reason"] == "fewer than 2 groups"
     assert therapist_caterpillar(strata, rows)[0]["reason"] == "fewer than 2 groups"
+
+
+def test_clinics_get_a_level_of_their_own_where_there_is_more_than_one():
+    """The clinics were not planted apart: their share may be zero, the therapists' is not."""
+    rows, _ = rows_of(1.2)
+
+    found = {
+        (r["scope_id"], r["metric"]): r
+        for r in therapist_effects(STRATA, rows)
+        if r["metric"] != "icc"
+    }
+
+    assert set(found) == {
+        (place, f"icc_nested_{level}")
+        for place in ("all", "coast")
+        for level in ("therapist", "clinic")
+    }
+    therapist, clinic = (found["all", f"icc_nested_{level}"] for level in ("therapist", "clinic"))
+    assert therapist["ci_low"] < 1.44 / 17.44 < therapist["ci_high"]
+    assert clinic["ci_low"] == 0
+    assert therapist["model"] == "post ~ pre + age + age_missing + (1 | clinic / therapist)"
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_planted_share_of_a_yes_no_outcome_is_inside_its_interval():
+    """Planted: an SD of 0.8 logits between therapists, 0.64 / (0.64 + pi squared / 3) = .163."""
+    rows, effect = rows_of(0.8)
+    generator = np.random.default_rng(9)
+    chance = 1 / (1 + np.exp(-np.repeat(effect, 40)))
+    rows["is_event"] = (generator.random(len(chance)) < chance).astype(float)
+
+    (overall, *_) = therapist_effects_on_events(STRATA, rows, "icc_dropout")
+
+    assert overall["metric"] == "icc_dropout"
+    assert overall["ci_low"] < 0.163 < overall["ci_high"]
+    assert overall["n_events"] == int(rows["is_event"].sum())
+    assert overall["model"] == "logit dropout ~ pre + age + age_missing + (1 | therapist)"
+    rows["is_event"] = np.zeros(len(chance))
+    assert therapist_effects_on_events(STRATA, rows, "icc_dropout")[0]["reason"] == (
+        "everybody has the same outcome"
+    )
+
+
+def test_case_mix_levels_enter_and_their_effect_is_taken_out():
+    """A problem that costs 6 points and sits with half of the therapists is not their doing."""
+    rows, _ = rows_of(0.0, seed=2)
+    hard = np.isin(rows["therapist_code"] % 4, (0, 1))
+    rows["problem_code"] = np.ma.array(hard + 1.0)
+    rows["post_score"] = rows["post_score"] + 6 * hard
+
+    overall = therapist_effects(STRATA, rows)[0]
+
+    assert overall["model"] == "post ~ pre + age + age_missing + problem + (1 | therapist)"
+    assert overall["estimate"] < 0.02 < overall["icc_unadjusted"]

@@ -8,6 +8,12 @@ episodes as (
 
 ),
 
+clients as (
+
+    select * from {{ ref('dim_clients') }}
+
+),
+
 directions as (
 
     select * from {{ ref('int_cf_outcome_directions') }}
@@ -27,6 +33,12 @@ judged as (
         episodes.outcome_pre,
         episodes.outcome_post,
         episodes.age_years_at_start,
+        episodes.problem,
+        episodes.step,
+        episodes.is_reliably_improved,
+        clients.gender,
+        clients.employment,
+        clients.deprivation,
         directions.direction,
         case
             when episodes.course_status = 'open'
@@ -47,6 +59,11 @@ judged as (
     from episodes
 
     left join directions on episodes.outcome_instrument_id = directions.instrument_id
+
+    left join clients
+        on
+            episodes.client_key = clients.client_key
+            and episodes.clinic_id = clients.clinic_id
 
     where episodes.n_sessions_attended >= 1
 
@@ -71,9 +88,17 @@ select
                     order by clinic_id, outcome_instrument_id
                 ) - 1
     end as stratum,
+    dense_rank() over (order by clinic_id) as clinic_code,
     dense_rank() over (order by therapist_key) as therapist_code,
     cast(outcome_pre as double) as pre_score,
     cast(outcome_post as double) as post_score,
-    cast(age_years_at_start as double) as age_years
+    cast(age_years_at_start as double) as age_years,
+    try_cast(deprivation as double) as deprivation,
+    {% for category in ['problem', 'step', 'gender', 'employment'] %}
+    case
+        when {{ category }} is not null then dense_rank() over (order by {{ category }})
+    end as {{ category }}_code,
+    {% endfor %}
+    case is_reliably_improved when true then 1.0 when false then 0.0 end as is_event
 
 from reasoned

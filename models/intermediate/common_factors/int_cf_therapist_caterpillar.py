@@ -5,7 +5,10 @@ import pyarrow as pa
 from transforms.therapist_records import therapist_caterpillar
 
 STRATA = "stratum, clinic_id, clinic_group, outcome_instrument_id, direction"
-ROWS = "stratum, therapist_code, pre_score, post_score, age_years"
+ROWS = (
+    "stratum, therapist_code, pre_score, post_score, age_years, deprivation, "
+    "problem_code, step_code, gender_code, employment_code"
+)
 SCHEMA = pa.schema(
     [
         ("scope_level", pa.string()),

@@ -1,16 +1,21 @@
-"""Therapist share of outcome variance, one row per scope and outcome instrument."""
+"""Therapist share of variance, one row per scope, outcome instrument and metric."""
 
 import pyarrow as pa
 
-from transforms.therapist_records import therapist_effects
+from transforms.therapist_records import therapist_effects, therapist_effects_on_events
 
-STRATA = "stratum, clinic_id, clinic_group, outcome_instrument_id, direction"
-ROWS = "stratum, therapist_code, pre_score, post_score, age_years"
+STRATA = "stratum, clinic_id, clinic_group, outcome_instrument_id"
+ROWS = (
+    "stratum, clinic_code, therapist_code, pre_score, post_score, age_years, deprivation, "
+    "problem_code, step_code, gender_code, employment_code"
+)
+EVENT_ROWS = "stratum, therapist_code, pre_score, age_years, is_event"
 SCHEMA = pa.schema(
     [
         ("scope_level", pa.string()),
         ("scope_id", pa.string()),
         ("outcome_instrument_id", pa.string()),
+        ("metric", pa.string()),
         ("estimate", pa.float64()),
         ("ci_low", pa.float64()),
         ("ci_high", pa.float64()),
@@ -24,6 +29,7 @@ SCHEMA = pa.schema(
         ("model", pa.string()),
         ("n_clients", pa.int64()),
         ("n_therapists", pa.int64()),
+        ("n_events", pa.int64()),
     ]
 )
 
@@ -31,8 +37,18 @@ SCHEMA = pa.schema(
 def model(dbt, session):
     """Estimate every scope from the usable candidates."""
     dbt.config(materialized="table")
-    usable = dbt.ref("int_cf_therapist_candidates").filter("exclusion_reason is null")
-    strata = usable.project(STRATA).distinct().fetchnumpy()
+    scored = dbt.ref("int_cf_therapist_candidates").filter("exclusion_reason is null")
+    ended = dbt.ref("int_cf_therapist_dropout_candidates").filter("exclusion_reason is null")
+    judged = scored.filter("is_event is not null")
+    records = therapist_effects(*_columns(scored, f"{STRATA}, direction", ROWS))
+    for metric, usable in (("icc_reliable_improvement", judged), ("icc_dropout", ended)):
+        records += therapist_effects_on_events(*_columns(usable, STRATA, EVENT_ROWS), metric)
+    return pa.Table.from_pylist(records, schema=SCHEMA)
+
+
+def _columns(usable, strata, rows):
     # Rows that are equal in every column are interchangeable, so this is a full order.
-    rows = usable.project(ROWS).order(ROWS).fetchnumpy()
-    return pa.Table.from_pylist(therapist_effects(strata, rows), schema=SCHEMA)
+    return (
+        usable.project(strata).distinct().fetchnumpy(),
+        usable.project(rows).order(rows).fetchnumpy(),
+    )

@@ -1,7 +1,8 @@
 {#
     Sums and cross-products per episode are all the random-intercept model needs. Columns
     sum_<a> and sum_<a>__<b>: wit = alliance within, bet = alliance between, lag = outcome within,
-    ses = session number, out = outcome before the next attended session, in points.
+    ses = session number, out = outcome before the next attended session, in points. Only pairs in
+    order count: alliance rated first, next outcome by the day of the next session.
 #}
 
 {% set parts = {
@@ -46,8 +47,9 @@ pairs as (
     from process
 
     where
+        is_pair_in_order
         {% for column in parts.values() %}
-        {{ column }} is not null{{ ' and' if not loop.last }}
+        and {{ column }} is not null
         {% endfor %}
 
 ),

@@ -11,9 +11,20 @@ candidates as (
     select
         clinic_id,
         clinic_group,
+        'score' as analysis,
         exclusion_reason
 
     from {{ ref('int_cf_therapist_candidates') }}
+
+    union all
+
+    select
+        clinic_id,
+        clinic_group,
+        'dropout' as analysis,
+        exclusion_reason
+
+    from {{ ref('int_cf_therapist_dropout_candidates') }}
 
 ),
 
@@ -29,13 +40,18 @@ extract_dates as (
 
 ),
 
-{{ cf_exclusions('candidates') }},
+{{ cf_exclusions('candidates', by=['analysis']) }},
 
 labeled as (
 
     select
         estimates.*,
+        case when metric = 'icc_dropout' then 'dropout' else 'score' end as analysis,
         case
+            when
+                n_events between 1 and {{ var('small_number', 11) - 1 }}
+                or n_clients - n_events between 1 and {{ var('small_number', 11) - 1 }}
+                then 'suppressed'
             when estimate is null or n_therapists < 10 or n_clients < 200 then 'suppressed'
             when n_therapists < 40 or n_clients < 1200 then 'exploratory'
             else 'reportable'
@@ -59,7 +75,7 @@ select
     shown.scope_level,
     shown.scope_id,
     shown.outcome_instrument_id,
-    'icc' as metric,
+    shown.metric,
     shown.model,
     case when shown.is_shown then shown.estimate end as estimate,
     case when shown.is_shown then shown.ci_low end as ci_low,
@@ -87,10 +103,12 @@ inner join exclusions
     on
         shown.scope_level = exclusions.scope_level
         and shown.scope_id = exclusions.scope_id
+        and shown.analysis = exclusions.analysis
 
 cross join extract_dates
 
 left join benchmarks
     on
-        benchmarks.benchmark_id = 'saxon_barkham_2012_icc'
+        benchmarks.table_name = 'cf_therapist_effect'
+        and shown.metric = benchmarks.metric
         and benchmarks.evidence = 'verified'

@@ -1,0 +1,66 @@
+with
+
+estimates as (
+
+    select * from {{ ref('int_cf_outcome_change') }}
+
+),
+
+extract_dates as (
+
+    select * from {{ ref('int_cf_extract_date') }}
+
+),
+
+{# A count of 1 to small_number - 1 on either side of a share would follow from the share. #}
+labeled as (
+
+    select
+        *,
+        case
+            when estimate is null then 'suppressed'
+            when n_used < {{ var('small_number', 11) }} then 'suppressed'
+            when n_events between 1 and {{ var('small_number', 11) - 1 }} then 'suppressed'
+            when n_used - n_events between 1 and {{ var('small_number', 11) - 1 }}
+                then 'suppressed'
+            else 'reportable'
+        end as precision_label
+
+    from estimates
+
+),
+
+shown as (
+
+    select
+        *,
+        precision_label <> 'suppressed' as is_shown
+
+    from labeled
+
+)
+
+select
+    shown.scope_level,
+    shown.scope_id,
+    shown.instrument_id,
+    shown.version,
+    shown.method,
+    shown.metric,
+    shown.denominator,
+    case when shown.is_shown then shown.estimate end as estimate,
+    case when shown.is_shown then shown.ci_low end as ci_low,
+    case when shown.is_shown then shown.ci_high end as ci_high,
+    shown.ci_level,
+    case when shown.is_shown then shown.n_events end as n_events,
+    {{ cf_visible_count('shown.n_used') }} as n_episodes,
+    shown.precision_label,
+    shown.reason as not_estimable_reason,
+    {{ cf_definition_version() }} as definition_version,
+    extract_dates.extract_date,
+    'pre-post, uncontrolled: change is not effect, and who answered twice differs from who did not'
+        as caution
+
+from shown
+
+cross join extract_dates
