@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from transforms.clinic_options import SurveyOptions
 from transforms.errors import FileRefused
-from transforms.readers.survey import Field, Layout, fields_by_text
+from transforms.readers.survey_header import Field, Layout, fields_by_text
 
 TIME = "Timestamp"
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from transforms.clinic_options import SurveyOptions
 from transforms.errors import FileRefused
-from transforms.readers.survey import Field, Layout, is_personal, told_apart
+from transforms.readers.survey_header import Field, Layout, is_personal, told_apart
 
 _OWN = {
     "response id": "id",
