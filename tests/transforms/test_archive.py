@@ -173,6 +173,7 @@ def lying(n_bytes: int) -> bytes:
         ("may.zip", zipped({"clients.csv": CSV}, zipfile.ZIP_LZMA), "does not read"),
         ("may.zip", locked(), "encrypted"),
         ("may.zip", lying(50_000), "zip archive is damaged"),
+        ("may.zip", zipped({"clients.csv": CSV})[3:], "zip archive is damaged"),
     ],
 )
 def test_a_hostile_or_broken_archive_is_refused(read, name, raw, words):

@@ -138,6 +138,7 @@ def test_decoded_copies_are_readable_by_their_owner_only(tmp_path):
         (bytes(range(256)) * 8, "F01", "binary"),
         (b"PK\x03\x04" + b"x" * 90, "F01", "zip archive or an Excel workbook"),
         (b"id,word\n1,\0\n", "F01", "1 NUL byte"),
+        ("id,word\n1,a\0\n".encode("utf-16"), "F01", "1 NUL byte"),
         (b"\n1,2\n", "F04", "first line is blank"),
         (b"7,2026-05-01,3\n8,2026-05-02,4\n", "F04", "3 of its 3 cells are numbers or dates"),
         (b"id,word,Id\n1,a,2\n", "F04", "Columns 1 and 3 have the same name"),

@@ -257,6 +257,8 @@ def _steps(stream, unpack, n_left: int) -> Iterator[tuple[bytes, int]]:
 
 
 def _skip_local_header(stream, info: zipfile.ZipInfo) -> None:
+    if info.header_offset < 0:
+        raise Damaged
     stream.seek(info.header_offset)
     header = stream.read(_LOCAL.size)
     if len(header) < _LOCAL.size:

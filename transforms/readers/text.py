@@ -68,7 +68,11 @@ def as_utf8(path: Path, scratch: Path, *, encoding: str | None = None) -> TextFi
             return _text_file(path, "utf-8", measure)
         encoding = _single_byte_encoding(path)
     rewritten = _rewrite(path, scratch, encoding)
-    return _text_file(rewritten, encoding, _measure(rewritten))
+    try:
+        return _text_file(rewritten, encoding, _measure(rewritten))
+    except FileRefused:
+        rewritten.unlink()
+        raise
 
 
 def _head(path: Path) -> bytes:
