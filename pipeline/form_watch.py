@@ -26,7 +26,7 @@ from pipeline.snapshots import share_absent, snapshot_of
 from transforms.clinic import Clinic
 from transforms.contract import TABLES
 from transforms.feeding import Wiring
-from transforms.form_change import ROW_RULE_CHANGES, Change, Key, changes
+from transforms.form_change import ROW_RULE_CHANGES, Change, Key, changes, has_reference
 from transforms.form_limits import load_limits
 from transforms.form_profile import Profile
 from transforms.form_shift import Definition
@@ -57,6 +57,7 @@ class FormWatch:
     def __init__(self, home: Home, run_id: str, clinic: Clinic) -> None:
         self._home, self._run_id, self._clinic = home, run_id, clinic
         self._earlier = accepted_profiles(home, clinic.clinic)
+        self._tonight: list[Profile] = []
         self._staged: dict[tuple[str, str], Path] = {}
         self._limits = load_limits(home.config / "form_change.yml")
         self._registry = read_registry(home)
@@ -72,18 +73,22 @@ class FormWatch:
     ) -> None:
         """Profile a file that was read, compare it with what came before, keep both."""
         profile = profile_delivery(con, self._clinic, delivery, wirings, staged)
-        found = changes(profile, self._earlier, self._limits, self._known)
+        # A file beside this one, under a name of another kind, is no earlier delivery of it.
+        beside = {id(old) for old in self._tonight if old.family != profile.family}
+        earlier = [old for old in self._earlier if id(old) not in beside]
+        found = changes(profile, earlier, self._limits, self._known)
         found += self._deletions(con, profile, staged)
         if self._clinic.accepts_change_in(Path(delivery.source_file).name):
             is_new = any(change.is_blocking for change in found)
             profile = replace(profile, is_new_reference=is_new)
             found = [_looked_at(change) for change in found]
         self._found[delivery.file_id] = found
-        if self._earlier:
+        if earlier:
             self._compared.add(delivery.file_id)
         write_json(self._work / f"{delivery.file_id}.json", profile.as_document())
         if not any(change.is_blocking for change in found):
             self._earlier.append(profile)
+            self._tonight.append(profile)
             for table, path in staged.items():
                 self._staged[profile.family, table] = path
 

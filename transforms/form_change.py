@@ -67,6 +67,15 @@ def changes(
     return _once(found)
 
 
+def has_reference(new: Profile, earlier: Sequence[Profile]) -> bool:
+    """Whether anything earlier is there to compare a delivery with."""
+    earlier = _since_accepted_change(earlier)
+    keys = {form.key for profile in earlier for form in profile.forms}
+    return any(_of_source(new, sheet, earlier) for sheet in new.sheets) or any(
+        form.key in keys for form in new.forms
+    )
+
+
 def _once(found: list[Change]) -> list[Change]:
     """Return what several feeds of one sheet find alike once, as blocking if any says so."""
     kept: dict[tuple, Change] = {}

@@ -30,6 +30,7 @@ class Limits(BaseModel):
     fit_gain_total: float = Field(gt=0)
     spike_share: float = Share
     spike_ratio: float = Field(gt=1)
+    spike_forms: int = Field(ge=1)
     spike_z: float = Field(gt=0)
     emptied_share: float = Share
     missing_codes: tuple[float, ...]

@@ -104,12 +104,12 @@ def _scaled(earlier: Form, new: Form, limits: Limits) -> Shift | None:
     down = 0 < new_top <= top / 10 and len(before) > 10 and below <= 0.5
     if not up and not down:
         return None
-    factor = "tenfold" if up else "a tenth"
+    factor = "ten times" if up else "a tenth of"
     return Shift(
         "recoded_items",
         (),
-        f"answers reach {new_top:g} where {top:g} was the highest: {factor}, as when a visual "
-        "scale is measured in another unit",
+        f"answers reach {factor} what the highest was, as when a visual scale is measured in "
+        "another unit",
         "Export in the earlier unit, or convert with `values` in the clinic's YAML",
     )
 
@@ -160,9 +160,9 @@ def _other_version(earlier: Form, new: Form, known: Definition, limits: Limits) 
             return Shift(
                 "scale_of_other_version",
                 (),
-                f"no answer above {new_top:g} where {top:g} was the highest"
+                f"no answer is above {other:g}, the end of another version's scale"
                 if shorter
-                else f"answers up to {new_top:g} where {top:g} was the highest",
+                else f"answers run on towards {other:g}, the end of another version's scale",
                 "Ask which version of the form is in use, and set `version` in the clinic's YAML",
             )
     return None
@@ -190,7 +190,7 @@ def _spikes(earlier: Form, new: Form, limits: Limits) -> Iterator[Shift]:
 
 def _is_spike(code: float, before: dict, now: dict, limits: Limits) -> bool:
     n_before, n_now = sum(before.values()), sum(now.values())
-    if min(n_before, n_now) < limits.min_forms:
+    if min(n_before, n_now) < limits.min_forms or now[code] < limits.spike_forms:
         return False
     if max(before) - min(before) < 5:
         return False

@@ -1,0 +1,100 @@
+"""A changed form keeps its file out of the lake until somebody has looked at it."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+
+from pipeline.form_profiles import accepted_profiles
+from pipeline.form_watch import found_changes
+
+MEANS = np.array([1.4, 1.2, 0.4, 1.8, 0.9, 1.1, 0.6, 0.3, 0.2])
+
+
+def forms(start: int, n: int, *, swap: bool = False) -> list[str]:
+    """Return rows of PHQ-9 forms, one a client, whose items differ and go together."""
+    rng = np.random.default_rng(start)
+    answers = MEANS + rng.normal(0, 0.5, (n, 1)) + rng.normal(0, 0.5, (n, 9))
+    answers = np.clip(np.round(answers), 0, 3).astype(int)
+    if swap:
+        answers[:, [2, 3]] = answers[:, [3, 2]]
+    first = date(2024, 1, 1) + timedelta(days=start)
+    return [
+        f"r{start + n},c{start + n},phq9,client,{first + timedelta(days=n)} 10:00,"
+        + ",".join(map(str, row))
+        for n, row in enumerate(answers.tolist())
+    ]
+
+
+@pytest.fixture
+def changes(clinic):
+    """Return the findings of the last night as (file, change, column)."""
+
+    def found() -> list[tuple]:
+        rows = found_changes(clinic.place, f"run{clinic.nights}")
+        return [(row["source_file"], row["change"], row["column_name"]) for row in rows]
+
+    return found
+
+
+def test_a_changed_form_waits_until_it_was_looked_at_and_is_the_reference_then(clinic, changes):
+    clinic.land("responses_1.csv", *forms(0, 320))
+    clinic.land("responses_2.csv", *forms(320, 60))
+    assert set(clinic.night().values()) == {"accepted"}
+    assert changes() == []
+
+    clinic.land("responses_3.csv", *forms(380, 60, swap=True))
+    clinic.land("therapists_1.csv", "t1,nurse", header="therapist_id,profession")
+    assert clinic.night() == {"responses_3.csv": "rejected", "therapists_1.csv": "accepted"}
+    assert changes() == [("responses_3.csv", "swapped_columns", "item_3, item_4")]
+    assert len(clinic.days()) == 380
+    assert "items 3 and 4 stand in each other's place" in clinic.reasons["responses_3.csv"]
+    assert clinic.night() == {}
+
+    clinic.configure("clinic: clinic\naccept_form_change: [responses_3.csv]\n")
+    assert clinic.night("v2") == {"responses_3.csv": "accepted"}
+    assert len(clinic.days()) == 440
+
+    clinic.land("responses_4.csv", *forms(440, 60, swap=True))
+    assert clinic.night("v2") == {"responses_4.csv": "accepted"}
+    assert changes() == []
+
+
+def test_a_mapping_that_undoes_the_change_needs_no_acceptance(clinic, changes):
+    """The clinic renamed a question; its YAML says so."""
+    clinic.land("responses_1.csv", *forms(0, 40))
+    clinic.night()
+    renamed = "response_id,client_id,instrument,rater,completed_at," + ",".join(
+        f"item_{n}" if n != 4 else "sleep" for n in range(1, 10)
+    )
+    clinic.land("responses_2.csv", *forms(40, 40), header=renamed)
+    assert clinic.night() == {"responses_2.csv": "rejected"}
+    assert ("responses_2.csv", "renamed_column", "item_4") in changes()
+
+    names = ", ".join(f"{n}: {'sleep' if n == 4 else f'item_{n}'}" for n in range(1, 10))
+    clinic.configure(
+        f"clinic: clinic\nfeeds:\n"
+        f"  - {{table: responses, files: responses_1*}}\n"
+        f"  - {{table: responses, files: responses_2*, items: {{{names}}}}}\n"
+    )
+    assert clinic.night("v2") == {"responses_2.csv": "accepted"}
+    assert len(clinic.days()) == 80
+
+
+def test_the_profile_of_a_rejected_file_is_no_reference(clinic):
+    clinic.land("responses_1.csv", *forms(0, 40))
+    clinic.night()
+    clinic.land(
+        "responses_2.csv",
+        *(row.rsplit(",", 1)[0] for row in forms(40, 40)),
+        header="response_id,client_id,instrument,rater,completed_at,"
+        + ",".join(f"item_{n}" for n in range(1, 9)),
+    )
+    assert clinic.night() == {"responses_2.csv": "rejected"}
+
+    kept = accepted_profiles(clinic.place, "clinic")
+
+    assert [profile.source_file for profile in kept] == ["responses_1.csv"]
+    assert "item_9 is gone" in clinic.reasons["responses_2.csv"]
