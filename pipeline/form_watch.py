@@ -83,7 +83,7 @@ class FormWatch:
             profile = replace(profile, is_new_reference=is_new)
             found = [_looked_at(change) for change in found]
         self._found[delivery.file_id] = found
-        if earlier:
+        if has_reference(profile, earlier):
             self._compared.add(delivery.file_id)
         write_json(self._work / f"{delivery.file_id}.json", profile.as_document())
         if not any(change.is_blocking for change in found):

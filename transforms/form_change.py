@@ -20,7 +20,7 @@ ROW_RULE_CHANGES = ("fewer_rows", "more_rows", "stale_delivery", "empty_delivery
 # Tables a clinic adds to every day. Others may rightly come unchanged.
 GROWING = ("responses", "sessions")
 _DEPENDS = 8  # deliveries whose number of rows makes the median
-_SAME_SOURCE = 0.5  # share of columns in common from which a new file name is the same source
+_SAME_SOURCE = 0.8  # share of columns in common from which a new file name is the same source
 Key = tuple[str, str, str]
 
 

@@ -205,6 +205,20 @@ def test_a_column_that_came_went_or_changed_its_name(columns, expected):
     assert found(new, BEFORE)[0] == expected
 
 
+@pytest.mark.parametrize(
+    ("n_shared", "expected"),
+    [(9, [("missing_column", "item_10", True), ("added_column", "other", False)]), (8, [])],
+)
+def test_a_file_name_of_a_new_kind_is_the_same_source_if_its_columns_are(n_shared, expected):
+    """Nine of eleven columns in common is over four fifths, eight of twelve is another form."""
+    items = [f"item_{n}" for n in range(1, 11)]
+    other = ["other", "more"][: 10 - n_shared]
+    before = delivery("october.csv", columns=items)
+    new = delivery("november.csv", columns=[*other, *items[:n_shared]], **NEWER)
+
+    assert found(new, before) == expected
+
+
 def test_a_column_read_under_its_new_name_was_looked_at():
     new = delivery("responses_2.csv", columns=named("item_2", "q2"), **NEWER)
     wired = BEFORE.sheets[0].wired | {"item_2": ("q2",)}
