@@ -30,13 +30,37 @@ labeled as (
 
 ),
 
+{# Improved, unchanged and deteriorated make 1: one hidden alone would follow from the others. #}
+ranked as (
+
+    select
+        *,
+        metric in ('reliably_improved', 'unchanged', 'reliably_deteriorated') as is_of_three,
+        count(*) filter (where precision_label = 'suppressed') over (
+            partition by
+                scope_level, scope_id, instrument_id, version, method,
+                metric in ('reliably_improved', 'unchanged', 'reliably_deteriorated')
+        ) as n_hidden,
+        row_number() over (
+            partition by
+                scope_level, scope_id, instrument_id, version, method,
+                metric in ('reliably_improved', 'unchanged', 'reliably_deteriorated'),
+                precision_label
+            order by n_events, metric
+        ) as smallest_number
+
+    from labeled
+
+),
+
 shown as (
 
     select
         *,
-        precision_label <> 'suppressed' as is_shown
+        precision_label <> 'suppressed'
+        and not (is_of_three and n_hidden = 1 and smallest_number = 1) as is_shown
 
-    from labeled
+    from ranked
 
 )
 
@@ -54,7 +78,7 @@ select
     shown.ci_level,
     case when shown.is_shown then shown.n_events end as n_events,
     {{ cf_visible_count('shown.n_used') }} as n_episodes,
-    shown.precision_label,
+    case when shown.is_shown then shown.precision_label else 'suppressed' end as precision_label,
     shown.reason as not_estimable_reason,
     {{ cf_definition_version() }} as definition_version,
     extract_dates.extract_date,
