@@ -27,6 +27,7 @@ from transforms.profile_likelihood import deviance_drop
 N_NODES = 15
 LARGEST_SD = 12.0  # on the logit scale; beyond it groups are all-or-nothing
 LARGEST_EFFECT = 15.0  # logits; a coefficient per SD beyond it separates the events
+PROFILE_STEP = 1e-6  # logits per SD; the profile is flat in them, so its error is that squared
 LATENT_RESIDUAL = math.pi**2 / 3
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(N_NODES)
 _LOG_WEIGHTS = np.log(_WEIGHTS) + _NODES**2 / 2 - 0.5 * math.log(2 * math.pi)
@@ -148,20 +149,25 @@ def icc_interval_of(fit: LogisticFit, rows: BinomialRows, *, level: float = 0.95
     if not fit.is_estimated:
         return Estimate.missing(fit.reason, n, level)
     limit = fit.log_likelihood - deviance_drop(level) / 2
+    fixed = fit.fixed
 
     def excess(sd: float) -> float:
-        found = _best_fixed(rows, sd, fit.fixed)
-        return limit - found[1] if found else math.inf
+        nonlocal fixed
+        found = _best_fixed(rows, sd, fixed, PROFILE_STEP)
+        if found is None:
+            return math.inf
+        fixed = found[0]  # a good start for the next one
+        return limit - found[1]
 
     low = 0.0
     if fit.sd_group > 0 and excess(0.0) > 0:
-        low = float(brentq(excess, 0.0, fit.sd_group, xtol=1e-7))
+        low = float(brentq(excess, 0.0, fit.sd_group, xtol=1e-6))
     high = max(2 * fit.sd_group, 0.25)
     while excess(high) <= 0:
         high *= 2
         if high > LARGEST_SD:
             return Estimate.missing("the interval has no upper end", n, level)
-    high = float(brentq(excess, fit.sd_group, high, xtol=1e-7))
+    high = float(brentq(excess, fit.sd_group, high, xtol=1e-6))
     return Estimate(fit.icc, latent_icc(low), latent_icc(high), level, n)
 
 
@@ -191,8 +197,12 @@ def _best_sd(rows: BinomialRows, fixed: np.ndarray) -> float | None:
     """Return the σ with the highest likelihood; None if it has no upper end."""
 
     def slope(sd: float) -> float:
-        found = _best_fixed(rows, sd, fixed)
-        return _at(rows, found[0], sd).sd_score if found else -1.0
+        nonlocal fixed
+        found = _best_fixed(rows, sd, fixed, PROFILE_STEP)
+        if found is None:
+            return -1.0
+        fixed = found[0]  # a good start for the next one
+        return _at(rows, fixed, sd).sd_score
 
     # The likelihood is even in σ: a minimum or a maximum at zero, told apart just above it.
     smallest, high = 1e-3, 0.1
@@ -202,18 +212,18 @@ def _best_sd(rows: BinomialRows, fixed: np.ndarray) -> float | None:
         high *= 2
         if high > LARGEST_SD:
             return None
-    return float(brentq(slope, smallest, high, xtol=1e-9, rtol=1e-10))
+    return float(brentq(slope, smallest, high, xtol=1e-8))
 
 
 def _best_fixed(
-    rows: BinomialRows, sd: float, start: np.ndarray
+    rows: BinomialRows, sd: float, start: np.ndarray, smallest_step: float = 1e-9
 ) -> tuple[np.ndarray, float] | None:
     """Return β and the log likelihood at one σ; None where β has no finite best value."""
     scale = np.sqrt((rows.design**2 * rows.n_trials[:, None]).sum(axis=0) / rows.n_clients)
     fixed, found = start, _at(rows, start, sd)
     for _ in range(60):
         step = np.linalg.solve(found.information, found.score)
-        if np.abs(step * scale).max() < 1e-9:
+        if np.abs(step * scale).max() < smallest_step:
             return fixed, found.log_likelihood
         for _ in range(25):
             candidate = _at(rows, fixed + step, sd, found.modes)

@@ -14,6 +14,8 @@ from scipy.optimize import minimize
 
 from transforms.estimates import Estimate, wald
 
+STARTS = ([0.8, 0.0, 0.3], [0.2, 0.0, 0.1])  # roots of the relative covariance tried first
+
 
 @dataclass(frozen=True)
 class ClientSums:
@@ -145,7 +147,7 @@ def _at(parts: _Parts, root: np.ndarray) -> _Point:
     inverted /= determinant[:, None, None]
     projected = inverted @ parts.zx
     information = inverted @ parts.zz
-    products = parts.total - np.einsum("cij,ik,ckl->jl", parts.zx, spread, projected)
+    products = parts.total - np.tensordot(parts.zx, spread @ projected, axes=([0, 1], [0, 1]))
     inverse = np.linalg.inv(products[:2, :2])
     fixed = inverse @ products[:2, 2]
     contrast = np.append(-fixed, 1.0)
@@ -155,7 +157,8 @@ def _at(parts: _Parts, root: np.ndarray) -> _Point:
     deviance += float(np.log(determinant).sum()) + float(np.linalg.slogdet(products[:2, :2])[1])
     residual = projected @ contrast
     gradient = information.sum(axis=0) - freedom / rss * residual.T @ residual
-    gradient -= np.einsum("cij,jk,clk->il", projected[..., :2], inverse, projected[..., :2])
+    of_fixed = projected[..., :2]
+    gradient -= np.tensordot(of_fixed @ inverse, of_fixed, axes=([0, 2], [0, 2]))
     of_root = (gradient + gradient.T) @ lower
     slope = np.array([of_root[0, 0], of_root[1, 0], of_root[1, 1]])
     return _Point(deviance, slope, fixed, inverse, rss, projected, information)
@@ -166,16 +169,13 @@ def _best_root(parts: _Parts) -> np.ndarray | None:
         found = _at(parts, root)
         return found.deviance, found.slope
 
-    starts = ([1.0, 0.0, 0.5], [0.3, 0.0, 0.1])
-    options = {"gtol": 1e-7, "ftol": 1e-15, "maxiter": 500}
     found = min(
         (
-            minimize(target, np.array(start), jac=True, method="L-BFGS-B",
-                     bounds=[(-1e4, 1e4)] * 3, options=options)
-            for start in starts
+            minimize(target, np.array(start), jac=True, method="BFGS", options={"gtol": 1e-6})
+            for start in STARTS
         ),
         key=lambda result: result.fun,
-    )  # fmt: skip
+    )
     return None if np.abs(found.x).max() > 1e3 else found.x
 
 

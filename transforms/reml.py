@@ -194,7 +194,9 @@ def profile_at(totals: GroupTotals, ratio: float, method: str = "reml") -> Profi
     return Profile(deviance, slope, fixed, inverse, rss, log_determinant)
 
 
-def fit_random_intercept(totals: GroupTotals, method: str = "reml") -> RandomInterceptFit:
+def fit_random_intercept(
+    totals: GroupTotals, method: str = "reml", *, near: float | None = None
+) -> RandomInterceptFit:
     """Fit the random-intercept model.
 
     Parameters
@@ -204,6 +206,9 @@ def fit_random_intercept(totals: GroupTotals, method: str = "reml") -> RandomInt
     method : {"reml", "ml"}
         Restricted likelihood for reporting; plain likelihood to compare with a model
         that has other predictors.
+    near : float, optional
+        Variance ratio of nearly the same rows (a jackknife's): looked at first, which is eight
+        times as fast.
 
     Returns
     -------
@@ -222,7 +227,9 @@ def fit_random_intercept(totals: GroupTotals, method: str = "reml") -> RandomInt
     blank = RandomInterceptFit(method, totals.names, totals.n_rows, totals.n_groups)
     if reason := why_not_estimable(totals):
         return replace(blank, reason=reason)
-    ratio = best_ratio(totals, method)
+    ratio = None if near is None else _ratio_near(totals, method, near)
+    if ratio is None:
+        ratio = best_ratio(totals, method)
     if ratio is None:
         return replace(blank, reason="rows of one group do not differ after the predictors")
 
@@ -256,6 +263,19 @@ def best_ratio(totals: GroupTotals, method: str) -> float | None:
     if slope(ends[0]) * slope(ends[1]) >= 0:
         return float(RATIO_GRID[best])  # at the boundary, or flat to machine precision
     return float(brentq(slope, *ends, xtol=1e-16, rtol=1e-13))
+
+
+def _ratio_near(totals: GroupTotals, method: str, near: float) -> float | None:
+    """Return the ratio of slope zero within a factor of 8 of ``near``; None if there is none."""
+
+    def slope(ratio: float) -> float:
+        return profile_at(totals, ratio, method).slope
+
+    if near == 0:
+        return 0.0 if slope(0.0) >= 0 else None
+    if slope(near / 8) >= 0 or slope(near * 8) <= 0:
+        return None
+    return float(brentq(slope, near / 8, near * 8, xtol=1e-16, rtol=1e-13))
 
 
 def empirical_bayes(fit: RandomInterceptFit, totals: GroupTotals) -> GroupEffects | None:

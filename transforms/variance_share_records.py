@@ -65,7 +65,8 @@ def shares_with_interval(
     Therapists are left out in at most 20 blocks (code modulo the number of blocks); the
     interval is on Student's t with one degree of freedom less than blocks.
     """
-    found = shares_of(GroupTotals.from_rows(codes, design, outcome, names))
+    near: dict[tuple[str, ...], float] = {}
+    found = shares_of(GroupTotals.from_rows(codes, design, outcome, names), near)
     n, wanted = len(outcome), (*SOURCES, "residual")
     if isinstance(found, str):
         return {source: Estimate.missing(found, n, LEVEL) for source in wanted}
@@ -74,7 +75,9 @@ def shares_with_interval(
     for block in range(n_blocks):
         kept = codes % n_blocks != block
         _, kept_codes = np.unique(codes[kept], return_inverse=True)
-        shares = shares_of(GroupTotals.from_rows(kept_codes, design[kept], outcome[kept], names))
+        shares = shares_of(
+            GroupTotals.from_rows(kept_codes, design[kept], outcome[kept], names), near
+        )
         if isinstance(shares, str):
             return {source: Estimate.missing(shares, n, LEVEL) for source in wanted}
         left_out.append([shares[source] for source in wanted])
@@ -86,14 +89,21 @@ def shares_with_interval(
     }
 
 
-def shares_of(totals: GroupTotals) -> dict[str, float] | str:
-    """Return the share of every source and the residual, or the reason why there are none."""
+def shares_of(
+    totals: GroupTotals, near: dict[tuple[str, ...], float] | None = None
+) -> dict[str, float] | str:
+    """Return the share of every source and the residual, or the reason why there are none.
+
+    ``near`` remembers the variance ratio of every model for the next rows, which are nearly
+    the same.
+    """
+    near = {} if near is None else near
     if not any(name.startswith("modality=") for name in totals.names):
         return "fewer than 2 modalities"
     if reason := why_not_estimable(totals):
         return reason
     left = {
-        subset: _residual_variance(totals, subset)
+        subset: _residual_variance(totals, subset, near)
         for size in range(len(SOURCES) + 1)
         for subset in combinations(SOURCES, size)
     }
@@ -115,7 +125,9 @@ def _with(before: tuple[str, ...], source: str) -> tuple[str, ...]:
     return tuple(name for name in SOURCES if name in before or name == source)
 
 
-def _residual_variance(totals: GroupTotals, subset: tuple[str, ...]) -> float | None:
+def _residual_variance(
+    totals: GroupTotals, subset: tuple[str, ...], near: dict[tuple[str, ...], float]
+) -> float | None:
     """Return the REML residual variance of the model with these sources."""
     wanted = [
         position
@@ -130,6 +142,9 @@ def _residual_variance(totals: GroupTotals, subset: tuple[str, ...]) -> float | 
         totals.within[np.ix_(columns, columns)],
     )
     if "therapist" in subset:
-        return fit_random_intercept(part).var_residual
+        fit = fit_random_intercept(part, near=near.get(subset))
+        if fit.is_estimated:
+            near[subset] = fit.ratio
+        return fit.var_residual
     rss = profile_at(part, 0.0, "ml").residual_sum_of_squares
     return rss / (part.n_rows - len(part.names))
