@@ -158,11 +158,11 @@ def test_undamaged_files_are_loaded(tmp_path):
 
 
 def test_damaged_files_are_loaded_whole_or_refused(tmp_path):
-    found = damage_all(tmp_path, 330, seed=1)
+    found = damage_all(tmp_path, 220, seed=1)
 
-    assert sum(map(Counter.total, found.values())) == 330
+    assert sum(map(Counter.total, found.values())) == 220
     for name, outcomes in found.items():
-        assert outcomes.total() - outcomes["loaded"] > 3, name
+        assert outcomes.total() - outcomes["loaded"] > 1, name
         assert outcomes["other"] == 0, name
 
 
