@@ -7,7 +7,8 @@ select
 from (
     select distinct scores.clinic_id, scores.response_key
     from core.fct_scores as scores
-    semi join lake_flags as flags on scores.response_key = flags.response_key
+    semi join lake_flags as flags
+        on scores.response_key = flags.response_key and flags.is_raised
 ) as forms
 left join (
     select distinct response_key from process.fct_alerts where alert_kind = 'risk_item'
