@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pyarrow.compute as pc
 
@@ -104,8 +106,13 @@ def _outcome_effects(clinic: Clinic, outcome: Outcome) -> list[dict]:
     if not is_first:
         table = f"core.fct_scores of {name} beside {table}"
 
-    def published(cf_table: str, times: float = 1, **where: str) -> dict | None:
-        return _published(clinic, cf_table, name, times, **where) if is_first else None
+    def published(
+        cf_table: str, times: float = 1, expected: float | None = None, **where: str
+    ) -> dict | None:
+        found = _published(clinic, cf_table, name, times, **where)
+        if expected is not None:
+            found["expected"] = expected
+        return found if is_first else None
 
     points = f"points of {name} ({better}) per percent of the alliance maximum"
     return [
@@ -140,7 +147,9 @@ def _outcome_effects(clinic: Clinic, outcome: Outcome) -> list[dict]:
         _effect(clinic, f"{name}.modality_cbt_minus_others",
                 "no difference between modalities", 0.0,
                 "core.fct_episodes: outcome_post given outcome_pre, by modality",
-                f"points of {name}, positive is better"),
+                f"points of {name}, positive is better",
+                published("cf_modality_equivalence", expected=0.0, modality="cbt",
+                          compared_modality="person_centred")),
     ]  # fmt: skip
 
 
@@ -151,7 +160,9 @@ def _dropout_effects(clinic: Clinic) -> list[dict]:
                 clinic.dropout_log_hr_per_10_pomp,
                 "process.fct_session_process: is_last_session and core.fct_episodes."
                 "dropout_unilateral on alliance_pomp / 10, complementary log-log over all "
-                "attended sessions", "log hazard ratio per 10 percent of the maximum"),
+                "attended sessions", "log hazard ratio per 10 percent of the maximum",
+                _published(clinic, "cf_dropout_hazard", is_log=True,
+                           metric="hazard_ratio_per_10")),
         _effect(clinic, "dropout.session3_odds_ratio_low_to_high_tertile",
                 "dropout after session 3, lowest against highest third of alliance", None,
                 "core.fct_episodes: alliance_session3_pomp, dropout_unilateral", "odds ratio",
@@ -183,22 +194,36 @@ def _effect(
     }
     if published is None:
         return entry
-    times = published.pop("times", 1)
+    times, is_log = published.pop("times", 1), published.pop("is_log", False)
+
+    def shown(value: float) -> float:
+        return round(math.exp(value * times) if is_log else value * times, 6)
+
     return entry | {
-        "published": published
-        | {
-            "planted": None if planted is None else round(planted * times, 6),
-            "expected": round(EXPECTED[clinic.clinic_id][name] * times, 6),
+        "published": {
+            "planted": None if planted is None else shown(planted),
+            "expected": shown(EXPECTED[clinic.clinic_id][name]),
         }
+        | published
     }
 
 
-def _published(clinic: Clinic, table: str, outcome: str = "", times: float = 1, **where) -> dict:
-    """Say which row of a common-factors table shows the effect, and by what it is multiplied.
+def _published(
+    clinic: Clinic,
+    table: str,
+    outcome: str = "",
+    times: float = 1,
+    *,
+    is_log: bool = False,
+    **where: str,
+) -> dict:
+    """Say which row of a common-factors table shows the effect, and how to get there.
 
-    ``improvement`` is positive in those tables, and slopes are per 10 points of alliance.
+    ``improvement`` is positive in those tables, slopes are per 10 points of alliance, and
+    ``is_log`` means that the table shows the exponential. An ``expected`` already there (no
+    difference between modalities, in any unit) is kept.
     """
-    if table != "cf_therapist_effect":
+    if table not in ("cf_therapist_effect", "cf_modality_equivalence"):
         where |= {"alliance_instrument_id": clinic.alliance.instrument, "alliance_rater": "client"}
     if outcome:
         where |= {"outcome_instrument_id": outcome}
@@ -207,6 +232,7 @@ def _published(clinic: Clinic, table: str, outcome: str = "", times: float = 1, 
         "column": "estimate",
         "where": {"scope_level": "clinic", "scope_id": clinic.clinic_id} | where,
         "times": times,
+        "is_log": is_log,
     }
 
 
