@@ -14,6 +14,17 @@ from pipeline.home import REPOSITORY, Home
 from pipeline.intake import intake, read_results, staged_folder
 from pipeline.landing import new_deliveries
 from pipeline.ledger import Ledger
+from tests.transforms.survey_exports import (
+    GOOGLE,
+    GOOGLE_FEED,
+    LIME_FEED,
+    MICROSOFT,
+    MICROSOFT_FEED,
+    MONKEY,
+    MONKEY_FEED,
+    limesurvey,
+    text as quoted,
+)
 
 QUALTRICS = """\
 clinic: harbor
@@ -134,3 +145,24 @@ def test_a_contradicting_answer_is_marked_by_the_rules_and_never_zero(con, take_
         f"select distinct column_name from '{home.work('r1')}/marks/fjord.parquet'"
     ).fetchall()
     assert ("item_1",) in marks
+
+
+@pytest.mark.parametrize(
+    ("system", "rows", "feed"),
+    [
+        ("google_forms", GOOGLE, GOOGLE_FEED),
+        ("microsoft_forms", MICROSOFT, MICROSOFT_FEED),
+        ("surveymonkey", MONKEY, MONKEY_FEED),
+        ("limesurvey", limesurvey(), LIME_FEED),
+    ],
+)
+def test_nobody_who_answered_a_web_survey_is_named_behind_the_door(
+    con, take_in, system, rows, feed
+):
+    clinic = {"clinic": "harbor", "format": system, "files": "e*.csv", "feeds": [feed]}
+    home, results = take_in("harbor", json.dumps(clinic), {"e.csv": quoted(rows)})
+
+    assert results["e.csv"].refusal == ""
+    assert staged(con, home, "harbor", "item_1", "item_2")[0] == (0, 3)
+    leaks = [path.name for path in outside_the_door(home) if b"canary" in path.read_bytes().lower()]
+    assert leaks == []
