@@ -1,0 +1,65 @@
+"""docs/quality-queries.md runs as printed; dbt's tests and the rules on tables stand beside."""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+import pytest
+
+from pipeline.home import REPOSITORY
+from pipeline.publish import published_run
+from reports.headline import headline
+
+PAGE = (REPOSITORY / "docs" / "quality-queries.md").read_text(encoding="utf-8")
+QUERIES = dict(re.findall(r"## (.+?)\n\n```sql\n(.+?)```", PAGE, flags=re.DOTALL))
+# A demo night asks nobody, waives nothing, repairs nothing and has no form to compare with.
+MAY_BE_EMPTY = ("waived", "repaired", "changed its form", "approved")
+
+
+def test_the_page_answers_every_question_of_the_report():
+    assert len(QUERIES) == PAGE.count("\n## ") == 12
+
+
+@pytest.mark.parametrize("question", QUERIES)
+def test_each_query_runs_and_answers(demo_home, ask, question):
+    rows = ask(demo_home, QUERIES[question])
+
+    assert rows or any(words in question for words in MAY_BE_EMPTY)
+
+
+def test_dbt_tests_are_results_without_a_clinic(demo_home, ask):
+    """All pass, else nothing were published; none belongs to a clinic or a file."""
+    rows = ask(
+        demo_home,
+        "select state, count(*), count(clinic_id), count(file_id), "
+        "count(*) filter (table_name = 'core.fct_scores') from quality.dq_rule_results "
+        "where title like 'dbt test %' group by state",
+    )
+
+    ((state, n, n_with_clinic, n_with_file, n_about_scores),) = rows
+    assert (state, n_with_clinic, n_with_file) == ("pass", 0, 0)
+    assert n > 100
+    assert n_about_scores >= 3
+
+
+def test_rules_on_finished_tables_have_a_result_for_every_clinic(demo_home, ask):
+    """Promises that would stop the night are kept; a rule is silent about no clinic."""
+    rows = ask(
+        demo_home,
+        "select rule_id, count(distinct clinic_id), bool_or(state = 'error'), "
+        "bool_or(state = 'fail' and severity = 'fatal') from quality.dq_rule_results "
+        "where rule_id in ('E09', 'E10', 'E11', 'E12', 'N13', 'S10', 'S11', 'S27', 'S30', 'S33', "
+        "'T05', 'T06', 'P01', 'P09') group by rule_id",
+    )
+
+    assert len(rows) == 14
+    assert {(n, has_error, is_broken) for _, n, has_error, is_broken in rows} == {(3, False, False)}
+
+
+def test_the_headline_reads_the_run(demo_home):
+    with duckdb.connect(str(demo_home.published.resolve()), read_only=True) as con:
+        found = headline(con, published_run(demo_home))
+
+    assert 0.5 < found.pass_share < 1
+    assert found.text == f"{int(found.pass_share * 100)} % pass"
