@@ -135,7 +135,7 @@ _CLASSES = """
         'phq9, gad7' as instrument_id,
         '' as version,
         'nhs_talking_therapies' as method,
-        concat_ws('/', nhs_phq9_pre, nhs_phq9_post, nhs_gad7_pre, nhs_gad7_post) as forms,
+        concat_ws('/', nhs_phq9_pre, nhs_phq9_post, nhs_anxiety_pre, nhs_anxiety_post) as forms,
         null,
         null,
         case

@@ -18,7 +18,7 @@ BEFORE = {
     "e4": ("f7", "f8", "unchanged"),
 }
 NHS = "(episode_key uuid, clinic_id text, is_nhs_paired boolean, nhs_phq9_pre double, "
-NHS += "nhs_phq9_post double, nhs_gad7_pre double, nhs_gad7_post double, "
+NHS += "nhs_phq9_post double, nhs_anxiety_pre double, nhs_anxiety_post double, "
 NHS += "nhs_is_reliably_recovered boolean, nhs_is_reliably_improved boolean, "
 NHS += "nhs_is_reliably_deteriorated boolean)"
 
