@@ -45,6 +45,7 @@ class Sources:
     scores: Sequence[Path]
     knows_sessions: bool
     held_scores: Sequence[Path] = ()
+    has_repeats: bool = True
 
 
 def rows_of(staged: Staged, columns: str = "*") -> str:

@@ -44,13 +44,19 @@ def bulk_entry(rule: Rule, check: Check, sources: Sources) -> Finding:
             where client_key is not null and {HAS_TIME} and coalesce(session.kind, '') <> 'group'
                 and coalesce(delivered.therapist_key, session.by_therapist) is not null
         ),
+        -- Within a minute lie at most two calendar minutes: one of them holds half of the forms.
+        crowded as (
+            select distinct therapist from forms
+            group by therapist, date_trunc('minute', completed_at)
+            having count(*) >= {check.n_forms} / (1 + ceil({check.seconds} / 60.0))
+        ),
         runs as (
             select *,
                 lead(completed_at, {check.n_forms - 1}) over same
                     < completed_at + interval {check.seconds} seconds
                 -- One client's own battery of forms, sent at once, is no bulk entry.
                 and min(client_key) over following <> max(client_key) over following as begins
-            from forms
+            from forms semi join crowded using (therapist)
             window
                 same as (partition by therapist order by completed_at, row_key, source_line),
                 following as (
@@ -96,14 +102,14 @@ def underanswered_scores(_rule: Rule, _check: Check, sources: Sources) -> Findin
     if not sources.scores:
         return None
     scores = f"""
-        (select scored.file_id, scored.source_line, scored.response_key as row_key,
-            bool_or(n_answered < min_answered) as is_underanswered
-        from {parquet(sources.scores)} as scored
+        {parquet(sources.scores)} as scored
         inner join context_scale using (instrument_id, version, rater, scale)
         where score is not null and score_source = 'computed' and min_answered is not null
-        group by all)
     """
-    rows = f"select {PLACE} from {scores} where is_underanswered"
+    rows = f"""
+        select distinct file_id, source_line, response_key as row_key
+        from {scores} and n_answered < min_answered
+    """
     scope = f"select file_id, count(*) as n_scope from {scores} group by file_id"
     reason = "a score was computed from fewer answers than its rule asks for"
     return Finding(None, reason, rows, scope)

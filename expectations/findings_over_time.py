@@ -12,6 +12,8 @@ from expectations.history import columns_in, history
 from transforms.contract import ATTENDED
 from transforms.sql import texts
 
+# Relation made once per pass: forms with the size of the move since the one before.
+MOVES = "score_moves"
 # As in macros/clinical.sql: a clinic that does not record types delivers treatment.
 IS_TREATMENT = "coalesce(session_type, 'treatment') in ('treatment', 'group')"
 
@@ -20,7 +22,9 @@ def sequence(rule: Rule, check: Check, sources: Sources) -> Finding:
     table, within = sources.staged.table, ", ".join(check.within)
     columns = columns_in(table, within, check.at, check.where, rule.applies_to)
     asked = dict.fromkeys(re.findall(r"\bprevious\.(\w+)", check.where))
-    packed = ", ".join(f"{column}: {column}" for column in asked)
+    order = f"partition by {within} order by {check.at}, row_key"
+    before = "".join(f", lag({column}) over same as previous_{column}" for column in asked)
+    where = re.sub(r"\bprevious\.(\w+)", r"previous_\1", check.where)
     given = " and ".join(f"{column} is not null" for column in (*check.within, check.at))
     rows = f"""
         with rows as (
@@ -28,12 +32,10 @@ def sequence(rule: Rule, check: Check, sources: Sources) -> Finding:
             where {given} and ({rule.applies_to})
         )
         select {PLACE} from (
-            select *, lag({{{packed}}}) over (
-                partition by {within} order by {check.at}, row_key
-            ) as previous
-            from rows
+            select *, lag(row_key) over same as previous_key{before}
+            from rows window same as ({order})
         )
-        where is_new and previous is not null and ({check.where})
+        where is_new and previous_key is not null and ({where})
     """
     return Finding(check.column, check.reason, rows)
 
@@ -116,8 +118,13 @@ def score_jump(_rule: Rule, check: Check, sources: Sources) -> Finding | None:
         return None
     columns = ("client_key", "instrument_id", "version", "rater", "completed_at")
     held = f"union all by name select * from {parquet(sources.held_scores)}"
-    forms = f"""
-        (select form.*, scored.score, scale.reliable_change
+    setup = f"""
+        create or replace temp table {MOVES} as
+        select form.file_id, form.source_line, form.row_key,
+            abs(score - lag(score) over (
+                partition by client_key, form.instrument_id, form.version, form.rater
+                order by completed_at, row_key
+            )) / nullif(reliable_change, 0) as n_changes, is_new
         from ({history(sources, columns, ["client_key", "instrument_id"])}) as form
         inner join (
             select * from {parquet(sources.scores)} {held if sources.held_scores else ""}
@@ -133,18 +140,12 @@ def score_jump(_rule: Rule, check: Check, sources: Sources) -> Finding | None:
             on scored.instrument_id = scale.instrument_id and scored.version = scale.version
             and scored.rater = scale.rater and scored.scale = scale.scale
         where scored.score is not null and scale.reliable_change is not null
-            and form.client_key is not null and form.completed_at is not null)
+            and form.client_key is not null and form.completed_at is not null
     """
-    moves = f"""
-        (select *, abs(score - lag(score) over (
-            partition by client_key, instrument_id, version, rater order by completed_at, row_key
-        )) / nullif(reliable_change, 0) as n_changes
-        from {forms})
-    """
-    rows = f"select {PLACE} from {moves} where is_new and n_changes > {check.times}"
+    rows = f"select {PLACE} from {MOVES} where is_new and n_changes > {check.times}"
     scope = f"""
-        select file_id, count(*) as n_scope from {moves}
+        select file_id, count(*) as n_scope from {MOVES}
         where is_new and n_changes is not null group by file_id
     """
     reason = f"the score moved by more than {check.times:g} reliable changes since the form before"
-    return Finding(None, reason, rows, scope)
+    return Finding(None, reason, rows, scope, setup)

@@ -19,8 +19,8 @@ REPEATED = "repeated_keys"
 _PROVENANCE = ("file_id", "source_line", "received_at")
 
 
-def find_repeats(con: duckdb.DuckDBPyConnection, staged: Staged) -> None:
-    """Make the temp table of the keys that stand on several delivered rows."""
+def find_repeats(con: duckdb.DuckDBPyConnection, staged: Staged) -> bool:
+    """Make the temp table of the keys that stand on several delivered rows; tell if there are."""
     con.execute(
         f"""
         create or replace temp table {REPEATED} as
@@ -28,6 +28,7 @@ def find_repeats(con: duckdb.DuckDBPyConnection, staged: Staged) -> None:
         where row_key is not null group by row_key having count(*) > 1
         """
     )
+    return con.execute(f"select 1 from {REPEATED} limit 1").fetchone() is not None
 
 
 def columns_in(table: str, *texts: str) -> tuple[str, ...]:
@@ -54,9 +55,10 @@ def history(sources: Sources, columns: Sequence[str], within: Sequence[str] = ()
     table = TABLES[sources.staged.table]
     shown = ", ".join(dict.fromkeys([*(c for c in columns if c != table.key), *_PROVENANCE]))
     delivered = rows_of(sources.staged, shown)
-    new = f"""
-        select *, true as is_new from {delivered} anti join {REPEATED} using (row_key)
-        where row_key is not null
+    new = f"select *, true as is_new from {delivered} where row_key is not null"
+    if sources.has_repeats:
+        new += f"""
+        and row_key not in (from {REPEATED})
         union all
         select * exclude (nth) from (
             select *, true as is_new, row_number() over (

@@ -157,11 +157,11 @@ class _Delivery:
             self.scores,
             self.known[":knows_sessions"] == "true",
             self.lake.scores(),
+            find_repeats(self.con, staged),
         )
         is_answers = staged.table == "responses"
         suspects = find_suspects(self.con, staged) if is_answers else Suspects()
         list_texts(self.con, staged)
-        find_repeats(self.con, staged)
         collected = Compiler(self.con, self.known, suspects)
         passes = [
             compiled
