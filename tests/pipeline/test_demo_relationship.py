@@ -11,9 +11,11 @@ import pytest
 from pipeline.demo import generate
 from pipeline.demo.clinics import HARBOR
 from pipeline.demo.model import simulate
+from pipeline.demo.recover import given
 from pipeline.demo.recover_relationship import recover_relationship
 from pipeline.demo.relationship import draw_relationship, unexpected_gain
 from pipeline.demo.relationship_truth import EXPECTED, ROWS
+from transforms.truth_and_bias import truth_and_bias
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +163,24 @@ def test_truth_names_one_row_of_a_table_for_each_measure(demo):
         assert shown["table"] == f"common_factors.{table}"
         assert shown["where"]["scope_id"] == "harbor"
         assert isinstance(shown["expected"], float)
+
+
+@pytest.mark.slow
+def test_bias_and_tracking_lie_within_their_intervals_over_seeds():
+    """Of 100 clinics of 14,400 sessions, 87 intervals or more hold the expected value."""
+    names = ("bias", "truth_within", "truth_between")
+    held = {name: 0 for name in names}
+    form = HARBOR.therapist_form
+    for seed in range(100):
+        courses = simulate(HARBOR, 14_400, np.random.default_rng([300, seed]))
+        client = given(courses, HARBOR.alliance.pomp(courses.alliance), courses.alliance_given)
+        rating = (courses.therapist_rating - form.low) / (form.high - form.low) * 100
+        dyad, session = np.nonzero(~np.isnan(client) & ~np.isnan(rating))
+        found = truth_and_bias(
+            dyad, client[dyad, session], rating[dyad, session], courses.therapist[dyad]
+        ).parameters
+        for name in names:
+            expected = EXPECTED[f"congruence.{name}"]
+            held[name] += found[name].ci_low <= expected <= found[name].ci_high
+
+    assert min(held.values()) >= 87  # binomial tail below 0.001 at 95 percent
