@@ -31,6 +31,10 @@ EXPORTS = {
     ("microsoft-forms", "harbor"): ({"Session form.csv": text(MICROSOFT)}, [2]),
     ("surveymonkey", "harbor"): ({"Session form.csv": text(MONKEY)}, [2]),
     ("wide-and-long", "harbor"): ({"wide.csv": WIDE}, [3]),
+    ("delimited", "fjordside"): (
+        {"may.csv": "May\n\nClient;Client;PHQ;PHQ\nno;date;1;2\n007;31.12.2026;1;-9\n"},
+        [1],
+    ),
     ("wide-and-long", "fjord"): ({"long.csv": LONG}, [1]),
     ("wide-and-long", "campus"): ({"answers.csv": "D1\n1\n2\n", "people.csv": "age\n3\n4\n"}, [2]),
     ("redcap", "lakeside"): (
