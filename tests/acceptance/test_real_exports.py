@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 import pytest
 
 pytestmark = pytest.mark.real
@@ -47,6 +49,54 @@ feeds:
       client_id: study_id
       response_id: {join: [study_id, redcap_event_name]}
     items: "pmq{n}"
+"""
+
+SUDDEN_GAINS = """
+clinic: tang
+format: delimited
+files: "sgdata*.csv"
+missing_codes: [NA]
+feeds:
+  # The file has no dates: made-up weekly ones only put the sessions in order.
+  - table: responses
+    set: {instrument: bdi2, rater: client}
+    wide:
+      submitted: {total: "bdi_s{session}"}
+      sessions: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
+      dates: {on: "2020-01-06", days: 7, first: 1}
+    columns: {client_id: id, completed_at: _date, session_id: {join: [id, _session]}}
+  # Nor does it name therapists: each patient stands for one.
+  - table: sessions
+    set: {attendance: attended}
+    wide:
+      per_session: {total: "bdi_s{session}"}
+      sessions: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
+      dates: {on: "2020-01-06", days: 7, first: 1}
+      keep_empty: true
+    columns:
+      session_id: {join: [id, _session]}
+      client_id: id
+      therapist_id: id
+      session_at: _date
+"""
+CAMPUS = """
+clinic: campus
+format: delimited
+files: "Psychological*.csv"
+beside: {file: "Demography*.csv"}
+feeds:
+  - table: responses
+    set: {instrument: phq9, rater: client, completed_at: "2026-01-01"}
+    columns: {client_id: _row}
+    items: "D{n}"
+  - table: responses
+    set: {instrument: gad7, rater: client, completed_at: "2026-01-01"}
+    columns: {client_id: _row}
+    items: "A{n}"
+  - table: responses
+    set: {instrument: pss10, rater: client, completed_at: "2026-01-01"}
+    columns: {client_id: _row}
+    items: "S{n}"
 """
 
 
@@ -168,3 +218,45 @@ def test_redcap_no_name_mail_or_birth_date_leaves_the_door(redcap_home):
     ]
 
     assert leaks == []
+
+
+@pytest.fixture(scope="module")
+def wide_home(real_data, home_with, deliver, night):
+    place = home_with("wide", clinics={"tang": SUDDEN_GAINS, "campus": CAMPUS})
+    deliver(place, "tang", real_data / "sudden_gains" / "sgdata.csv")
+    forms = real_data / "google_forms"
+    deliver(place, "campus", forms / "Psychological_aspects.csv", forms / "Demography.csv")
+    assert night(place) == "success"
+    return place
+
+
+def test_wide_the_gains_of_a_real_file_are_the_r_packages(real_data, wide_home, ask):
+    """../shared/data/README.md: 24 gains in 15 patients, 4 reversals, magnitude 11.00 (3.43)."""
+    (found,) = ask(
+        wide_home,
+        "select count(*), count(distinct client_key), count(*) filter (is_reversed), "
+        "round(avg(magnitude), 2), round(stddev_samp(magnitude), 2) "
+        "from process.fct_sudden_gains where clinic_id = 'tang' and kind = 'gain'",
+    )
+    with (real_data / "sudden_gains" / "expected_bysg_bdi_crit7.csv").open() as lines:
+        expected = sorted(
+            (int(row["sg_session_n"]), float(row["sg_magnitude"])) for row in csv.DictReader(lines)
+        )
+
+    assert found == (24, 15, 4, 11.00, 3.43)
+    rows = ask(
+        wide_home,
+        "select session_number, magnitude from process.fct_sudden_gains "
+        "where clinic_id = 'tang' and kind = 'gain' order by all",
+    )
+    assert rows == expected
+
+
+def test_two_files_joined_by_row_every_form_is_scored(wide_home, ask):
+    rows = ask(
+        wide_home,
+        "select instrument_id, count(score) from core.fct_scores "
+        "where clinic_id = 'campus' and scale = 'total' group by all order by all",
+    )
+
+    assert rows == [("gad7", 223), ("phq9", 223), ("pss10", 223)]

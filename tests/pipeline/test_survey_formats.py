@@ -23,6 +23,8 @@ from tests.transforms.survey_exports import (
     MONKEY,
     MONKEY_FEED,
     limesurvey,
+)
+from tests.transforms.survey_exports import (
     text as quoted,
 )
 

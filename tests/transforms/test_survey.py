@@ -214,6 +214,15 @@ def test_a_question_for_a_name_or_address_is_not_read(read, question):
     assert question not in read("google_forms", asked).columns
 
 
+@pytest.mark.parametrize("code", ["Name", "firstname", "EMAIL"])
+def test_a_limesurvey_code_for_a_name_is_not_read(read, code):
+    asked = [[*row, code if i == 0 else "canary"] for i, row in enumerate(limesurvey())]
+
+    source = read("limesurvey", asked)
+
+    assert code.lower() not in map(str.lower, source.columns)
+
+
 def test_an_item_about_names_is_read(read):
     asked = [[*GOOGLE[0], "I forget names"], *([*row, "Never"] for row in GOOGLE[1:])]
 
@@ -286,6 +295,7 @@ def test_real_dates_of_a_workbook_are_read(con, tmp_path):
         ("2026-11-22 15:04:05", None, (), "2026-11-22 15:04:05"),
         ("22.11.2026 15:04:05", None, ("%d.%m.%Y %H:%M:%S",), "2026-11-22 15:04:05"),
         ("11/22/2026 3:04:05 PM GMT+1", None, ("%m/%d/%Y %I:%M:%S %p",), "2026-11-22 14:04:05"),
+        ("2026-12-11 15:04:05", None, ("%Y-%d-%m %H:%M:%S",), "2026-11-12 15:04:05"),
         ("11/12/2026 15:04:05", None, (), "unreadable time"),
         ("2026/11/22 3:04:05 PM GMT+99", None, (), "unreadable time"),
         ("0001-01-01 00:00:00", "Asia/Tokyo", (), "unreadable time"),

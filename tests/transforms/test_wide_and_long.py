@@ -262,9 +262,27 @@ def test_an_unknown_item_is_a_finding_of_its_response_and_says_where(stage):
     assert notes["unknown_items"] == "1 row with an item nobody declared (line 7)"
 
 
+def test_an_answer_without_an_item_is_a_finding(stage):
+    rows, notes = stage(LONG, LONG_FILE + "008,2026-05-01,,3,08:00\n", "item_3", "bad_cells")
+
+    assert rows == [(None, None), (None, ["item_3"]), (None, None)]
+    assert "line 7" in notes["unknown_items"]
+
+
+@pytest.mark.parametrize(
+    ("feed", "content"),
+    [(WIDE, WIDE_FILE), (LONG, LONG_FILE), (with_long(items={"Q1": 1}), LONG_FILE)],
+)
+def test_a_header_without_rows_gives_no_response(stage, feed, content):
+    rows, notes = stage(feed, content.splitlines()[0] + "\n", "completed_at")
+
+    assert rows == []
+    assert notes["no_rows"] == "a header but no rows"
+
+
 def test_declared_codes_scores_and_rows_to_ignore(stage):
     content = LONG_FILE.replace("Q1", "SAD").replace("Q2", "TIRED") + (
-        "007,2026-05-01,SUM,3,08:00\n007,2026-05-01,NOTE,canary,08:00\n"
+        "007,2026-05-01,SUM,3,08:00\n009,2026-05-01,NOTE,canary,08:00\n"
     )
     feed = with_long(
         items={"SAD": 1, "TIRED": 2, "ALONE": 3}, submitted={"total": "SUM"}, ignore=["NOTE"]
@@ -272,6 +290,7 @@ def test_declared_codes_scores_and_rows_to_ignore(stage):
 
     rows, notes = stage(feed, content, "item_1", "item_2", "item_3", "submitted_total", "bad_cells")
 
+    assert len(rows) == 3
     assert rows[0] == (1, 2, None, 3, None)
     assert "unknown_items" not in notes
 

@@ -57,7 +57,7 @@ def layout_of(head: list[list[str]], rules: SurveyOptions, identifiers: frozense
     personal = [
         code or text
         for _, code, text in cells
-        if (code in _PERSONAL or is_personal(text))
+        if (code in _PERSONAL or is_personal(code) or is_personal(text))
         and not (code == "token" and {"token", text} & identifiers)
     ]
     kept = [cell for cell in cells if (cell[1] or cell[2]) not in personal]

@@ -28,15 +28,40 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class _Places:
-    """Which column each code of the item column fills; None where nobody declared it."""
+    """Which column each code of the item column fills; None where nobody declared it.
+
+    has_blank : whether some rows have no code at all.
+    """
 
     columns: dict[str, str | None]
+    has_blank: bool
 
     @property
     def known(self) -> list[str]:
         """Columns in order, items first."""
         found = {column for column in self.columns.values() if column}
         return sorted(found, key=lambda name: (not name.startswith("item_"), len(name), name))
+
+    @property
+    def made(self) -> list[str]:
+        """All columns: the known ones, and where there is need one for unknown items."""
+        return [*self.known, *([self.after_last] if self.has_unknown else [])]
+
+    @property
+    def has_unknown(self) -> bool:
+        """Whether a row has an item nobody declared."""
+        return self.has_blank or None in self.columns.values()
+
+    @property
+    def after_last(self) -> str:
+        """The item after the last known one."""
+        numbers = [int(name.removeprefix("item_")) for name in self.known if "item_" in name]
+        return f"item_{max(numbers, default=0) + 1}"
+
+    def is_unknown(self, code: str) -> str:
+        """Return SQL for: the code is blank, or nobody declared it."""
+        declared = [text for text, column in self.columns.items() if column]
+        return f"coalesce({code} not in ({sql.texts(declared)}), true)" if declared else "true"
 
 
 def fold(
@@ -67,22 +92,24 @@ def fold(
     absent = [name for name in (*needed, *when) if name not in source.columns]
     refuse_missing(absent, source.columns, where="long: ")
     plain = replace(reading, missing_codes=())
-    chosen = " and ".join(
+    chosen = [
         f"{cleaned(sql.name(column), plain)} in ({sql.texts(wanted)})"
         for column, wanted in when.items()
-    )
-    rows = f"(select * from {source.relation} where {chosen or 'true'})"
+    ]
+    if long.ignore:
+        code = cleaned(sql.name(long.item), plain)
+        chosen.append(f"coalesce({code} not in ({sql.texts(long.ignore)}), true)")
+    rows = f"(select * from {source.relation} where {' and '.join(chosen) or 'true'})"
     places = _places(con, rows, long, plain)
     others = [name for name in source.columns if name not in (long.item, long.value)]
     _refuse_clash(others, places)
     relation, n_rows = _pivot(con, rows, long, places, others, reading)
     notes = [*_unknown_notes(con, rows, long, places, plain)]
     notes += _difference_notes(con, rows, long, others, plain)
-    made = _made(places)
     return replace(
         source,
         relation=relation,
-        columns=(*others, *made),
+        columns=(*others, *places.made),
         n_rows=n_rows,
         notes=tuple(notes),
         drops=(f"drop table {relation}",),
@@ -103,7 +130,7 @@ def _places(con: duckdb.DuckDBPyConnection, rows: str, long: Long, reading: Read
             f"More than {MOST_CODES:,} different items",
             "Check that `long.item` names the column with the item's number or code",
         )
-    places = {text: _place(text, long) for text in codes if text not in long.ignore}
+    places = {text: _place(text, long) for text in codes}
     if isinstance(long.items, dict):
         # An item nobody answered has its column all the same.
         places |= {text: f"item_{number}" for text, number in long.items.items()}
@@ -113,7 +140,7 @@ def _places(con: duckdb.DuckDBPyConnection, rows: str, long: Long, reading: Read
             "No row has an item that `long.items` declares",
             "Declare the codes of the items, or correct `when`, in the clinic's YAML",
         )
-    return _Places(places)
+    return _Places(places, any(text is None for (text,) in found))
 
 
 def _place(code: str, long: Long) -> str | None:
@@ -127,19 +154,9 @@ def _place(code: str, long: Long) -> str | None:
     return f"item_{match[1]}" if match else None
 
 
-def _made(places: _Places) -> list[str]:
-    known = places.known
-    return [*known, _after_last(known)] if None in places.columns.values() else known
-
-
-def _after_last(known: list[str]) -> str:
-    numbers = [int(name.removeprefix("item_")) for name in known if name.startswith("item_")]
-    return f"item_{max(numbers, default=0) + 1}"
-
-
 def _refuse_clash(others: list[str], places: _Places) -> None:
     known = {column.lower() for column in others}
-    clash = [name for name in _made(places) if name in known]
+    clash = [name for name in places.made if name in known]
     if clash:
         raise FileRefused(
             "F04",
@@ -163,20 +180,17 @@ def _pivot(
     # Numbers are compared as numbers: 2 and 2.0 are the same answer.
     answer = cleaned(sql.name(long.value), reading)
     compared = f"coalesce(try_cast({answer} as double)::varchar, {answer})"
-    by_column: dict[str, list[str]] = {}
-    for text, column in places.columns.items():
-        by_column.setdefault(column or UNKNOWN, []).append(text)
     for column in places.known:
-        these = f"filter (where {code} in ({sql.texts(by_column[column])}))"
+        codes = [text for text, name in places.columns.items() if name == column]
+        these = f"filter (where {code} in ({sql.texts(codes)}))"
         kept.append(
             f"case when count(distinct {compared}) {these} > 1 then {sql.text(CONFLICT)} "
             f"else arg_min({answer}, {LINE}) {these} end as {column}"
         )
-    if UNKNOWN in by_column:
-        these = f"filter (where {code} in ({sql.texts(by_column[UNKNOWN])}))"
+    if places.has_unknown:
         kept.append(
-            f"case when count(*) {these} > 0 then {sql.text(UNKNOWN)} end "
-            f"as {_after_last(places.known)}"
+            f"case when bool_or({places.is_unknown(code)}) then {sql.text(UNKNOWN)} end "
+            f"as {places.after_last}"
         )
     relation = sql.new_relation("long")
     sql.execute_quietly(
@@ -194,10 +208,9 @@ def _unknown_notes(
 ) -> list[Note]:
     """Say where undeclared items stand; their codes may be anything and are not shown."""
     code = cleaned(sql.name(long.item), reading)
-    known = [text for text, column in places.columns.items() if column] + long.ignore
     n, lines = con.execute(
         f"select count(*), list({LINE} order by {LINE})[1:{_SHOWN}] from {rows} "
-        f"where {code} not in ({sql.texts(known)}) or {code} is null"
+        f"where {places.is_unknown(code)}"
     ).fetchone()
     if not n:
         return []

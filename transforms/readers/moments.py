@@ -73,15 +73,15 @@ class Moments:
             return UNREADABLE
 
     def _parse(self, text: str) -> datetime | None:
-        with suppress(ValueError, OverflowError):
-            return datetime.fromisoformat(text)
-        for formats, written in ((self.formats, text), ((*self.formats, *_PLAIN), None)):
-            stem, offset = (written, None) if written else _without_zone(text)
-            for pattern in formats:
-                with suppress(ValueError, OverflowError):
-                    moment = datetime.strptime(stem, pattern)
-                    return moment.replace(tzinfo=offset) if offset else moment
-        return None
+        moment = _first(text, self.formats)
+        if moment is None:
+            with suppress(ValueError, OverflowError):
+                return datetime.fromisoformat(text)
+            stem, offset = _without_zone(text)
+            moment = _first(stem, (*self.formats, *_PLAIN))
+            if moment and offset:
+                return moment.replace(tzinfo=offset)
+        return moment
 
     def note(self) -> Note:
         """Say what became of the times."""
@@ -92,8 +92,20 @@ class Moments:
                 f"({self.n_stated:,} state a zone of their own)",
             )
         if self.n_stated:
-            return Note("timezone", f"{self.n_stated:,} times converted from their zone to UTC")
+            return Note(
+                "timezone",
+                f"{self.n_stated:,} times converted from their own zone to UTC; any other is kept "
+                "as written",
+            )
         return Note("timezone", "times kept as written: no `timezone` in the clinic's YAML")
+
+
+def _first(text: str, formats: tuple[str, ...]) -> datetime | None:
+    """Return the time in the first format that fits."""
+    for pattern in formats:
+        with suppress(ValueError, OverflowError):
+            return datetime.strptime(text, pattern)
+    return None
 
 
 def _without_zone(text: str) -> tuple[str, timezone | None]:
