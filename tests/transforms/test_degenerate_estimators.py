@@ -196,3 +196,16 @@ def test_least_squares_with_clusters():
     constant = fit_clustered(design, np.full(60, 3.0), TENS)
     assert constant.combination(np.array([0, 1])).value is None or constant.cr1[1, 1] < 1e-25
     assert cluster_bootstrap_coefficients(design, NOISE**2, TENS) is None
+
+
+def test_without_a_competing_event_the_incidence_is_one_less_the_survival():
+    """KAT R6, the 6-MP arm: S(6) .857143 (SE .0764), S(10) .752941, S(23) .448179 (SE .1346)."""
+    time = [6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35]
+    cause = [1, 1, 1, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0]
+    curve = cumulative_incidence(np.array(time, float), np.array(cause))
+
+    assert curve.time.tolist() == [6, 7, 10, 13, 16, 22, 23]
+    assert 1 - curve.incidence == pytest.approx(
+        [0.857143, 0.806723, 0.752941, 0.690196, 0.627451, 0.537815, 0.448179], abs=5e-7
+    )
+    assert (curve.se[0], curve.se[-1]) == pytest.approx((0.0764, 0.1346), abs=5e-5)

@@ -41,7 +41,12 @@ turned as (
         cast(process.alliance_within_lag1 as double) as alliance_within_lag1,
         cast(process.outcome_score * directions.direction as double) as outcome_score,
         cast(process.outcome_within * directions.direction as double) as outcome_within,
-        cast(process.outcome_next * directions.direction as double) as outcome_next
+        cast(process.outcome_next * directions.direction as double) as outcome_next,
+        process.is_pair_in_order,
+        process.alliance_timing = 'after_session'
+        and process.outcome_timing = 'before_session'
+        and coalesce(process.outcome_completed_at <= process.alliance_completed_at, true)
+            as is_session_in_order
 
     from process
 
@@ -93,6 +98,8 @@ pairs as (
 
     from turned
 
+    where is_pair_in_order
+
     union all
 
     select
@@ -114,6 +121,8 @@ pairs as (
             and turned.outcome_instrument_id = usual.outcome_instrument_id
 
     inner join grand on turned.outcome_instrument_id = grand.outcome_instrument_id
+
+    where turned.is_session_in_order
 
 ),
 
