@@ -57,7 +57,11 @@ forms as (
             when measure_scores.measure = 'goals_set' then 1.0
             else coalesce(measure_scores.pomp, measure_scores.score)
         end as value,
-        cast(measure_scores.completed_at as date) as completed_date
+        {# Clients with and without goals are followed from the same day on. #}
+        case
+            when measure_scores.measure = 'goals_set' then windows.last_date
+            else cast(measure_scores.completed_at as date)
+        end as completed_date
 
     from measure_scores
 
