@@ -311,7 +311,7 @@ def test_rows_of_one_response_that_differ_elsewhere_are_counted(stage):
     _, notes = stage(LONG, LONG_FILE.replace("Q2,2,08:00", "Q2,2,09:00"), "item_1")
 
     assert notes["differing_rows"] == (
-        "1 response whose rows differ in entered: the first row's value is taken"
+        "1 response whose rows differ in entered: the first value is taken"
     )
 
 
@@ -320,6 +320,7 @@ def test_rows_of_one_response_that_differ_elsewhere_are_counted(stage):
     [
         (with_long(item="quest"), LONG_FILE, "F02", "quest (found question)"),
         (with_long(items="PHQ{n}"), LONG_FILE, "F08", "No row has an item"),
+        (with_long(items={"PHQ1": 1}), LONG_FILE, "F08", "No row has an item"),
         (LONG, LONG_FILE.replace("entered", "item_1"), "F04", "already has 1 column"),
     ],
 )

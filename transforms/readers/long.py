@@ -1,7 +1,7 @@
 """Item rows: from one row per answer to one row per response.
 
-Rows that agree in the declared key are one response; it keeps the line of its first row, and that
-row's values in all other columns. An answer given twice is taken once if it is the same; if not,
+Rows that agree in the declared key are one response; it keeps the line of its first row, and the
+first value in every other column. An answer given twice is taken once if it is the same; if not,
 or if nobody declared the item, the cell is marked so that a rule finds it.
 """
 
@@ -55,7 +55,7 @@ class _Places:
     @property
     def after_last(self) -> str:
         """The item after the last known one."""
-        numbers = [int(name.removeprefix("item_")) for name in self.known if "item_" in name]
+        numbers = [int(name.removeprefix("item_")) for name in self.known if name[:5] == "item_"]
         return f"item_{max(numbers, default=0) + 1}"
 
     def is_unknown(self, code: str) -> str:
@@ -134,7 +134,7 @@ def _places(con: duckdb.DuckDBPyConnection, rows: str, long: Long, reading: Read
     if isinstance(long.items, dict):
         # An item nobody answered has its column all the same.
         places |= {text: f"item_{number}" for text, number in long.items.items()}
-    if codes and not any(places.values()):
+    if codes and not any(places[text] for text in codes):
         raise FileRefused(
             "F08",
             "No row has an item that `long.items` declares",
@@ -222,7 +222,7 @@ def _unknown_notes(
 def _difference_notes(
     con: duckdb.DuckDBPyConnection, rows: str, long: Long, others: list[str], reading: Reading
 ) -> list[Note]:
-    """Name the columns in which rows of one response differ: the first row's value is taken."""
+    """Name the columns in which rows of one response differ: the first value is taken."""
     carried = [name for name in others if name not in long.key]
     if not carried:
         return []
@@ -237,7 +237,7 @@ def _difference_notes(
     return [
         Note(
             "differing_rows",
-            f"{plural(n, 'response')} whose rows differ in {name}: the first row's value is taken",
+            f"{plural(n, 'response')} whose rows differ in {name}: the first value is taken",
         )
         for name, n in zip(carried, found, strict=True)
         if n
