@@ -39,6 +39,10 @@ def edited(tmp_path):
         ({"why": None}, r"rule S04 \(number \d+\), key why"),
         ({"colour": "red"}, r"rule S04 \(number \d+\), key colour"),
         ({"checks": []}, r"rule S04 \(number \d+\), key checks"),
+        (
+            {"valid_from": "2026-02-01", "valid_to": "2026-01-31"},
+            r"rule S04 \(number \d+\), key the rule: .*valid_to lies before valid_from",
+        ),
         ({"checks": [{"kind": "magic"}]}, r"rule S04 \(number \d+\), key checks"),
         ({"listed": False}, r"rule S04 \(number \d+\), key the rule: .*must list them"),
         (
@@ -63,6 +67,15 @@ def test_a_wrong_rule_is_named_with_file_rule_and_key(edited, changes, message):
     path = edited("S04", **changes)
 
     with pytest.raises(ConfigError, match=message):
+        load_rules(path)
+
+
+def test_a_catalogue_without_rules_is_refused(tmp_path):
+    """It would pass everything."""
+    path = tmp_path / "rules.yml"
+    path.write_text("rules: []\n", encoding="utf-8")
+
+    with pytest.raises(ConfigError, match="holds no rule"):
         load_rules(path)
 
 

@@ -7,7 +7,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from expectations.catalogue import load_rules
+from expectations.catalogue import Catalogue, load_rules
 from expectations.judge import judge
 from expectations.marking import COUNTS
 
@@ -217,3 +217,14 @@ def test_great_expectations_stays_silent(judged, caplog, capsys):
     noise = [r for r in caplog.records if r.name.startswith("great_expectations")]
     assert [r for r in noise if r.levelno < logging.WARNING] == []
     assert "Calculating Metrics" not in capsys.readouterr().err
+
+
+def test_a_rule_out_of_force_is_not_missed(judged, tmp_path):
+    """Without it every rule that ended would be an error for ever."""
+    judged(counted("S04", 100, 0))
+    ended = RULES.rule("S05").model_copy(update={"valid_to": datetime(2025, 12, 31).date()})
+    rules = Catalogue(rules=(RULES.rule("S04"), ended))
+
+    results = judge([tmp_path / "counts.parquet"], rules, "run-1", RUN_AT).rule_results
+
+    assert [(row["rule_id"], row["state"]) for row in results] == [("S04", "pass")]

@@ -1,6 +1,6 @@
 """What the marking pass promises beside its rules: closure, completeness, honest errors."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 import pytest
 
@@ -351,3 +351,24 @@ def test_a_prorated_score_is_not_compared_with_a_plain_sum(delivery):
     delivery.mark()
 
     assert delivery.count("S09") == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("valid_from", "valid_to", "is_applied"),
+    [
+        (None, None, True),
+        # The delivery came on 2026-01-01; both ends are days the rule is in force.
+        (date(2026, 1, 1), None, True),
+        (date(2026, 1, 2), None, False),
+        (None, date(2026, 1, 1), True),
+        (None, date(2025, 12, 31), False),
+    ],
+)
+def test_a_rule_is_applied_on_the_days_it_is_valid(delivery, valid_from, valid_to, is_applied):
+    delivery.change("responses", "r1", item_7=6)
+    s04 = RULES.rule("S04").model_copy(update={"valid_from": valid_from, "valid_to": valid_to})
+
+    delivery.mark(Catalogue(rules=(s04,)))
+
+    assert [c["n_failed"] for c in delivery.counts if c["n_failed"]] == [1] * is_applied
+    assert bool(delivery.counts) is is_applied
