@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from transforms.cells import folded
 from transforms.clinic import ITEM, SUBMITTED, Clinic, Feed
 from transforms.contract import TABLES
 from transforms.date_order import conflicting_formats
 
+SURVEYS = ("limesurvey", "google_forms", "microsoft_forms", "surveymonkey")
 Problem = tuple[tuple[str | int, ...], str, str]
 
 
@@ -50,6 +52,8 @@ def _feed_problems(clinic: Clinic, feed: Feed) -> Iterator[Problem]:
     for column in feed.constants:
         if column in known and table.column(column).kind == "id":
             yield ("set", column), f"{column} cannot be the same in all rows", "Map a source column"
+    if clinic.format in SURVEYS:
+        yield from _text_problems(feed)
     if clinic.format == "redcap" and not feed.form:
         yield (), "a REDCap feed needs `form`", "Name the form as in the data dictionary"
     yield from _missing_and_misplaced(feed, table.required)
@@ -70,6 +74,19 @@ def _missing_and_misplaced(feed: Feed, required: tuple[str, ...]) -> Iterator[Pr
     for scale in feed.submitted:
         if not SUBMITTED.fullmatch(f"submitted_{scale}"):
             yield ("submitted", scale), "not a scale's name", "Use lowercase letters, digits and _"
+
+
+def _text_problems(feed: Feed) -> Iterator[Problem]:
+    """Yield choice texts that are read as one and the same but do not mean the same."""
+    for column, codes in feed.values.items():
+        meant: dict[str, str] = {}
+        for text, word in codes.items():
+            if meant.setdefault(folded(text), word) != word:
+                yield (
+                    ("values", column, text),
+                    "another text differs from it in capitals and blanks only",
+                    "Keep one: they are read as the same answer",
+                )
 
 
 def _shape_problems(clinic: Clinic, feed: Feed) -> Iterator[Problem]:

@@ -24,8 +24,11 @@ from tests.transforms.survey_exports import (
 )
 from transforms import mapping, sql
 from transforms.clinic import Clinic
-from transforms.errors import FileRefused
+from transforms.clinic_problems import SURVEYS
+from transforms.clinic_yaml import read_clinic_yaml
+from transforms.errors import ConfigError, FileRefused
 from transforms.export import read_export
+from transforms.export_survey import SYSTEMS
 from transforms.feeding import wire
 from transforms.pseudonyms import GroupKey
 from transforms.readers.moments import Moments
@@ -373,3 +376,20 @@ def damaged(whole: bytes, chance: random.Random) -> bytes:
         return whole[:at] + whole[chance.randrange(len(whole)) :]
     byte = b'"' if kind == "quote" else bytes([chance.randrange(256)])
     return whole[:at] + byte + whole[at + 1 :]
+
+
+def test_two_texts_that_are_read_as_one_must_mean_the_same(tmp_path):
+    path = tmp_path / "harbor.yml"
+    path.write_text(
+        "clinic: harbor\nformat: google_forms\nfeeds:\n  - table: responses\n"
+        "    set: {instrument: phq9, rater: client}\n"
+        "    columns: {client_id: Code, completed_at: Timestamp}\n"
+        "    values:\n      items:\n        Not at all: 0\n        not  at All: 1\n"
+    )
+
+    with pytest.raises(ConfigError, match=r"harbor\.yml:10.*capitals and blanks only"):
+        read_clinic_yaml(path)
+
+
+def test_every_system_that_is_read_has_its_texts_checked():
+    assert set(SURVEYS) == set(SYSTEMS)
