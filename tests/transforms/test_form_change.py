@@ -103,6 +103,15 @@ def test_clients_who_got_better_are_no_change_of_form(answers, instrument):
     assert compare(instrument, answers[instrument][:middle], answers[instrument][middle:]) == []
 
 
+def test_clients_as_far_above_the_middle_as_others_were_below_are_no_reversal():
+    """Means of 3 and of 7 on a scale from 0 to 10: turning it round would fit as well."""
+    rng = np.random.default_rng(2)
+    people = 3 + rng.normal(0, 2, (800, 1)) + rng.normal(0, 0.5, (800, 4))
+    better = np.round(np.clip(people[600:] + 4, 0, 10), 1)
+
+    assert compare("ors", np.round(np.clip(people[:600], 0, 10), 1), better) == []
+
+
 @pytest.mark.parametrize(
     ("instrument", "change", "expected"),
     [
@@ -309,7 +318,9 @@ def test_deliveries_added_up_equal_one_delivery(answers):
     together = added([form_of(key, forms[:300]), form_of(key, forms[300:])])
     complete = forms[~np.isnan(forms).any(axis=1)]
 
+    whole = form_of(key, forms)
     assert together.n_forms == len(forms)
+    assert (together.counts, together.forms_with) == (whole.counts, whole.forms_with)
     assert together.means == pytest.approx(complete.mean(axis=0))
     assert together.covariance == pytest.approx(np.cov(complete.T, bias=True))
 
