@@ -31,6 +31,10 @@ def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> byt
     return out.getvalue()
 
 
+# Nothing but the check sum tells that a byte of it was changed.
+STORED = zipped({"clients.csv": CSV}, zipfile.ZIP_STORED)
+
+
 @pytest.fixture
 def read(con, tmp_path):
     """Deliver bytes under a name; the scratch folder must be empty afterwards."""
@@ -173,6 +177,7 @@ def lying(n_bytes: int) -> bytes:
         ("may.zip", zipped({"clients.csv": CSV}, zipfile.ZIP_LZMA), "does not read"),
         ("may.zip", locked(), "encrypted"),
         ("may.zip", lying(50_000), "zip archive is damaged"),
+        ("may.zip", STORED.replace(b"1,f", b"9,f"), "zip archive is damaged"),
         ("may.zip", zipped({"clients.csv": CSV})[3:], "zip archive is damaged"),
     ],
 )
