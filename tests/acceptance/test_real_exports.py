@@ -129,10 +129,15 @@ def norse_home(real_data, home_with, deliver, night):
 
 
 @pytest.fixture(scope="module")
-def redcap_home(real_data, home_with, deliver, night):
+def projects_home(real_data, home_with, deliver, night):
     place = home_with(
-        "redcap",
-        clinics={"vignette": VIGNETTE, "longitudinal": MORALE},
+        "projects",
+        clinics={
+            "vignette": VIGNETTE,
+            "longitudinal": MORALE,
+            "tang": SUDDEN_GAINS,
+            "campus": CAMPUS,
+        },
         instruments={
             "blood_pressure": definition("blood_pressure", 2, 300, 0.1),
             "morale": definition("morale", 4, 5, 1),
@@ -146,6 +151,9 @@ def redcap_home(real_data, home_with, deliver, night):
     for clinic, project in (("vignette", "vignette-repeating"), ("longitudinal", "longitudinal")):
         folder = real_data / "redcap" / "REDCapR" / project
         deliver(place, clinic, folder / "data.csv", folder / "dictionary.csv")
+    deliver(place, "tang", real_data / "sudden_gains" / "sgdata.csv")
+    forms = real_data / "google_forms"
+    deliver(place, "campus", forms / "Psychological_aspects.csv", forms / "Demography.csv")
     assert night(place) == "success"
     return place
 
@@ -195,23 +203,23 @@ def totals(ask, home, instrument):
     return [row[0] for row in rows]
 
 
-def test_redcap_a_repeating_form_gives_one_score_per_instance(redcap_home, ask):
+def test_redcap_a_repeating_form_gives_one_score_per_instance(projects_home, ask):
     """../shared/data/README.md: blood_pressure 6 rows. Sums read off the file."""
-    assert totals(ask, redcap_home, "blood_pressure") == [12.2, 12.4, 12.6, 24.2, 24.4, 24.6]
+    assert totals(ask, projects_home, "blood_pressure") == [12.2, 12.4, 12.6, 24.2, 24.4, 24.6]
 
 
-def test_redcap_a_longitudinal_form_gives_one_score_per_event_answered(redcap_home, ask):
+def test_redcap_a_longitudinal_form_gives_one_score_per_event_answered(projects_home, ask):
     """Read off the file: ten of the 18 rows hold the form; their four items add up to these."""
-    assert totals(ask, redcap_home, "morale") == [1, 1, 1, 2, 3, 4, 4, 4, 6, 8]
+    assert totals(ask, projects_home, "morale") == [1, 1, 1, 2, 3, 4, 4, 4, 6, 8]
 
 
-def test_redcap_no_name_mail_or_birth_date_leaves_the_door(redcap_home):
+def test_redcap_no_name_mail_or_birth_date_leaves_the_door(projects_home):
     """The longitudinal project has columns of (fake) people; they are mapped nowhere."""
     words = (b"Zharko", b"zlehnox", b"1983-09-23", b"(415) 555-1212")
-    kept = (redcap_home.landing, redcap_home.vault)
+    kept = (projects_home.landing, projects_home.vault)
     leaks = [
         path.name
-        for path in redcap_home.root.rglob("*")
+        for path in projects_home.root.rglob("*")
         if path.is_file()
         and not any(path.is_relative_to(folder) for folder in kept)
         and any(word in path.read_bytes() for word in words)
@@ -220,20 +228,10 @@ def test_redcap_no_name_mail_or_birth_date_leaves_the_door(redcap_home):
     assert leaks == []
 
 
-@pytest.fixture(scope="module")
-def wide_home(real_data, home_with, deliver, night):
-    place = home_with("wide", clinics={"tang": SUDDEN_GAINS, "campus": CAMPUS})
-    deliver(place, "tang", real_data / "sudden_gains" / "sgdata.csv")
-    forms = real_data / "google_forms"
-    deliver(place, "campus", forms / "Psychological_aspects.csv", forms / "Demography.csv")
-    assert night(place) == "success"
-    return place
-
-
-def test_wide_the_gains_of_a_real_file_are_the_r_packages(real_data, wide_home, ask):
+def test_wide_the_gains_of_a_real_file_are_the_r_packages(real_data, projects_home, ask):
     """../shared/data/README.md: 24 gains in 15 patients, 4 reversals, magnitude 11.00 (3.43)."""
     (found,) = ask(
-        wide_home,
+        projects_home,
         "select count(*), count(distinct client_key), count(*) filter (is_reversed), "
         "round(avg(magnitude), 2), round(stddev_samp(magnitude), 2) "
         "from process.fct_sudden_gains where clinic_id = 'tang' and kind = 'gain'",
@@ -245,16 +243,16 @@ def test_wide_the_gains_of_a_real_file_are_the_r_packages(real_data, wide_home, 
 
     assert found == (24, 15, 4, 11.00, 3.43)
     rows = ask(
-        wide_home,
+        projects_home,
         "select session_number, magnitude from process.fct_sudden_gains "
         "where clinic_id = 'tang' and kind = 'gain' order by all",
     )
     assert rows == expected
 
 
-def test_two_files_joined_by_row_every_form_is_scored(wide_home, ask):
+def test_two_files_joined_by_row_every_form_is_scored(projects_home, ask):
     rows = ask(
-        wide_home,
+        projects_home,
         "select instrument_id, count(score) from core.fct_scores "
         "where clinic_id = 'campus' and scale = 'total' group by all order by all",
     )
