@@ -7,6 +7,7 @@ several.
 from __future__ import annotations
 
 import csv
+import io
 import re
 from dataclasses import dataclass
 from itertools import islice
@@ -70,6 +71,8 @@ def find_header(text: TextFile, options: ReadOptions) -> TextHeader:
     delimiter = options.delimiter or (stated[1] if stated else recognize_delimiter(rows[-1]))
     _refuse_title(rows[-1], below, n_lines, options)
     _refuse_wrong_delimiter(rows[-1], delimiter, options)
+    for row in rows:
+        _refuse_unpaired(row, delimiter)
     cells = [split(row, delimiter) for row in rows]
     names = checked_header(joined_names(cells))
     return TextHeader(names, tuple(cells[-1]), delimiter, n_lines)
@@ -93,7 +96,19 @@ def called(delimiter: str) -> str:
 
 def split(line: str, delimiter: str) -> list[str]:
     """Cut one row, which may hold quoted line breaks, into its cells."""
-    return next(csv.reader(line.splitlines(keepends=True), delimiter=delimiter), [])
+    return next(csv.reader(io.StringIO(line), delimiter=delimiter), [])
+
+
+def _refuse_unpaired(row: str, delimiter: str) -> None:
+    """Refuse a name with a lone quotation mark: reading on for its pair swallowed rows."""
+    reader = csv.reader(io.StringIO(row), delimiter=delimiter)
+    next(reader, None)
+    if next(reader, None) is not None:
+        raise FileRefused(
+            "F04",
+            "A column name holds a quotation mark that does not pair up",
+            "Rename the column, or put the name in quotation marks and double the mark in it",
+        )
 
 
 def _logical_line(stream: TextIO) -> tuple[str, int]:
