@@ -89,9 +89,8 @@ def hageman_arrindell(reference: Reference, *, reliability: float) -> LinearInde
 
     None where the differences of the reference sample are no more than error (r_dd ≤ 0).
     """
-    if reference.sd_pre**2 + reference.sd_post**2 <= (
-        2 * reference.sd_pre * reference.sd_post * reference.correlation
-    ):
+    spread = reference.sd_pre**2 + reference.sd_post**2
+    if spread <= 2 * reference.sd_pre * reference.sd_post * reference.correlation:
         return None
     r_dd = reliability_of_differences(reference, reliability)
     if r_dd <= 0:
@@ -222,9 +221,9 @@ def _spread(scale: Mapping, sample: Mapping | None) -> dict:
         "reliability": scale["reliability"],
         "reliability_source": scale["reliability_source"],
     }
-    for column, source in (("norm_sd", "registry"), ("clinical_sd", "registry")):
+    for column in ("norm_sd", "clinical_sd"):
         if scale[column] is not None:
-            return reliability | {"sd": scale[column], "sd_source": source}
+            return reliability | {"sd": scale[column], "sd_source": "registry"}
     return reliability | {"sd": _positive(sample), "sd_source": "this installation"}
 
 
@@ -243,24 +242,20 @@ def _mean(scale: Mapping, sample: Mapping | None) -> dict:
     return {"mean": sample["mean_pre"], "mean_source": "this installation"}
 
 
-def _weights(index: LinearIndex) -> dict:
-    return asdict(index)
-
-
 def _of_points(scale: Mapping, sample: Mapping | None) -> dict:
-    return _weights(points())
+    return asdict(points())
 
 
 def _of_jacobson_truax(scale: Mapping, sample: Mapping | None) -> dict:
     spread = _spread(scale, sample)
-    return spread | _weights(jacobson_truax(sd=spread["sd"], reliability=spread["reliability"]))
+    return spread | asdict(jacobson_truax(sd=spread["sd"], reliability=spread["reliability"]))
 
 
 def _of_mean(formula):
     def build(scale: Mapping, sample: Mapping | None) -> dict:
         used = _spread(scale, sample) | _mean(scale, sample)
         index = formula(mean=used["mean"], sd=used["sd"], reliability=used["reliability"])
-        return used | _weights(index)
+        return used | asdict(index)
 
     return build
 
@@ -279,13 +274,13 @@ def _of_hageman_arrindell(scale: Mapping, sample: Mapping | None) -> dict:
     used = {"sd": sample["sd_pre"], "mean": sample["mean_pre"]}
     used |= {"sd_source": "this installation", "mean_source": "this installation"}
     used |= {name: scale[name] for name in ("reliability", "reliability_source")}
-    return used | _weights(index)
+    return used | asdict(index)
 
 
 def _of_percent(scale: Mapping, sample: Mapping | None) -> dict:
     if scale["direction"] != -1 or scale["score_min"] != 0:
         raise NotPossibleError("percent of the first score needs a scale from 0, lower is better")
-    return {"basis": "first_score", **_weights(LinearIndex(100.0, -100.0))}
+    return {"basis": "first_score", **asdict(LinearIndex(100.0, -100.0))}
 
 
 def _of_effect_size(scale: Mapping, sample: Mapping | None) -> dict:
@@ -295,7 +290,7 @@ def _of_effect_size(scale: Mapping, sample: Mapping | None) -> dict:
         )
     sd = sample["sd_of_first_scores"]
     used = {"sd": sd, "sd_source": "all first scores of this installation"}
-    return used | _weights(LinearIndex(1 / sd, -1 / sd))
+    return used | asdict(LinearIndex(1 / sd, -1 / sd))
 
 
 _BUILDERS = {
