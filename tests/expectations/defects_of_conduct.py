@@ -249,6 +249,12 @@ BREAKS = [
         [("r4", "completed_at")],
     ),
     ("N12", both(second_session(), lake("sessions", "s2")), [("s5", "session_at")]),
+    # Earlier in the day than the one the lake holds: that one stays all the same.
+    (
+        "N12",
+        both(second_session(session_at=datetime(2025, 1, 17, 8, 0)), lake("sessions", "s2")),
+        [("s5", "session_at")],
+    ),
     (
         "N03",
         both(
