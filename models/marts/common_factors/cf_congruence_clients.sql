@@ -19,8 +19,11 @@ select
     avg(difference_pomp) as difference_mean_pomp,
     avg(absolute_difference_pomp) as absolute_difference_mean_pomp,
     case
-        when count(*) >= {{ var('cf_min_pairs', 4) }} then
-            corr(client_pomp, therapist_pomp) filter (where client_pomp is not null)
+        when
+            count(*) >= {{ var('cf_min_pairs', 4) }}
+            and min(client_pomp) < max(client_pomp)
+            and min(therapist_pomp) < max(therapist_pomp)
+            then corr(client_pomp, therapist_pomp) filter (where client_pomp is not null)
     end as tracking_r,
     {{ cf_definition_version() }} as definition_version
 
