@@ -78,7 +78,10 @@ class Dialect:
         return "" if value is None else f"{value:g}".replace(".", self.decimal)
 
 
-def delimited(responses: list[Response], dialect: Dialect = Dialect()) -> Export:
+PLAIN = Dialect()
+
+
+def delimited(responses: list[Response], dialect: Dialect = PLAIN) -> Export:
     """Canonical columns as delimited text."""
     rows = [
         [r.client_id, *SET.values(), r.completed_at.isoformat(" "), *map(dialect.number, r.items)]
@@ -130,7 +133,7 @@ def workbook(responses: list[Response], *, as_text: bool = False) -> Export:
     return Export("forms.xlsx", out.getvalue(), clinic)
 
 
-def redcap(responses: list[Response], dialect: Dialect = Dialect()) -> Export:
+def redcap(responses: list[Response], dialect: Dialect = PLAIN) -> Export:
     """A REDCap project with one repeating form, and its data dictionary."""
     names = [f"srs_{n}" for n in range(1, N_ITEMS + 1)]
     header = ["record_id", "redcap_repeat_instrument", "redcap_repeat_instance", "srs_at", *names]
@@ -157,10 +160,10 @@ def redcap(responses: list[Response], dialect: Dialect = Dialect()) -> Export:
         clinic="harbor", format="redcap", dictionary="dict*.csv", feeds=[feed], **dialect.options
     )
     content = dialect.written([[*header, "srs_complete"], *rows])
-    return Export("export.csv", content, clinic, {"dictionary.csv": Dialect().written(dictionary)})
+    return Export("export.csv", content, clinic, {"dictionary.csv": PLAIN.written(dictionary)})
 
 
-def qualtrics(responses: list[Response], dialect: Dialect = Dialect()) -> Export:
+def qualtrics(responses: list[Response], dialect: Dialect = PLAIN) -> Export:
     """A Qualtrics export with three header rows."""
     names = ["EndDate", "Status", "Finished", "ResponseId", "ExternalReference"]
     ids = ["endDate", "status", "finished", "_recordId", "externalDataReference"]
@@ -211,7 +214,7 @@ def fhir(responses: list[Response]) -> Export:
     return Export("export.ndjson", "\n".join([*lines, ""]).encode(), clinic)
 
 
-def wide(responses: list[Response], dialect: Dialect = Dialect()) -> Export:
+def wide(responses: list[Response], dialect: Dialect = PLAIN) -> Export:
     """One row per client, one block of columns per session."""
     by_client: dict[str, list[Response]] = {}
     for r in responses:
@@ -236,7 +239,7 @@ def wide(responses: list[Response], dialect: Dialect = Dialect()) -> Export:
     return Export("wide.csv", dialect.written([header, *rows]), clinic)
 
 
-def long(responses: list[Response], dialect: Dialect = Dialect()) -> Export:
+def long(responses: list[Response], dialect: Dialect = PLAIN) -> Export:
     """One row per answer."""
     rows = [
         [r.client_id, r.completed_at.isoformat(" "), f"Q{n}", dialect.number(value)]

@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import export_writers as write  # noqa: E402 - after the path is set
+from benchmarks import survey_writers  # noqa: E402
 from benchmarks.export_writers import Export, Response  # noqa: E402
 from transforms import mapping  # noqa: E402
 from transforms.export import read_export  # noqa: E402
@@ -86,6 +87,10 @@ def made_exports(responses: list[Response]) -> dict[str, Export]:
         "FHIR": write.fhir(responses),
         "wide CSV": write.wide(responses),
         "long CSV": write.long(responses),
+        "LimeSurvey": survey_writers.limesurvey(responses),
+        "Google Forms": survey_writers.google_forms(responses),
+        "Microsoft Forms": survey_writers.microsoft_forms(responses),
+        "SurveyMonkey": survey_writers.surveymonkey(responses),
     }
 
 

@@ -10,8 +10,8 @@ def test_every_format_gives_back_every_row():
     rates = measure_formats(24, repeats=1)
 
     names = [rate.name for rate in rates]
-    assert {"CSV", "Excel", "REDCap", "FHIR", "Qualtrics"} < set(names)
-    assert len(names) == len(set(names)) == 10
+    assert {"CSV", "Excel", "REDCap", "FHIR", "Qualtrics", "LimeSurvey"} < set(names)
+    assert len(names) == len(set(names)) == 14
     assert all(rate.n_rows == 24 and rate.seconds > 0 for rate in rates)
 
 

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks import export_writers as write
+from benchmarks import survey_writers
 from benchmarks.export_writers import Dialect, Response
 from tests.transforms.delivered import expected_rows, staged_rows
 
@@ -58,7 +59,17 @@ def check(tmp_path_factory, rows: list[Response], export: write.Export) -> None:
 
 
 PACKINGS = [lambda export: export, write.zipped, write.gzipped]
-TEXT_FORMATS = [write.delimited, write.redcap, write.qualtrics, write.wide, write.long]
+TEXT_FORMATS = {
+    "delimited": write.delimited,
+    "redcap": write.redcap,
+    "qualtrics": write.qualtrics,
+    "wide": write.wide,
+    "long": write.long,
+    "limesurvey": survey_writers.limesurvey,
+    "google forms": survey_writers.google_forms,
+    "microsoft forms": survey_writers.microsoft_forms,
+    "surveymonkey": survey_writers.surveymonkey,
+}
 OTHER_FORMATS = {
     "excel": (write.workbook, TEXT_IDS),
     "excel, all text": (partial(write.workbook, as_text=True), TEXT_IDS),
@@ -66,31 +77,28 @@ OTHER_FORMATS = {
 }
 
 
-def check_text(tmp_path_factory, rows, dialect, writer, pack) -> None:
-    check(tmp_path_factory, rows, pack(writer(rows, dialect)))
+def check_text(tmp_path_factory, name: str, number: int) -> None:
+    """Draw responses, a dialect and a packing; write and read them."""
+
+    @n_examples(number)
+    @given(responses(TEXT_IDS), DIALECTS, st.sampled_from(PACKINGS))
+    def same_rows(rows, dialect, pack):
+        check(tmp_path_factory, rows, pack(TEXT_FORMATS[name](rows, dialect)))
+
+    same_rows()
 
 
-drawn = given(
-    rows=responses(TEXT_IDS),
-    dialect=DIALECTS,
-    writer=st.sampled_from(TEXT_FORMATS),
-    pack=st.sampled_from(PACKINGS),
-)
-
-
-@n_examples(70)
-@drawn
-def test_every_text_format_and_dialect(tmp_path_factory, rows, dialect, writer, pack):
-    """Encoding × delimiter × line end × decimal sign × packing × format."""
-    check_text(tmp_path_factory, rows, dialect, writer, pack)
+@pytest.mark.parametrize("name", TEXT_FORMATS)
+def test_every_text_format_in_every_dialect(tmp_path_factory, name):
+    """Encoding × delimiter × line end × decimal sign × packing."""
+    check_text(tmp_path_factory, name, 10)
 
 
 @pytest.mark.slow
-@n_examples(3_000)
-@drawn
-def test_every_text_format_and_dialect_many_times(tmp_path_factory, rows, dialect, writer, pack):
-    """The same with many more examples."""
-    check_text(tmp_path_factory, rows, dialect, writer, pack)
+@pytest.mark.parametrize("name", TEXT_FORMATS)
+def test_every_text_format_in_every_dialect_many_times(tmp_path_factory, name):
+    """The same with many more examples, other ones in every run."""
+    check_text(tmp_path_factory, name, 1_000)
 
 
 @pytest.mark.parametrize("name", OTHER_FORMATS)
