@@ -95,11 +95,13 @@ def _read_whole(
         return read_with_label_header(path, con, scratch, options, dictionary)
     try:
         return delimited.read(path, con=con, scratch=scratch, options=options)[0]
-    except FileRefused as refusal:
-        # Two forms have a column `Complete?`: say what that means.
-        if refusal.code == "F04" and label_header(path, scratch, options, dictionary):
-            raise FileRefused("F07", _BY_LABELS, _OR_MAP) from None
-        raise
+    except FileRefused as found:
+        refusal = found
+    # Two forms have a column `Complete?`: say what that means. Raised outside the handler, so
+    # that nothing is chained to it.
+    if refusal.code == "F04" and label_header(path, scratch, options, dictionary):
+        raise FileRefused("F07", _BY_LABELS, _OR_MAP)
+    raise refusal
 
 
 def _forms(
