@@ -83,6 +83,8 @@ MARTS = (
         "cf_therapist_caterpillar",
         (Bound("se", 0.0, is_open=True), Bound("reliability", **_SHARE)),
     ),
+    Mart("cf_outcome_change", (Bound("estimate", **_SHARE),)),
+    Mart("cf_effect_size", (Bound("correlation", **_CORRELATION),)),
     Mart(
         "cf_dropout_definitions",
         (

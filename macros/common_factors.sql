@@ -136,15 +136,15 @@ exclusions as (
     array_join(transform(array_sort(collect_list(struct({{ order_by | replace(' desc', ' * -1') }}, {{ text }} as words))), entry -> entry.words), '; ')
 {%- endmacro %}
 
-{# Usable episodes that this row does not use because their instruments are others. #}
-{% macro cf_reasons_in_words(n_used) -%}
+{# Why candidates were left out; `rest` says it of usable ones that this row does not use. #}
+{% macro cf_reasons_in_words(n_used, rest='other instruments') -%}
     nullif(
         concat_ws(
             '; ',
             exclusions.reasons,
             case
                 when exclusions.usable_count > {{ n_used }}
-                    then 'other instruments: '
+                    then '{{ rest }}: '
                     || {{ cf_count_in_words('(exclusions.usable_count - ' ~ n_used ~ ')') }}
             end
         ),

@@ -16,6 +16,8 @@
     ('cf_therapist_effect', '0', '1'),
     ('cf_therapist_caterpillar', '-1e9', '1e9'),
     ('cf_dropout_definitions', '0', '1'),
+    ('cf_outcome_change', '0', '1'),
+    ('cf_effect_size', '-1e9', '1e9'),
     ('cf_within_between_therapist', '-1e9', '1e9'),
     ('cf_variance_shares', '-1', '2'),
     ('cf_modality_equivalence', '-1e9', '1e9'),

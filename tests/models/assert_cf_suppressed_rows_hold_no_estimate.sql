@@ -7,6 +7,8 @@
     'cf_therapist_effect',
     'cf_therapist_caterpillar',
     'cf_dropout_definitions',
+    'cf_outcome_change',
+    'cf_effect_size',
     'cf_within_between_therapist',
     'cf_variance_shares',
     'cf_modality_equivalence',

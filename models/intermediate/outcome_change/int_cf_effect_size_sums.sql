@@ -17,11 +17,9 @@ episodes as (
         clinic_group,
         episode_key
 
-    from {{ ref('fct_episodes') }}
+    from {{ ref('int_cf_outcome_candidates') }}
 
-    where
-        course_status <> 'open'
-        and n_sessions_attended >= 2
+    where exclusion_reason is null
 
 ),
 

@@ -15,11 +15,14 @@ changes as (
 
 episodes as (
 
-    select * from {{ ref('fct_episodes') }}
+    select episodes.*
 
-    where
-        course_status <> 'open'
-        and n_sessions_attended >= 2
+    from {{ ref('fct_episodes') }} as episodes
+
+    inner join {{ ref('int_cf_outcome_candidates') }} as candidates
+        on
+            episodes.episode_key = candidates.episode_key
+            and candidates.exclusion_reason is null
 
 ),
 

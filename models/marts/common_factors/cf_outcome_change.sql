@@ -6,11 +6,30 @@ estimates as (
 
 ),
 
+candidates as (
+
+    select
+        clinic_id,
+        clinic_group,
+        exclusion_reason
+
+    from {{ ref('int_cf_outcome_candidates') }}
+
+),
+
+benchmarks as (
+
+    select * from {{ ref('benchmarks') }}
+
+),
+
 extract_dates as (
 
     select * from {{ ref('int_cf_extract_date') }}
 
 ),
+
+{{ cf_exclusions('candidates') }},
 
 {# A count of 1 to small_number - 1 on either side of a share would follow from the share. #}
 labeled as (
@@ -78,8 +97,11 @@ select
     shown.ci_level,
     case when shown.is_shown then shown.n_events end as n_events,
     {{ cf_visible_count('shown.n_used') }} as n_episodes,
+    {{ cf_excluded_count('exclusions.candidate_count', 'shown.n_used') }} as n_excluded,
+    {{ cf_reasons_in_words('shown.n_used', 'not scored twice, not judged by the method or outside the denominator') }} as exclusion_reasons,
     case when shown.is_shown then shown.precision_label else 'suppressed' end as precision_label,
     shown.reason as not_estimable_reason,
+    {{ cf_benchmark_columns() }},
     {{ cf_definition_version() }} as definition_version,
     extract_dates.extract_date,
     'pre-post, uncontrolled: change is not effect, and who answered twice differs from who did not'
@@ -87,4 +109,15 @@ select
 
 from shown
 
+inner join exclusions
+    on
+        shown.scope_level = exclusions.scope_level
+        and shown.scope_id = exclusions.scope_id
+
 cross join extract_dates
+
+left join benchmarks
+    on
+        benchmarks.table_name = 'cf_outcome_change'
+        and shown.method || '_' || shown.metric = benchmarks.metric
+        and benchmarks.evidence = 'verified'
