@@ -145,6 +145,7 @@ def test_decoded_copies_are_readable_by_their_owner_only(tmp_path):
         (b"id,_line\n1,a\n", "F04", "Column 2 is called _line"),
         (b'id,wo"rd\n1,a\n2,b\n', "F04", "a quotation mark that does not pair up"),
         (b'id,5" word\n1,a\n2,"b"\n3,c"\n', "F04", "a quotation mark that does not pair up"),
+        (b'id,"word\n1,a\n2,b\n', "F04", "a quotation mark that does not pair up"),
         (b"id,,word\n1,x,a\n", "F04", "Column 2 has no name but 1 filled cell"),
         (b"id,word\n1,a\n2\n3,c,d\n", "F05", "2 rows without exactly 2 cells (lines 3, 4)"),
         (b'id,word\n1,a\n2,"open\n3,c\n', "F05", "From line 3 on the quotation marks"),

@@ -71,6 +71,20 @@ def test_a_ticked_checkbox_is_an_answer_and_an_empty_one_is_not(forms, rows_of):
     assert rows == [("007", "0", "1", 2), ("010", "1", "0", 8)]
 
 
+def test_rows_that_repeat_an_unknown_form_are_counted(read_forms, tmp_path, rows_of):
+    """No feed can read them: they must not go without a word."""
+    export = tmp_path / "export.csv"
+    text = (PROJECT / "export.csv").read_text("utf-8")
+    assert text.count(",visit,") == 2
+    export.write_text(text.replace(",visit,2", ",visits,2"), "utf-8")
+
+    forms = read_forms(export, PROJECT / "dictionary.csv")
+
+    assert rows_of(forms["visit"], "redcap_repeat_instance") == [("1", 3)]
+    notes = [note.text for form in forms.values() for note in form.notes]
+    assert notes == ["1 row of a repeated form that is not in the dictionary left out"]
+
+
 def test_every_form_keeps_its_place_in_the_project(forms):
     assert forms["mood"].columns == (
         "record_id",

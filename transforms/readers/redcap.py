@@ -126,6 +126,7 @@ def _forms(
             "The export has no column of any form the clinic's YAML names",
             "Export those forms, or correct `form` in the YAML",
         )
+    notes += _unknown_repeat_notes(con, whole, dictionary)
     sources = [
         _form_source(con, whole, form, by_form[form], dictionary, rules, mapped) for form in wanted
     ]
@@ -133,6 +134,20 @@ def _forms(
     last = replace(sources[-1], drops=(*sources[-1].drops, *whole.drops))
     sources = [*sources[:-1], last]
     return [replace(sources[0], notes=(*notes, *sources[0].notes)), *sources[1:]]
+
+
+def _unknown_repeat_notes(
+    con: duckdb.DuckDBPyConnection, whole: Source, dictionary: Dictionary
+) -> tuple[Note, ...]:
+    """Count the rows that repeat a form the dictionary does not have: no feed can read them."""
+    if REPEAT not in whole.columns:
+        return ()
+    known = sql.texts(dictionary.forms)
+    (n,) = con.execute(
+        f"select count(*) from {whole.relation} where {sql.name(REPEAT)} not in ({known})"
+    ).fetchone()
+    what = f"{plural(n, 'row')} of a repeated form that is not in the dictionary left out"
+    return (Note("skipped_rows", what),) if n else ()
 
 
 def _refuse_other_project(whole: Source, dictionary: Dictionary) -> None:

@@ -103,7 +103,8 @@ def _refuse_unpaired(row: str, delimiter: str) -> None:
     """Refuse a name with a lone quotation mark: reading on for its pair swallowed rows."""
     reader = csv.reader(io.StringIO(row), delimiter=delimiter)
     next(reader, None)
-    if next(reader, None) is not None:
+    # Of an odd number of marks one has no pair down to the end of the file.
+    if row.count('"') % 2 or next(reader, None) is not None:
         raise FileRefused(
             "F04",
             "A column name holds a quotation mark that does not pair up",
