@@ -17,7 +17,12 @@ KEY = GroupKey.derive(b"0123456789abcdef0123456789abcdef", "north")
 
 
 def staged_rows(export: Export, folder: Path) -> list[tuple]:
-    """Return (client_key, completed_at, item_1 …, bad_cells) of every row.
+    """Return (client_key, completed_at, item_1 …, bad_cells) of every row."""
+    return staged_with_notes(export, folder)[0]
+
+
+def staged_with_notes(export: Export, folder: Path) -> tuple[list[tuple], list[str]]:
+    """Return the rows, and what the reading said about the file.
 
     Whatever happens, nothing may be left in the scratch folder or in DuckDB.
     """
@@ -28,19 +33,20 @@ def staged_rows(export: Export, folder: Path) -> list[tuple]:
         (landing / name).write_bytes(content)
     with duckdb.connect(config={"threads": 1}) as con:
         try:
-            rows = _staged(con, export, landing, scratch, out)
+            rows, notes = _staged(con, export, landing, scratch, out)
         finally:
             assert list(scratch.iterdir()) == []
         assert con.execute("select count(*) from duckdb_tables()").fetchone() == (0,)
-    return sorted(rows, key=str)
+    return sorted(rows, key=str), notes
 
 
 def _staged(
     con: duckdb.DuckDBPyConnection, export: Export, landing: Path, scratch: Path, out: Path
-) -> list[tuple]:
+) -> tuple[list[tuple], list[str]]:
     path = landing / export.name
     sources = read_export(path, export.clinic, con=con, scratch=scratch)
     rows: list[tuple] = []
+    notes = [note.text for source in sources for note in source.notes]
     try:
         for table, wirings in wirings_by_table(export.clinic, path.name, sources).items():
             staged = mapping.stage(
@@ -61,10 +67,11 @@ def _staged(
             items = "".join(f", {column}" for column in columns)
             query = f"select client_key, completed_at{items}, bad_cells from '{out}'"
             rows += con.execute(query).fetchall()
+            notes += [note.text for note in staged.notes]
     finally:
         for source in sources:
             source.drop(con)
-    return rows
+    return rows, notes
 
 
 def expected_rows(responses: list[Response]) -> list[tuple]:
