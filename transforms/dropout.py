@@ -123,6 +123,7 @@ def hazard_ratio_per_sd(
     alliance: np.ndarray,
     clusters: np.ndarray,
     *,
+    is_known: np.ndarray | None = None,
     level: float = 0.95,
 ) -> Estimate:
     """Return the hazard ratio of dropout per SD of the alliance at the landmark.
@@ -133,9 +134,13 @@ def hazard_ratio_per_sd(
         Attended treatment sessions so far. The event happens instead of the next one, so time
         is sessions_attended + 1, counted from the landmark.
     dropped_out : array of bool
-        False means censored: completed, moved, still in treatment, unknown (cause-specific hazard).
+        False means censored (cause-specific hazard).
     alliance, clusters : arrays
         Rating at the landmark; therapist code for the cluster-robust interval.
+    is_known : array of bool, optional
+        Whether the ending is known; by default all are. Who is still in treatment, or ended
+        nobody knows how, was last at risk before the last session: what came instead of the
+        next one is not known.
 
     Notes
     -----
@@ -143,7 +148,8 @@ def hazard_ratio_per_sd(
     """
     spread = float(np.std(alliance, ddof=1)) if len(alliance) > 1 else 0.0
     _, codes = np.unique(clusters, return_inverse=True)
-    fit = fit_cox(sessions_attended + 1 - LANDMARK_SESSION, dropped_out, alliance, codes)
+    last_at_risk = sessions_attended + (1 if is_known is None else is_known)
+    fit = fit_cox(last_at_risk - LANDMARK_SESSION, dropped_out, alliance, codes)
     if fit.reason:
         return Estimate.missing(fit.reason, fit.n, level)
     n_clusters = int(codes.max()) + 1

@@ -29,7 +29,8 @@ def early_alliance_dropout(strata: Columns, rows: Columns) -> list[dict]:
     strata : columns stratum, clinic_id, clinic_group, alliance_instrument_id
     rows : one entry per client at the landmark
         stratum, therapist_code, alliance_pomp (0–100), sessions_attended, dropped_out (1 yes,
-        0 no, −1 not known: censored in the hazard ratio, left out of the risks).
+        0 no, −1 not known: at risk up to the session before the last in the hazard ratio, left
+        out of the risks).
     """
     records = []
     for scope, part in each_scope(strata, rows, INSTRUMENT):
@@ -88,6 +89,7 @@ def _hazard_record(part: Columns) -> dict:
         is_event,
         part["alliance_pomp"],
         part["therapist_code"],
+        is_known=part["dropped_out"] >= 0,
         level=LEVEL,
     )
     n, n_events = len(is_event), int(is_event.sum())

@@ -41,6 +41,19 @@ def test_unknown_endings_count_in_the_hazard_and_not_in_the_risks(landmark):
     assert records["odds_ratio"]["estimate"] == pytest.approx(15 * 27 / (15 * 3))
 
 
+def test_who_is_still_in_treatment_is_at_risk_up_to_the_session_before_the_last(landmark):
+    """R 4.2.2, survival 3.5-3: tests/reference/early_dropout.R."""
+    hazard = next(
+        record
+        for record in early_alliance_dropout(STRATA, landmark)
+        if record["metric"] == "hazard_ratio_per_sd" and record["scope_id"] == "all"
+    )
+
+    assert hazard["estimate"] == pytest.approx(0.287165838314038, abs=1e-9)
+    assert hazard["ci_low"] == pytest.approx(0.211518205300374, abs=1e-9)
+    assert hazard["ci_high"] == pytest.approx(0.389868184525761, abs=1e-9)
+
+
 def test_the_smallest_cell_looks_at_both_sides_of_each_third(landmark):
     records = {
         r["metric"]: r for r in early_alliance_dropout(STRATA, landmark) if r["scope_id"] == "all"
