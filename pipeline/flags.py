@@ -46,8 +46,8 @@ def write_empty_flags(home: Home) -> None:
 def write_flags(con: duckdb.DuckDBPyConnection, home: Home, registry: Registry) -> int:
     """Write one row per accepted form and risk flag its answers raise; return how many files.
 
-    A form on which a missing answer could still raise the flag has a row too, not raised: it
-    neither alarms nor gives the all-clear.
+    A form on which a missing answer could still raise the flag has a row too, with is_raised NULL:
+    it neither alarms nor gives the all-clear. A form that clearly has none has no row.
 
     A file of responses that has its flags is not read again, until a risk flag of the registry
     changes. Flags of files that are no longer in the lake go.
@@ -87,7 +87,8 @@ def _fingerprint(registry: Registry) -> str:
         "/".join(instrument.key): [instrument.score_version, _flags_of(instrument)]
         for instrument in risk_instruments(registry)
     }
-    return hashlib.sha256(json.dumps(lines, sort_keys=True).encode()).hexdigest()
+    written = {"columns": SCHEMA.to_string(), "not_known": None, "flags": lines}
+    return hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()
 
 
 def _flags_of(instrument: Instrument) -> dict:
@@ -167,7 +168,8 @@ def _raised(batch: pa.RecordBatch, instrument: Instrument) -> Iterator[pa.Record
             continue
         picked = batch.select(["response_key", "file_id", "source_line"]).filter(pa.array(matters))
         columns = dict(zip(picked.schema.names, picked.columns, strict=True))
-        columns["is_raised"] = pa.array(result.is_raised[matters])
+        raised = result.is_raised[matters]
+        columns["is_raised"] = pa.array(raised, mask=~raised)  # not raised here is not known
         written = dict(zip(("instrument_id", "version", "rater"), instrument.key, strict=False))
         written |= {"flag": name, "label": flag.label}
         written |= {"definition_version": instrument.definition_version}

@@ -241,7 +241,7 @@ def test_a_risk_answer_without_an_alert(con, tables, found):
         {"response_key": "r2", "score": 3, "completed_at": "2026-01-05"},
     )
     con.execute(
-        "create temp view lake_flags as select * from (values ('r1', true), ('r2', false)) "
+        "create temp view lake_flags as select * from (values ('r1', true), ('r2', null)) "
         "as flags(response_key, is_raised)"
     )
     assert found("S27") == (0, 0)

@@ -49,12 +49,16 @@ def flags(home) -> list[tuple]:
 
 def test_a_positive_risk_answer_is_written_and_a_missing_one_is_no_all_clear(home, con, lake_with):
     zeros = [0] * 8
-    lake_with({"one": [*zeros, 1], "none": [*zeros, 0], "missing": [*zeros, None]})
+    nothing = [None] * 9  # a form of which only the total came
+    lake_with(
+        {"one": [*zeros, 1], "none": [*zeros, 0], "missing": [*zeros, None], "total": nothing}
+    )
 
     assert write_flags(con, home, read_registry(home)) == 1
     assert flags(home) == [
         (key("one"), True, "item 9 answered above 0", 2),
-        (key("missing"), False, "item 9 answered above 0", 4),
+        (key("missing"), None, "item 9 answered above 0", 4),
+        (key("total"), None, "item 9 answered above 0", 5),
     ]
 
 
