@@ -1,7 +1,8 @@
 {#
     The instrument each episode is followed with, by role: client_alliance, therapist_alliance,
-    outcome. The one with the most scored forms; on a tie the one with both thresholds, then PHQ-9,
-    then by name.
+    outcome. One scored at least twice before one scored once. Then, for the outcome, the order
+    config/primary_measures.csv declares: first for the episode's problem, then for any. Then the most
+    scored forms, both thresholds, name and version.
 #}
 
 with
@@ -15,6 +16,22 @@ scores as (
 scales as (
 
     select * from {{ ref('int_scales') }}
+
+),
+
+episodes as (
+
+    select
+        episode_key,
+        problem
+
+    from {{ ref('int_episodes') }}
+
+),
+
+preferences as (
+
+    select * from {{ ref('primary_measures') }}
 
 ),
 
@@ -86,12 +103,14 @@ ranked as (
         row_number() over (
             partition by counted.episode_key, roles.role
             order by
+                case when counted.n_scores >= 2 then 0 else 1 end,
+                coalesce(of_problem.preference, 1000),
+                coalesce(of_any.preference, 1000),
                 counted.n_scores desc,
                 case
                     when roles.cutoff_value is not null and roles.rc_value is not null then 0
                     else 1
                 end,
-                case when roles.instrument_id = 'phq9' then 0 else 1 end,
                 roles.instrument_id,
                 roles.version
         ) as choice_number
@@ -103,6 +122,20 @@ ranked as (
             counted.instrument_id = roles.instrument_id
             and counted.version = roles.version
             and counted.role = roles.role
+
+    left join episodes on counted.episode_key = episodes.episode_key
+
+    left join preferences as of_problem
+        on
+            roles.role = 'outcome'
+            and counted.instrument_id = of_problem.instrument_id
+            and replace(lower(trim(episodes.problem)), ' ', '_') = of_problem.problem
+
+    left join preferences as of_any
+        on
+            roles.role = 'outcome'
+            and counted.instrument_id = of_any.instrument_id
+            and of_any.problem is null
 
 ),
 
