@@ -17,11 +17,11 @@ from transforms.clinic import Clinic
 from transforms.contract import Column, Table
 from transforms.errors import FileRefused
 from transforms.feeding import Wiring
+from transforms.readers.clock import SHORT_DATE
 from transforms.readers.source import LINE
 from transforms.rows import clean_cell, reading_of, row_filter
 
 _DIRECTIVES = re.compile(r"%-?([dmyY])")
-_SHORT_DATE = r"^(\d{1,2})[-./ ](\d{1,2})[-./ ](\d{4}|\d{2})(\D.*)?$"
 _SHOWN = 3
 
 
@@ -81,40 +81,49 @@ def refuse_unclear_dates(
         if column.kind not in ("date", "timestamp") or not n_bad.get(column.name):
             continue
         for wiring in wirings:
-            if column.name in wiring.cells:
-                _refuse_column(con, column, wiring, clinic)
+            if column.name not in wiring.cells:
+                continue
+            refusal = _refusal_of(con, column, wiring, clinic)
+            if refusal:
+                raise wiring.source.refused(refusal)
 
 
-def _refuse_column(
+def _refusal_of(
     con: duckdb.DuckDBPyConnection, column: Column, wiring: Wiring, clinic: Clinic
-) -> None:
+) -> FileRefused | None:
     reading = reading_of(wiring, clinic)
     query = _count_query(column, wiring, clinic, reading)
     found = sql.execute_quietly(con, query, step="telling day from month").fetchone()
     n_filled, n_day, n_month, n_either, days, months, either = found
+    if not (n_day or n_month or n_either):  # all bad dates are another source's
+        return None
     formats = reading.date_formats
     formats += reading.timestamp_formats if column.kind == "timestamp" else ()
     declared = {order[:2] for order in map(_order, formats) if order in ("dmy", "mdy")}
     if n_day and n_month:
-        raise _refusal(
+        return _refusal(
             column, f"mixes both orders: day first in {days}, month first in {months}", ""
         )
     if declared == {"dm"} and n_month:
-        raise _refusal(column, f"is declared day first, but month first in {months}", "")
+        return _refusal(column, f"is declared day first, but month first in {months}", "")
     if declared == {"md"} and n_day:
-        raise _refusal(column, f"is declared month first, but day first in {days}", "")
+        return _refusal(column, f"is declared month first, but day first in {days}", "")
     if not declared and (n_day + n_month + n_either) * 2 > n_filled:
         order = f"day first, as {days} show" if n_day else f"month first, as {months} show"
         what = f"is written {order}" if n_day or n_month else f"does not say which: {either}"
-        raise _refusal(column, f"{what}, and no `date_format` is declared", "declare")
+        return _refusal(column, f"{what}, and no format is declared", "declare")
+    return None
 
 
 def _refusal(column: Column, what: str, remedy: str) -> FileRefused:
+    option, clock = (
+        ("timestamp_format", " %H:%M") if column.kind == "timestamp" else ("date_format", "")
+    )
     return FileRefused(
         "F09",
         f"Day and month in {column.name}: the column {what}",
-        'Write `date_format: "%d/%m/%Y"` (day first) or "%m/%d/%Y" (month first), with its own '
-        "marks, into the clinic's YAML"
+        f'Write `{option}: "%d/%m/%Y{clock}"` (day first) or "%m/%d/%Y{clock}" (month first), '
+        "with its own marks, into the clinic's YAML"
         if remedy
         else "Export all dates in one order, best as 2026-12-31",
     )
@@ -138,8 +147,8 @@ def _count_query(column: Column, wiring: Wiring, clinic: Clinic, reading: Readin
         from (
             select
                 line,
-                try_cast(regexp_extract(cell, '{_SHORT_DATE}', 1) as integer) as first,
-                try_cast(regexp_extract(cell, '{_SHORT_DATE}', 2) as integer) as second,
+                try_cast(regexp_extract(cell, '{SHORT_DATE}', 1) as integer) as first,
+                try_cast(regexp_extract(cell, '{SHORT_DATE}', 2) as integer) as second,
                 n_filled
             from (
                 select

@@ -12,7 +12,7 @@ import duckdb
 from transforms.clinic import Clinic
 from transforms.errors import FileRefused
 from transforms.readers.archive import unpacked
-from transforms.readers.source import Source
+from transforms.readers.source import Source, in_archive
 
 Read = Callable[[Path], list[Source]]
 
@@ -65,7 +65,7 @@ def _exports(path: Path, files: list[Path], clinic: Clinic) -> list[Path]:
 def _read_member(file: Path, read: Read) -> list[Source]:
     try:
         return [replace(source, member=file.name) for source in read(file)]
-    except FileRefused as refusal:
-        code, what, remedy = refusal.code, refusal.what, refusal.remedy
+    except FileRefused as found:
+        refusal = found
     # Raised outside the handler, so that nothing is chained to it.
-    raise FileRefused(code, f"{file.name} in the archive: {what}", remedy)
+    raise in_archive(file.name, refusal)

@@ -63,8 +63,16 @@ def wirings_by_table(
     wirings: dict[str, list[Wiring]] = {}
     for source in sources:
         for feed in _feeds_of(clinic, file_name, source):
-            wirings.setdefault(feed.table, []).append(wire(feed, source))
+            wirings.setdefault(feed.table, []).append(_wire(feed, source))
     return wirings
+
+
+def _wire(feed: Feed, source: Source) -> Wiring:
+    try:
+        return wire(feed, source)
+    except FileRefused as found:
+        refusal = found
+    raise source.refused(refusal)
 
 
 def _feeds_of(clinic: Clinic, file_name: str, source: Source) -> list[Feed]:

@@ -73,12 +73,14 @@ def of_the_form(rows: list[Row]) -> int:
     header, *body = rows
     names = [name.strip() for name in header]
     form = [at for at, name in enumerate(names) if name.startswith("srs_")]
-    repeat = names.index("redcap_repeat_instrument")
-    status = names.index("srs_complete") if "srs_complete" in names else None
+    repeat, status = (
+        names.index(name) if name in names else None
+        for name in ("redcap_repeat_instrument", "srs_complete")
+    )
 
     def belongs(row: Row) -> bool:
         cells = row + [""] * (len(header) - len(row))
-        if cells[repeat]:
+        if repeat is not None and cells[repeat]:
             return cells[repeat] != "intake"
         return any(cells[at] for at in form if at != status or cells[at] != "0")
 

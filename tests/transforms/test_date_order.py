@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from datetime import date, datetime
 from pathlib import Path
 
@@ -19,6 +20,26 @@ from transforms.pseudonyms import GroupKey
 KEY = GroupKey.derive(b"0123456789abcdef0123456789abcdef", "north")
 
 
+def stage(con, folder: Path, path: Path, clinic: Clinic) -> Path:
+    """Read and stage a file of episodes."""
+    sources = read_export(path, clinic, con=con, scratch=folder)
+    out = folder / "staged" / "episodes.parquet"
+    mapping.stage(
+        con,
+        "episodes",
+        wirings_by_table(clinic, path.name, sources)["episodes"],
+        clinic,
+        file_id="f1",
+        source_file=path.name,
+        received_at=datetime(2026, 6, 1),
+        key=KEY,
+        registry_rows=[],
+        out=out,
+        identities=folder / "vault.parquet",
+    )
+    return out
+
+
 @pytest.fixture
 def starts(con, tmp_path):
     """Stage episodes that start on these dates as written; return (start, bad cells) by line."""
@@ -27,22 +48,7 @@ def starts(con, tmp_path):
         path = tmp_path / "episodes.csv"
         rows = "".join(f'{n},{n},"{text}"\n' for n, text in enumerate(written))
         path.write_text("episode_id,client_id,start_date\n" + rows)
-        clinic = Clinic(clinic="harbor", **options)
-        sources = read_export(path, clinic, con=con, scratch=tmp_path)
-        out = tmp_path / "staged" / "episodes.parquet"
-        mapping.stage(
-            con,
-            "episodes",
-            wirings_by_table(clinic, path.name, sources)["episodes"],
-            clinic,
-            file_id="f1",
-            source_file=path.name,
-            received_at=datetime(2026, 6, 1),
-            key=KEY,
-            registry_rows=[],
-            out=out,
-            identities=tmp_path / "vault.parquet",
-        )
+        out = stage(con, tmp_path, path, Clinic(clinic="harbor", **options))
         query = f"select start_date, bad_cells from '{out}' order by source_line"
         return con.execute(query).fetchall()
 
@@ -91,6 +97,31 @@ def test_an_unclear_order_is_refused_with_lines(con, tmp_path, starts, pattern, 
     assert words in caught.value.what
     assert "2026" not in caught.value.what
     assert not (tmp_path / "staged" / "episodes.parquet").exists()
+
+
+def test_in_an_archive_the_file_is_named(con, tmp_path):
+    """F09 and F02 are found after reading, when the archive is closed already."""
+    header = "episode_id,client_id,start_date\n"
+    clinic = Clinic(clinic="harbor")
+    path = tmp_path / "may.zip"
+
+    def refusal_of(second: str) -> FileRefused:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("episodes_1.csv", header + "1,1,2026-12-31\n")
+            archive.writestr("episodes_2.csv", second)
+        with pytest.raises(FileRefused) as caught:
+            stage(con, tmp_path, path, clinic)
+        return caught.value
+
+    unclear = refusal_of(header + "2,2,31/12/2026\n")
+    assert unclear.code == "F09"
+    assert unclear.what.startswith("episodes_2.csv in the archive: Day and month in start_date")
+    assert unclear.__context__ is None
+
+    lacking = refusal_of("episode_id,client_id\n2,2\n")
+    assert lacking.code == "F02"
+    assert lacking.what.startswith("episodes_2.csv in the archive: ")
+    assert lacking.__context__ is None
 
 
 def test_a_few_odd_dates_among_iso_ones_are_their_rows_own_fault(starts):

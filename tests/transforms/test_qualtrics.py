@@ -285,6 +285,15 @@ def test_a_time_that_cannot_be_read_cannot_pass_for_utc(read, rows):
     ]
 
 
+def test_a_day_and_month_that_may_be_exchanged_stays_for_the_check_of_dates(read, rows):
+    """`transforms.date_order` refuses the file with the lines; see test_survey."""
+    config = clinic(qualtrics={"timezone": "Europe/Oslo"})
+
+    assert rows(read(export(response("c1", EndDate="7/1/2026 9:10")), config), "EndDate") == [
+        ("7/1/2026 9:10",)
+    ]
+
+
 @pytest.mark.parametrize(
     ("local", "utc"),
     [

@@ -299,7 +299,8 @@ def test_real_dates_of_a_workbook_are_read(con, tmp_path):
         ("22.11.2026 15:04:05", None, ("%d.%m.%Y %H:%M:%S",), "2026-11-22 15:04:05"),
         ("11/22/2026 3:04:05 PM GMT+1", None, ("%m/%d/%Y %I:%M:%S %p",), "2026-11-22 14:04:05"),
         ("2026-12-11 15:04:05", None, ("%Y-%d-%m %H:%M:%S",), "2026-11-12 15:04:05"),
-        ("11/12/2026 15:04:05", None, (), "unreadable time"),
+        # Stays, so that the file can be refused with the lines of such dates.
+        ("11/12/2026 15:04:05", "Europe/Oslo", (), "11/12/2026 15:04:05"),
         ("2026/11/22 3:04:05 PM GMT+99", None, (), "unreadable time"),
         ("0001-01-01 00:00:00", "Asia/Tokyo", (), "unreadable time"),
         ("canary", None, (), "unreadable time"),
@@ -309,15 +310,18 @@ def test_a_time_is_read_or_marked_never_guessed(text, zone, formats, expected):
     assert Moments(zone, formats).read(text) == expected
 
 
-def test_times_in_an_undeclared_order_are_counted_and_become_bad_cells(read, staged):
+@pytest.mark.parametrize("zone", [None, "Europe/Oslo"])
+def test_times_in_an_undeclared_order_refuse_the_file_with_their_lines(read, staged, zone):
     feed = {key: value for key, value in MONKEY_FEED.items() if key != "timestamp_format"}
-    source = read("surveymonkey", feed=feed)
+    more = {"survey": {"timezone": zone}} if zone else {}
+    source = read("surveymonkey", feed=feed, **more)
 
     assert notes(source)["unreadable_times"].startswith("4 times could not be read")
-    assert staged(source, "surveymonkey", "completed_at", "bad_cells", feed=feed)[0] == (
-        None,
-        ["completed_at"],
-    )
+    with pytest.raises(FileRefused) as caught:
+        staged(source, "surveymonkey", "completed_at", feed=feed, **more)
+    assert caught.value.code == "F09"
+    assert "is written month first, as lines 3, 5 show" in caught.value.what
+    assert '`timestamp_format: "%d/%m/%Y %H:%M"`' in caught.value.remedy
 
 
 @pytest.mark.parametrize("form", EXPORTS)

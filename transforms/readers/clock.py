@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -11,6 +12,23 @@ from transforms.readers.source import Note
 
 # Stands in a cell for a time that cannot be read, so that it cannot pass for one in UTC.
 UNREADABLE = "unreadable time"
+# Day, month and year in an order the text does not say.
+SHORT_DATE = r"^(\d{1,2})[-./ ](\d{1,2})[-./ ](\d{4}|\d{2})(\D.*)?$"
+_SHORT_DATE = re.compile(SHORT_DATE)
+
+
+def unread(text: str) -> str:
+    """Return what stands for a time no format fits.
+
+    One whose day and month may be exchanged stays: no later step reads it either, and the file
+    is refused for it with its lines (`transforms.date_order`).
+
+    Examples
+    --------
+    >>> unread("31/12/2026 10:00"), unread("yesterday")
+    ('31/12/2026 10:00', 'unreadable time')
+    """
+    return text if _SHORT_DATE.match(text) else UNREADABLE
 
 
 class Clock:
@@ -44,7 +62,7 @@ class Clock:
             return text
         moment = self._parsed(text.strip())
         if moment is None:
-            return UNREADABLE
+            return unread(text.strip())
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=self.zone)
         try:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from transforms.readers.clock import UNREADABLE
+from transforms.readers.clock import UNREADABLE, unread
 from transforms.readers.source import Note
 
 # Year first: cannot be mistaken.
@@ -60,7 +60,7 @@ class Moments:
         moment = self._parsed(text)
         if moment is None:
             self.n_unreadable += 1
-            return UNREADABLE
+            return unread(text)
         if moment.tzinfo is None and self.zone is None:
             return moment.isoformat(sep=" ")
         self.n_stated += moment.tzinfo is not None

@@ -26,6 +26,7 @@ from pathlib import Path
 import duckdb
 
 from transforms import sql
+from transforms.errors import FileRefused
 
 REFUSALS = {
     "F01": "File cannot be read",
@@ -121,10 +122,22 @@ class Source:
         """Where in the file the table stands: its sheet, its file in an archive, or both."""
         return ": ".join(filter(None, (self.member, self.sheet))) or None
 
+    def refused(self, refusal: FileRefused) -> FileRefused:
+        """Return a refusal of this table that says which file of an archive is meant."""
+        if self.member is None:
+            return refusal
+        return in_archive(self.member, refusal)
+
     def drop(self, con: duckdb.DuckDBPyConnection) -> None:
         """Free the memory of the source."""
         for statement in self.drops:
             con.execute(statement)
+
+
+def in_archive(member: str, refusal: FileRefused) -> FileRefused:
+    """Return a refusal that names the file of an archive it is about."""
+    what = f"{member} in the archive: {refusal.what}"
+    return FileRefused(refusal.code, what, refusal.remedy)
 
 
 def plural(number: int, noun: str) -> str:
