@@ -138,9 +138,12 @@ def audit(run_id: str) -> dict:
 
 
 def report(run_id: str) -> str:
-    """Write this run's validation report and the index over runs."""
+    """Write this run's reports and the index over runs."""
+    from reports.common_factors import write_common_factors
+
     home = Home.from_environment()
     with timed(home, run_id, "report"):
+        write_common_factors(home.building, home.reports, run_id)
         page = write_page(home, home.building, run_id)
         write_index(home)
         return str(page.relative_to(home.root))

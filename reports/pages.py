@@ -19,6 +19,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from reports.words import written_as
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 STATES = {
@@ -137,14 +139,15 @@ def environment() -> Environment:
         severity_word=severity_word,
         severity_rank=severity_rank,
         anchor=anchor,
+        written_as=written_as,
     )
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     templates.globals.update(
         style=Markup(style),
         script=Markup(script),
-        style_hash=_source_hash(style),
-        script_hash=_source_hash(script),
+        style_hash=source_hash(style),
+        script_hash=source_hash(script),
         states=STATES,
         severities=SEVERITIES,
         file_statuses=FILE_STATUSES,
@@ -156,7 +159,8 @@ def _seen(value: object) -> object:
     return plain(value) if isinstance(value, str) else value
 
 
-def _source_hash(text: str) -> str:
+def source_hash(text: str) -> str:
+    """Return how the content security policy names an inline style or script."""
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return f"sha256-{digest}"
 

@@ -31,6 +31,9 @@ from reports.grades import (
 from reports.pages import anchor, short_key, write_page, write_text
 from reports.quality import HeldRow, RunQuality, read_run_quality
 
+# The page of the same night that shows what the numbers say, written before this one.
+COMMON_FACTORS = "common-factors.html"
+
 # The run's page carries this many quarantined rows and opens at once; the longest lists beyond
 # that move to pages of their own, in full.
 ROWS_ON_THE_PAGE = 5_000
@@ -114,6 +117,7 @@ def write_report(
         held_places={(row.rule_id, row.clinic_id): r.page or "" for r in held for row in r.rows},
         needs_attention=NEEDS_ATTENTION,
         holds_back=HOLDS_BACK,
+        common_factors=COMMON_FACTORS if (folder / COMMON_FACTORS).exists() else None,
     )
     write_text(folder / "run.json", json.dumps(_summary(quality), indent=1, ensure_ascii=False))
     return page
