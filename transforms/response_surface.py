@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
+from transforms.clustered import clustered_covariance
 from transforms.estimates import Estimate
 
 TERMS = ("client", "therapist", "client_squared", "client_therapist", "therapist_squared")
@@ -87,7 +88,7 @@ def response_surface(
     residuals = outcome - design @ slopes
     by_therapist = n_clusters >= FEWEST_CLUSTERS
     covariance = (
-        _clustered(design, residuals, inverse, clusters)
+        clustered_covariance(design, residuals, inverse, clusters)
         if by_therapist
         else inverse * float(residuals @ residuals) / (n - design.shape[1])
     )
@@ -124,16 +125,3 @@ def _why_not(design: np.ndarray, outcome: np.ndarray) -> str | None:
     if (diagonal < SMALLEST_USABLE).any():
         return "a rating does not vary, or follows from the other"
     return None
-
-
-def _clustered(
-    design: np.ndarray, residuals: np.ndarray, inverse: np.ndarray, clusters: np.ndarray
-) -> np.ndarray:
-    _, codes = np.unique(clusters, return_inverse=True)
-    n, width = design.shape
-    n_clusters = int(codes.max()) + 1
-    scores = np.stack(
-        [np.bincount(codes, weights=column * residuals) for column in design.T], axis=1
-    )
-    small_sample = n_clusters / (n_clusters - 1) * (n - 1) / (n - width)
-    return small_sample * inverse @ (scores.T @ scores) @ inverse

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from transforms.association import pearson, repeated_measures_correlation
+from transforms.clustered import clustered_covariance
 from transforms.estimates import Estimate, wald
 from transforms.reml import GroupTotals, fit_random_intercept
 
@@ -99,9 +100,10 @@ def _half_width(differences: np.ndarray, clusters: np.ndarray, level: float) -> 
     n_clusters, n = int(codes.max()) + 1, len(differences)
     if n_clusters < FEWEST_CLUSTERS:
         codes, n_clusters = np.arange(n), n
-    totals = np.bincount(codes, weights=differences - differences.mean())
-    variance = n_clusters / (n_clusters - 1) * float(totals @ totals) / n**2
-    return float(stdtrit(n_clusters - 1, 0.5 + level / 2)) * math.sqrt(variance)
+    covariance = clustered_covariance(
+        np.ones((n, 1)), differences - differences.mean(), np.full((1, 1), 1 / n), codes
+    )
+    return float(stdtrit(n_clusters - 1, 0.5 + level / 2)) * math.sqrt(float(covariance[0, 0]))
 
 
 def _fixed(fit, n: int, level: float) -> dict[str, Estimate]:

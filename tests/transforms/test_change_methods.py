@@ -5,15 +5,15 @@ import csv
 import pytest
 
 from tests.conftest import ROOT
-from transforms.change_methods import (
+from transforms.change_indices import (
     Reference,
-    change_rule,
     edwards_nunnally,
     gulliksen_lord_novick,
     hageman_arrindell,
     jacobson_truax,
     reliability_of_differences,
 )
+from transforms.change_methods import change_rule
 
 METHOD = {
     "method": "m",

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from transforms.clustered import cluster_bootstrap_coefficients, fit_clustered
 from transforms.competing_risks import cumulative_incidence
 from transforms.cox_sessions import fit_session_cox
 from transforms.logistic_mixed import (
@@ -184,18 +183,6 @@ def test_one_session_each_gives_a_reason():
     fit = fit_random_slopes(sums([1] * 20, np.zeros(20), NOISE[:20]))
 
     assert fit.reason == "no client has 3 ratings"
-
-
-def test_least_squares_with_clusters():
-    design = np.column_stack([np.ones(60), NOISE])
-
-    assert fit_clustered(design, NOISE**2, np.zeros(60)).reason == "fewer than 2 clusters"
-    assert fit_clustered(design[:2], NOISE[:2], [0, 1]).reason == "fewer rows than the model needs"
-    twice = np.column_stack([design, 2 * NOISE])
-    assert fit_clustered(twice, NOISE**2, TENS).reason == "the predictors determine each other"
-    constant = fit_clustered(design, np.full(60, 3.0), TENS)
-    assert constant.combination(np.array([0, 1])).value is None or constant.cr1[1, 1] < 1e-25
-    assert cluster_bootstrap_coefficients(design, NOISE**2, TENS) is None
 
 
 def test_without_a_competing_event_the_incidence_is_one_less_the_survival():
