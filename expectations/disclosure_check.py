@@ -13,14 +13,19 @@ from transforms.sql import name
 
 RULE = "P06"
 SCHEMA = "common_factors"
-# Counts of other things than clients and what they did: they say nothing about one.
+# Counts of other things than clients and what they did: they say nothing about one. That a clinic
+# has few therapists is no secret; whose clients they are, is.
 NOT_PEOPLE = ("n_therapists", "n_modalities")
 # Text that describes a row and is no part of its key.
 WORDS = (
     "caution",
+    "confounding",
     "definition_version",
     "evidence",
     "exclusion_reasons",
+    "interval_from",
+    "is_boundary",
+    "model",
     "not_estimable_reason",
     "precision_label",
     "reason",
@@ -28,7 +33,12 @@ WORDS = (
     "scope_level",
     "standing",
     "unit",
+    "verdict",
+    "verdict_at_24",
+    "verdict_at_30",
 )
+# Kinds of columns that tell the cells of a table apart.
+DISCRETE = ("VARCHAR", "BOOLEAN", "BIGINT", "INTEGER")
 PERSONS = ("client_key", "episode_key", "therapist_key")
 
 
@@ -44,12 +54,34 @@ def check_disclosure(con: duckdb.DuckDBPyConnection, small_number: int) -> list[
     for table, columns in _tables(con).items():
         if "scope_level" not in columns or any(person in columns for person in PERSONS):
             continue
-        n_scope = n_failed = 0
-        for count in (c for c in columns if c.startswith("n_") and not c.startswith(NOT_PEOPLE)):
-            scope, failed = _count_column(con, table, columns, count, groups, small_number)
-            n_scope, n_failed = n_scope + scope, n_failed + failed
-        results.append(Measure(RULE, None, f"{SCHEMA}.{table}", n_scope, n_failed))
+        results.append(_check_table(con, table, columns, groups, small_number))
     return results
+
+
+def _check_table(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: dict[str, str],
+    groups: dict[str, str | None],
+    small_number: int,
+) -> Measure:
+    place = f"{SCHEMA}.{table}"
+    keys = [
+        column
+        for column, kind in columns.items()
+        if kind in DISCRETE and column not in WORDS and not column.startswith(("n_", "benchmark_"))
+    ]
+    cell = ", ".join(name(key) for key in (*keys, "scope_level", "scope_id"))
+    repeated = f"select 1 from {SCHEMA}.{name(table)} group by {cell} having count(*) > 1 limit 1"
+    if con.execute(repeated).fetchone():
+        return Measure(
+            RULE, None, place, 0, 0, error="its cells cannot be told apart by their text"
+        )
+    n_scope = n_failed = 0
+    for count in (c for c in columns if c.startswith("n_") and not c.startswith(NOT_PEOPLE)):
+        scope, failed = _count_column(con, table, keys, count, groups, small_number)
+        n_scope, n_failed = n_scope + scope, n_failed + failed
+    return Measure(RULE, None, place, n_scope, n_failed)
 
 
 def _tables(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
@@ -67,18 +99,11 @@ def _tables(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
 def _count_column(
     con: duckdb.DuckDBPyConnection,
     table: str,
-    columns: dict[str, str],
+    keys: list[str],
     count: str,
     groups: dict[str, str | None],
     small_number: int,
 ) -> tuple[int, int]:
-    keys = [
-        column
-        for column, kind in columns.items()
-        if kind in ("VARCHAR", "BOOLEAN")
-        and column not in WORDS
-        and not column.startswith("benchmark_")
-    ]
     listed = "".join(f"{name(key)}, " for key in keys)
     rows = con.execute(
         f"select {listed} scope_level, scope_id, cast({name(count)} as double) "
