@@ -90,6 +90,7 @@ def _sheet(
         wiring.source.n_rows,
         *period,
         is_snapshot=(wiring.feed.delivery or clinic.delivery) == "snapshot",
+        member=wiring.source.member,
     )
 
 

@@ -1,13 +1,12 @@
 """Rows that a full snapshot lacks: deleted at the clinic, marked here, never removed.
 
 The scope of a snapshot is what earlier files of its source brought: one clinic, one canonical
-table, one kind of file name (`form_profile.family`) and the sheets that are snapshots. A row that
-another source corrected since belongs to that source.
+table, one kind of file name (`form_profile.family`, also of files inside an archive) and the
+sheets that are snapshots. A row that another source corrected since belongs to that source.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,41 +17,40 @@ from pipeline.home import Home
 from pipeline.lake import current_rows
 from transforms.contract import Table
 from transforms.form_profile import Profile, family
-from transforms.sql import text, texts
+from transforms.readers.archive import is_archive
+from transforms.sql import text
 
+Place = tuple[str | None, str | None]
 # A row held back for what is wrong with it may be any row of the same client.
 OWNER = {"therapists": "therapist_key"}
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The sheets of one delivered file that hold everything of one table."""
+    """The sheets of one delivered file that hold everything of one table.
+
+    places : kind of file inside an archive, and sheet; each None where there is none.
+    """
 
     family: str
-    sheets: tuple[str | None, ...]
+    places: tuple[Place, ...]
 
 
 def snapshot_of(profile: Profile, table: str) -> Snapshot | None:
     """Return the snapshot a file is for a table, or None where it is an increment."""
-    kinds: dict[str | None, bool] = {}
+    kinds: dict[Place, bool] = {}
     for sheet in profile.sheets:
         if sheet.table == table:
-            kinds[sheet.sheet] = kinds.get(sheet.sheet, True) and sheet.is_snapshot
-    sheets = tuple(sheet for sheet, is_snapshot in kinds.items() if is_snapshot)
-    return Snapshot(profile.family, sheets) if sheets else None
+            kinds[sheet.place] = kinds.get(sheet.place, True) and sheet.is_snapshot
+    places = tuple(place for place, is_snapshot in kinds.items() if is_snapshot)
+    return Snapshot(profile.family, places) if places else None
 
 
 def in_scope(
     con: duckdb.DuckDBPyConnection, home: Home, table: Table, clinic_id: str, snapshot: Snapshot
 ) -> str:
     """Return SQL for the current rows a snapshot speaks about."""
-    rows = current_rows(home, table, clinic_id)
-    named = con.execute(f"select distinct source_file from ({rows})").fetchall()
-    files = [name for (name,) in named if name and family(name) == snapshot.family]
-    return f"""
-        select * from ({rows})
-        where source_file in ({texts(files) or "null"}) and {_on_sheets(snapshot.sheets)}
-    """
+    return _of_source(con, current_rows(home, table, clinic_id), snapshot)
 
 
 def absent(
@@ -113,7 +111,7 @@ def share_absent(
     before : staged rows of an earlier snapshot of the same night, which replace the lake's
     """
     held = (
-        f"select * from read_parquet({quoted(before)}) where {_on_sheets(snapshot.sheets)}"
+        _of_source(con, f"select * from read_parquet({quoted(before)})", snapshot)
         if before
         else in_scope(con, home, table, clinic_id, snapshot)
     )
@@ -127,9 +125,21 @@ def share_absent(
     ).fetchone()
 
 
-def _on_sheets(sheets: Iterable[str | None]) -> str:
+def _of_source(con: duckdb.DuckDBPyConnection, rows: str, snapshot: Snapshot) -> str:
+    """Return SQL for those rows that files of the snapshot's source brought."""
+    named = con.execute(f"select distinct source_file, source_sheet from ({rows})").fetchall()
     tests = [
-        "source_sheet is null" if sheet is None else f"source_sheet = {text(sheet)}"
-        for sheet in sheets
+        f"source_file = {text(file)} and source_sheet is not distinct from "
+        f"{'null' if sheet is None else text(sheet)}"
+        for file, sheet in named
+        if family(file) == snapshot.family and _place(file, sheet) in snapshot.places
     ]
-    return f"({' or '.join(tests)})"
+    return f"select * from ({rows}) where {' or '.join(tests) or 'false'}"
+
+
+def _place(source_file: str, source_sheet: str | None) -> Place:
+    """Return the place that `source_sheet` of the lake names; a member's name has no colon."""
+    if source_sheet is None or not is_archive(source_file):
+        return (None, source_sheet)
+    member, _, sheet = source_sheet.partition(": ")
+    return (family(member), sheet or None)

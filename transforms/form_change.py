@@ -102,10 +102,11 @@ def _of_source(new: Profile, sheet: Sheet, earlier: Sequence[Profile]) -> list[S
         for old in profile.sheets
         if (old.table, old.sheet, old.part) == (sheet.table, sheet.sheet, sheet.part)
     ]
-    own = [old for profile, old in same if profile.family == new.family]
+    own = [old for profile, old in same if (profile.family, old.place) == (new.family, sheet.place)]
     if own or not same:
         return own
-    # The file has a name of a new kind: the source with about the same columns, if any.
+    # The file, or its place in an archive, has a name of a new kind: the source with about the
+    # same columns, if any.
     return [old for _, old in same if _overlap(old, sheet) >= _SAME_SOURCE]
 
 

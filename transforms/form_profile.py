@@ -111,6 +111,7 @@ class Sheet:
     wired : canonical column to the source columns it is made of.
     is_snapshot : whether rows it lacks were deleted.
     first_at, last_at : ISO text over the table's rows of the file, None without dates.
+    member : file inside an archive that holds it.
     """
 
     table: str
@@ -122,6 +123,12 @@ class Sheet:
     first_at: str | None = None
     last_at: str | None = None
     is_snapshot: bool = False
+    member: str | None = None
+
+    @property
+    def place(self) -> tuple[str | None, str | None]:
+        """Return what the file's members of one kind have in common, and the sheet."""
+        return (family(self.member) if self.member else None, self.sheet)
 
 
 @dataclass(frozen=True)

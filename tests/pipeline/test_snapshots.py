@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import zipfile
+
+from tests.pipeline.half_nights import HEADER
 
 SNAPSHOTS = "clinic: clinic\ndelivery: snapshot\n"
 
@@ -33,6 +36,26 @@ def test_a_row_a_snapshot_lacks_is_deleted_and_comes_back(clinic):
     assert clinic.ask(f"select reason, count(*) from read_parquet('{markers}') group by all") == [
         ("absent from snapshot", 1)
     ]
+
+
+def test_a_snapshot_in_an_archive_deletes_what_earlier_archives_brought(clinic):
+    """A zip of two files: each speaks about the rows of its own kind only."""
+
+    def zipped(number: int, north: list[str], south: list[str]) -> None:
+        path = clinic.place.landing / "clinic" / f"export_{number}.zip"
+        path.parent.mkdir(exist_ok=True)
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, rows in (("north", north), ("south", south)):
+                content = "\n".join([HEADER, *rows])
+                archive.writestr(f"responses_{name}_{number}.csv", content)
+
+    clinic.configure(SNAPSHOTS)
+    zipped(1, TEN[:5], TEN[5:])
+    assert clinic.night() == {"export_1.zip": "accepted"}
+    zipped(2, TEN[1:5], TEN[5:])
+    assert clinic.night() == {"export_2.zip": "accepted"}
+
+    assert clinic.days() == list(range(2, 11))
 
 
 def test_an_increment_deletes_nothing(clinic):

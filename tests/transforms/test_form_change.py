@@ -228,6 +228,27 @@ def test_a_file_name_of_a_new_kind_is_the_same_source_if_its_columns_are(n_share
     assert found(new, before) == expected
 
 
+def test_files_of_one_archive_are_sources_of_their_own():
+    """In each zip one file asks about items 1 to 3, another about items 1 and 2."""
+
+    def both(name, month, first=COLUMNS):
+        long, short = (
+            delivery(name, columns=columns, member=f"{member}_{month}.csv", **more).sheets[0]
+            for member, columns, more in (
+                ("long", first, {"n_rows": 100}),
+                ("short", COLUMNS[:-1], {"n_rows": 30}),
+            )
+        )
+        sheets = [replace(sheet, last_at=f"2026-{month}-28") for sheet in (long, short)]
+        return replace(BEFORE, source_file=name, sheets=tuple(sheets))
+
+    october, november = both("export_10.zip", "10"), both("export_11.zip", "11")
+    december = both("export_12.zip", "12", first=COLUMNS[:-1])
+
+    assert found(november, october) == []
+    assert found(december, october, november) == [("missing_column", "item_3", True)]
+
+
 def test_a_column_read_under_its_new_name_was_looked_at():
     new = delivery("responses_2.csv", columns=named("item_2", "q2"), **NEWER)
     wired = BEFORE.sheets[0].wired | {"item_2": ("q2",)}
