@@ -5,6 +5,7 @@ import csv
 import pytest
 
 from tests.conftest import ROOT
+from transforms.change import clinical_cut_offs
 from transforms.change_indices import (
     Reference,
     edwards_nunnally,
@@ -162,3 +163,32 @@ def test_hageman_arrindell_needs_differences_that_are_more_than_error():
     assert reliability_of_differences(same, 0.8) == pytest.approx(0)
     assert hageman_arrindell(same, reliability=0.8) is None
     assert hageman_arrindell(Reference(20, 5, 15, 5, 1.0), reliability=0.8) is None
+
+
+def test_reliability_of_differences_of_the_published_sample():
+    """Domain 6.2, HA row: r_dd .92827; the last SD follows from R14, which prints SD of change."""
+    sd_pre, sd_change, correlation = 3.340121, 7.887632, 0.163119
+    half = correlation * sd_pre
+    sd_post = half + (half**2 - sd_pre**2 + sd_change**2) ** 0.5
+    reference = Reference(24.85, sd_pre, 24.85 - 9.875, sd_post, correlation)
+
+    assert sd_post == pytest.approx(7.711096, abs=1e-5)
+    assert reliability_of_differences(reference, 0.80) == pytest.approx(0.92827, abs=5e-6)
+
+
+def test_cut_off_c_of_the_published_norms():
+    """Domain 6.2: HAMD 19.886998, BDI 20.149264, antidepressants 19.724771; K8: 59.106."""
+    for mean, sd, functional_mean, functional_sd, expected in (
+        (24.85, 3.340121, 8, 8, 19.886998),
+        (35.475, 8.158643, 7, 7, 20.149264),
+        (34.7333, 8.256333, 7, 7, 19.724771),
+        (68.35, 22.33, 50, 22, 59.106700),
+    ):
+        found = clinical_cut_offs(
+            clinical_mean=mean,
+            clinical_sd=sd,
+            functional_mean=functional_mean,
+            functional_sd=functional_sd,
+            higher_is_better=False,
+        )
+        assert found.c == pytest.approx(expected, abs=5e-5)

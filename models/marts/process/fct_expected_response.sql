@@ -88,13 +88,54 @@ joined as (
 
 ),
 
+{# First scores of the courses the curve was learned from: one per episode. #}
+first_scores as (
+
+    select distinct
+        episode_key,
+        instrument_id,
+        version,
+        score_pre
+
+    from forms
+
+    where is_training
+
+),
+
+spreads as (
+
+    select
+        instrument_id,
+        version,
+        stddev_samp(score_pre) as sd_of_first_scores
+
+    from first_scores
+
+    group by
+        instrument_id,
+        version
+
+),
+
 judged as (
 
     select
-        *,
+        joined.*,
+        case
+            when not joined.is_licensed
+                then
+                    joined.direction * (joined.score - joined.expected)
+                    / nullif(spreads.sd_of_first_scores, 0)
+        end as difference_in_sd,
         {{ compare('direction * score', "'<'", 'direction * signal_limit') }} as is_not_on_track
 
     from joined
+
+    left join spreads
+        on
+            joined.instrument_id = spreads.instrument_id
+            and joined.version = spreads.version
 
 )
 
@@ -116,6 +157,7 @@ select
     lower,
     upper,
     signal_limit,
+    difference_in_sd,
     is_not_on_track,
     case
         when is_not_on_track is not null
