@@ -1,4 +1,4 @@
-{# A share shows its counts, so 1 to small_number - 1 on either side hide it. #}
+{# Hidden as in expected_response_report_card. #}
 
 with
 
@@ -32,11 +32,17 @@ labeled as (
             when n_used - n_positive between 1 and {{ var('small_number', 11) - 1 }}
                 then 'suppressed'
             else 'reportable'
-        end as precision_label
+        end as own_label
 
     from counted
 
-)
+),
+
+{{ report_card_hidden(
+    [],
+    'risk_bin',
+    ['hit_rate_dropout', 'false_alarm_rate', 'flagged_who_dropped_out'],
+) }}
 
 select
     risk_bin,
@@ -51,4 +57,4 @@ select
     reason as not_estimable_reason,
     {{ cf_definition_version() }} as definition_version
 
-from labeled
+from shown

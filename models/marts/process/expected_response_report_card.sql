@@ -1,4 +1,9 @@
-{# A share shows its counts, so 1 to small_number - 1 on either side hide it. #}
+{#
+    A share shows its counts, so 1 to small_number - 1 on either side hide it. Of the four cells
+    flagged or not by deteriorated or not, any one follows from the others and the number flagged: the
+    metrics that show them are hidden together. The bands of a metric make the whole, so where one
+    is hidden the next smallest is too.
+#}
 
 with
 
@@ -31,11 +36,17 @@ labeled as (
             when n_used - n_positive between 1 and {{ var('small_number', 11) - 1 }}
                 then 'suppressed'
             else 'reportable'
-        end as precision_label
+        end as own_label
 
     from counted
 
-)
+),
+
+{{ report_card_hidden(
+    ['instrument_id', 'version'],
+    'intake_band',
+    ['hit_rate_deteriorated', 'false_alarm_rate', 'flagged_who_deteriorated', 'lead_time_sessions'],
+) }}
 
 select
     instrument_id,
@@ -53,4 +64,4 @@ select
     cast({{ var('not_on_track_rate') }} as double) as signal_rate,
     {{ cf_definition_version() }} as definition_version
 
-from labeled
+from shown

@@ -126,7 +126,7 @@ judged as (
             when not joined.is_licensed
                 then
                     joined.direction * (joined.score - joined.expected)
-                    / nullif(spreads.sd_of_first_scores, 0)
+                    / nullif(spreads.sd_of_first_scores, 0) + 0.0  -- no negative zero
         end as difference_in_sd,
         {{ compare('direction * score', "'<'", 'direction * signal_limit') }} as is_not_on_track
 
