@@ -99,7 +99,7 @@ def of_responses(rows: list[Row]) -> int:
     names = [name.strip() for name in header]
     key = [names.index("client"), names.index("when")]
     n_again = sum(row == header for row in body)
-    return n_again + len({tuple(_tidy(row[at]) for at in key) for row in body if row != header})
+    return n_again + len({tuple(row[at].strip() for at in key) for row in body if row != header})
 
 
 def _tidy(cell: str) -> str:

@@ -345,7 +345,7 @@ def test_formulas_without_a_result_are_refused_by_their_place(write, read):
     with pytest.raises(FileRefused) as caught:
         read(write({"Patients": rows}), mapped())
 
-    assert "Sheet Patients: 2 formulas without a stored result (A2, B3)" in caught.value.what
+    assert "Sheet Patients: 2 formulas without a result (A2, B3)" in caught.value.what
     assert "let it calculate" in caught.value.remedy
 
 
@@ -428,6 +428,7 @@ def test_a_bomb_in_a_workbook_is_refused_while_it_is_checked(write, read):
 ODS = """<?xml version="1.0"?><office:document-content
  xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
  xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"
+ xmlns:calcext="urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"
  xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:body><office:spreadsheet>
 <table:table table:name="Patients">{rows}<table:table-row table:number-rows-repeated="1048000">\
 <table:table-cell table:number-columns-repeated="16384"/></table:table-row></table:table>\
@@ -457,6 +458,56 @@ def test_an_open_document_sheet_is_read(con, tmp_path, read):
     (source,) = read(ods(tmp_path, header, ODS_ROW.format(row="", cell="", a="7", b="f")), mapped())
 
     assert rows_of(con, source) == [("7", "f", 2)]
+
+
+FORMULA = 'table:formula="of:=[.A1]"'
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        f"<table:table-cell {FORMULA}/>",
+        f'<table:table-cell {FORMULA} office:value-type="float"/>',
+        f'<table:table-cell {FORMULA} office:value-type="string" office:string-value="" '
+        'calcext:value-type="error"><text:p>#DIV/0!</text:p></table:table-cell>',
+    ],
+)
+def test_an_open_document_formula_without_a_result_is_refused(tmp_path, read, cell):
+    """It reads as an empty cell: no answer where there was one."""
+    header = ODS_ROW.format(row="", cell="", a="No", b="Sex")
+    row = f"<table:table-row><table:table-cell/>{cell}</table:table-row>"
+
+    with pytest.raises(FileRefused) as caught:
+        read(ods(tmp_path, header, row), mapped())
+
+    assert caught.value.code == "F01"
+    assert "Sheet Patients: 1 formula without a result (B2)" in caught.value.what
+
+
+def test_an_open_document_formula_with_a_result_gives_it(con, tmp_path, read):
+    header = ODS_ROW.format(row="", cell="", a="No", b="Sex")
+    row = (
+        f'<table:table-row><table:table-cell {FORMULA} office:value-type="float" '
+        'office:value="7"><text:p>7</text:p></table:table-cell><table:table-cell '
+        f'{FORMULA} office:value-type="string"><text:p>f</text:p></table:table-cell>'
+        "</table:table-row>"
+    )
+
+    (source,) = read(ods(tmp_path, header, row), mapped())
+
+    assert rows_of(con, source) == [("7", "f", 2)]
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [("old.xls", b"\xd0\xcf\x11\xe0" + bytes(2000)), ("new.xlsb", b"PK\x03\x04" + bytes(99))],
+)
+def test_binary_workbooks_are_refused_with_the_remedy(tmp_path, read, name, raw):
+    path = tmp_path / name
+    path.write_bytes(raw)
+
+    with pytest.raises(FileRefused, match=r"\(\.xls, \.xlsb\).*Save it as \.xlsx"):
+        read(path, mapped())
 
 
 def test_a_value_repeated_a_billion_times_does_not_fill_memory(tmp_path, read):

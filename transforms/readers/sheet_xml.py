@@ -37,9 +37,17 @@ def read_details(chunks: Iterable[bytes], part: SheetPart) -> None:
     _parse(chunks, _Cells(part).parser)
 
 
-def read_extent(chunks: Iterable[bytes], part: SheetPart) -> None:
-    """Find how many rows and columns the largest sheet of an OpenDocument file fills."""
-    _parse(chunks, _Extent(part).parser)
+def read_open_document(chunks: Iterable[bytes], part: SheetPart) -> dict[str, SheetPart]:
+    """Find how far the largest sheet of an OpenDocument file reaches, and per sheet its formulas.
+
+    Returns
+    -------
+    dict of sheet name to SheetPart
+        ``uncalculated`` also holds formulas whose result is an error.
+    """
+    found = _OpenDocument(part)
+    _parse(chunks, found.parser)
+    return found.sheets
 
 
 def _parse(chunks: Iterable[bytes], parser: expat.XMLParserType) -> None:
@@ -104,24 +112,29 @@ class _Cells:
             self.value += text
 
 
-class _Extent:
+class _OpenDocument:
     """Follows the tables of an OpenDocument sheet, whose rows and cells may be repeated."""
 
     def __init__(self, part: SheetPart) -> None:
         self.part = part
+        self.sheets: dict[str, SheetPart] = {}
         self.parser = expat.ParserCreate()
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.n_rows = self.n_columns = self.n_filled = self.times = 0
+        self.sheet = SheetPart()
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         local = name.rpartition(":")[2]
         if local == "table":
             self.n_rows = 0
+            self.sheet = self.sheets.setdefault(attributes.get("table:name", ""), SheetPart())
         elif local == "table-row":
             self.times = int(attributes.get("table:number-rows-repeated", 1))
             self.n_columns = self.n_filled = 0
         elif local in ("table-cell", "covered-table-cell"):
+            if _is_uncalculated(attributes):
+                self.sheet.uncalculated.append(cell_name(self.n_rows, self.n_columns))
             self.n_columns += int(attributes.get("table:number-columns-repeated", 1))
             if any(key.startswith(("office:", "calcext:")) for key in attributes):
                 self.n_filled = self.n_columns
@@ -135,6 +148,17 @@ class _Extent:
         if self.n_filled:
             self.part.n_rows = max(self.part.n_rows, self.n_rows)
             self.part.n_columns = max(self.part.n_columns, self.n_filled)
+
+
+def _is_uncalculated(attributes: dict[str, str]) -> bool:
+    """Whether a cell's formula has no result, or an error for one."""
+    if "table:formula" not in attributes:
+        return False
+    kind = attributes.get("office:value-type")
+    is_error = attributes.get("calcext:value-type") == "error"
+    # Text stands in the cell's paragraphs; every other kind in an attribute of its own.
+    values = ("office:value", "office:date-value", "office:time-value", "office:boolean-value")
+    return is_error or (kind != "string" and not any(attributes.get(key) for key in values))
 
 
 def column_number(letters: bytes) -> int:

@@ -1,4 +1,4 @@
-"""Workbooks (xlsx, xlsm, xlsb, xls, ods): every wanted sheet as a table of text cells.
+"""Workbooks (xlsx, xlsm, ods): every wanted sheet as a table of text cells.
 
 python-calamine reads them. A whole number comes out as `3`, not `3.0`; a real date as ISO
 8601, whatever the cell's display format. Lines are Excel's row numbers.
@@ -84,14 +84,18 @@ def _checked(path: Path) -> dict[str, SheetPart]:
         raise FileRefused("F01", "The file is empty (0 bytes)", "Export it again")
     with path.open("rb") as stream:
         magic = stream.read(4)
-    if magic == _OLE and path.suffix.lower() != ".xls":
+    if path.suffix.lower() == ".xlsb" or (path.suffix.lower() == ".xls" and magic == _OLE):
+        raise FileRefused(
+            "F01",
+            "In a binary workbook (.xls, .xlsb) an error cannot be told from an empty cell",
+            "Save it as .xlsx",
+        )
+    if magic == _OLE:
         raise FileRefused(
             "F01",
             "The workbook is password-protected, or an old .xls under a new name",
             "Save it without a password as .xlsx",
         )
-    if path.suffix.lower() == ".xls" and magic == _OLE:
-        return {}
     return _undamaged(lambda: check_parts(path))
 
 

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from transforms.errors import FileRefused
 from transforms.readers.archive import Damaged, inflated, refuse_ratio
-from transforms.readers.sheet_xml import SheetPart, column_number, read_details, read_extent
+from transforms.readers.sheet_xml import SheetPart, column_number, read_details, read_open_document
 from transforms.readers.source import plural
 
 # More than any clinic's workbook, less than what a zip bomb unpacks to.
@@ -33,7 +33,9 @@ _SHOWN = 5
 
 
 def check_parts(path: Path) -> dict[str, SheetPart]:
-    """Verify every part of a zipped workbook; return what its sheets hold, by part name.
+    """Verify every part of a zipped workbook; return what its sheets hold.
+
+    Keys are names of parts; sheets of OpenDocument files, which share one part, `content.xml#name`.
 
     Raises
     ------
@@ -43,6 +45,7 @@ def check_parts(path: Path) -> dict[str, SheetPart]:
         A part that is not what the archive says.
     """
     found: dict[str, SheetPart] = {}
+    sheets: dict[str, SheetPart] = {}
     with zipfile.ZipFile(path) as archive, path.open("rb") as stream:
         infos = [info for info in archive.infolist() if not info.is_dir()]
         _refuse_links(infos)
@@ -63,17 +66,17 @@ def check_parts(path: Path) -> dict[str, SheetPart]:
             _refuse_sparse(part)
             chunks = (chunk for chunk, _ in inflated(stream, archive.getinfo(name)))
             if name == _ODS:
-                read_extent(chunks, part)
+                sheets = read_open_document(chunks, part)
             elif part.has_formulas or part.has_errors:
                 read_details(chunks, part)
             _refuse_sparse(part)
-    return found
+    return found | {f"{_ODS}#{name}": part for name, part in sheets.items()}
 
 
 def sheet_part(path: Path, sheet: str, parts: dict[str, SheetPart]) -> SheetPart:
     """Return the part of the sheet called so; an empty one where the format has none."""
     if not any(name.startswith("xl/worksheets/") for name in parts):
-        return SheetPart()
+        return parts.get(f"{_ODS}#{sheet}", SheetPart())
     with zipfile.ZipFile(path) as archive:
         book = _root(archive, "xl/workbook.xml")
         links = {
@@ -96,7 +99,7 @@ def refuse_uncalculated(sheet: str, part: SheetPart) -> None:
     more = ", …" if n_cells > _SHOWN else ""
     raise FileRefused(
         "F01",
-        f"Sheet {sheet}: {plural(n_cells, 'formula')} without a stored result "
+        f"Sheet {sheet}: {plural(n_cells, 'formula')} without a result "
         f"({', '.join(part.uncalculated[:_SHOWN])}{more})",
         "Open it in Excel, let it calculate, and save it; or paste the values",
     )
