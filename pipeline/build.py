@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pipeline.alert_history import keep_alerts
 from pipeline.alerts import write_empty_log
 from pipeline.clinics import read_registry
 from pipeline.duck import MEMORY, duck
@@ -31,6 +32,7 @@ def build(home: Home, run_id: str) -> dict[str, int]:
     artifacts = home.root / "dbt"  # kept between runs: dbt parses only what changed
     write_empty_log(home)
     keep_history(home)
+    keep_alerts(home)
     with duck(home) as con:
         write_flags(con, home, read_registry(home))
     with log.open("w", encoding="utf-8") as output:

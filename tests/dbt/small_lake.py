@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from pipeline.alert_history import ALERTS
 from pipeline.alerts import ACKNOWLEDGEMENTS
 from pipeline.flags import SCHEMA as FLAGS
 from pipeline.lake import CLIENT_AGES, MARKERS, SCORES, THERAPIST_FLAGS
@@ -229,6 +230,8 @@ class SmallLake:
             self._write(con, "registry/instruments", "instruments", INSTRUMENT_COLUMNS)
             self._write(con, "registry/scales", "scales", SCALE_COLUMNS)
             self._write(con, "quality/what_changed", "what_changed", _types(con, WHAT_CHANGED))
+            published = "quality/published_alerts"
+            self._write(con, published, "published_alerts", _types(con, ALERTS))
             self._write(con, "registry/expected_curves", "expected_curves", CURVES)
         return self.root
 

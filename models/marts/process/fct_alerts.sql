@@ -146,40 +146,102 @@ ended as (
 
     left join acknowledgements on united.alert_key = acknowledgements.alert_key
 
+),
+
+current_alerts as (
+
+    select
+        alert_key,
+        clinic_id,
+        client_key,
+        episode_key,
+        session_key,
+        therapist_key,
+        alert_kind,
+        raised_at,
+        rule,
+        threshold,
+        definition_version,
+        case
+            when ended_at is not null or is_episode_over then 'closed'
+            when acknowledged_at is not null then 'acknowledged'
+            else 'open'
+        end as status,
+        case
+            when ended_at is not null then ended_at
+            when is_episode_over then episode_ended_at
+            when acknowledged_at is not null then acknowledged_at
+            else raised_at
+        end as status_at,
+        case
+            when ended_at is not null then ended_because
+            when is_episode_over then episode_reason
+        end as closed_reason,
+        acknowledged_at,
+        acknowledged_by,
+        response_key,
+        instrument_id,
+        source_file,
+        source_line
+
+    from ended
+
+),
+
+{#
+    What an earlier release raised and the data no longer do: a corrected form, a rule or a model
+    that learned more. It stays, closed. Clients the lake no longer holds are gone from here too.
+#}
+withdrawn as (
+
+    select published.*
+
+    from {{ ref('stg_lake__published_alerts') }} as published
+
+    inner join {{ ref('dim_clients') }} as clients on published.client_key = clients.client_key
+
+    left join current_alerts on published.alert_key = current_alerts.alert_key
+
+    where current_alerts.alert_key is null
+
 )
 
+select * from current_alerts
+
+union all
+
 select
-    alert_key,
-    clinic_id,
-    client_key,
-    episode_key,
-    session_key,
-    therapist_key,
-    alert_kind,
-    raised_at,
-    rule,
-    threshold,
-    definition_version,
+    withdrawn.alert_key,
+    withdrawn.clinic_id,
+    withdrawn.client_key,
+    known_episodes.episode_key,
+    known_sessions.session_key,
+    withdrawn.therapist_key,
+    withdrawn.alert_kind,
+    withdrawn.raised_at,
+    withdrawn.rule,
+    withdrawn.threshold,
+    withdrawn.definition_version,
+    'closed' as status,
     case
-        when ended_at is not null or is_episode_over then 'closed'
-        when acknowledged_at is not null then 'acknowledged'
-        else 'open'
-    end as status,
-    case
-        when ended_at is not null then ended_at
-        when is_episode_over then episode_ended_at
-        when acknowledged_at is not null then acknowledged_at
-        else raised_at
+        when withdrawn.status = 'closed' then withdrawn.status_at
+        else coalesce(withdrawn.last_published_at, withdrawn.status_at)
     end as status_at,
     case
-        when ended_at is not null then ended_because
-        when is_episode_over then episode_reason
+        when withdrawn.status = 'closed' then withdrawn.closed_reason
+        else 'no longer raised after recalculation'
     end as closed_reason,
-    acknowledged_at,
-    acknowledged_by,
-    response_key,
-    instrument_id,
-    source_file,
-    source_line
+    withdrawn.acknowledged_at,
+    withdrawn.acknowledged_by,
+    withdrawn.response_key,
+    withdrawn.instrument_id,
+    withdrawn.source_file,
+    withdrawn.source_line
 
-from ended
+from withdrawn
+
+left join {{ ref('fct_episodes') }} as known_episodes
+    on withdrawn.episode_key = known_episodes.episode_key
+
+left join {{ ref('fct_sessions') }} as known_sessions
+    on withdrawn.session_key = known_sessions.session_key
