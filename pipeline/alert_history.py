@@ -55,6 +55,7 @@ def keep_alerts(home: Home) -> None:
                 known = {run["run_id"]: run["started_at"] for run in Ledger(home).all_runs()}
                 started = known.get(published.parent.name)
                 at = f"'{started:%Y-%m-%d %H:%M:%S.%f}'" if started else "null"
+                listed = ", ".join(ALERTS.names[:-1])
                 copy_query(
                     con,
                     f"select {listed}, cast({at} as timestamp) as last_published_at "
