@@ -1,13 +1,14 @@
-"""Write the generated files: the instrument pages and the JSON Schema of a definition.
+"""Write the generated files: instrument pages, a definition's JSON Schema, data dictionary.
 
-Run as ``python -m docs.generate`` from the root of the repository after editing the registry.
-A test fails while a committed file differs from what this would write.
+Run as ``python -m docs.generate`` from the root of the repository after editing the registry
+or a mart. A test fails while a committed file differs from what this would write.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from docs.dictionary import described_tables, dictionary_pages
 from transforms.instrument_pages import instrument_pages
 from transforms.registry import SCHEMA_PATH, load_registry, schema_text
 
@@ -17,9 +18,13 @@ ROOT = Path(__file__).resolve().parents[1]
 def write_generated(root: Path = ROOT) -> None:
     """Write every generated file below ``root`` and remove pages of instruments that are gone."""
     (root / SCHEMA_PATH).write_text(schema_text(), encoding="utf-8")
-    folder = root / "docs" / "instruments"
+    registry = load_registry(root / "config" / "instruments")
+    _write_pages(root / "docs" / "instruments", instrument_pages(registry))
+    _write_pages(root / "docs" / "data-dictionary", dictionary_pages(described_tables()))
+
+
+def _write_pages(folder: Path, pages: dict[str, str]) -> None:
     folder.mkdir(exist_ok=True)
-    pages = instrument_pages(load_registry(root / "config" / "instruments"))
     for page in folder.glob("*.md"):
         if page.name not in pages:
             page.unlink()
