@@ -1,0 +1,72 @@
+"""What analysts read fits the published file: dictionary, notebooks, dbt's documentation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from docs.dictionary import described_tables
+from pipeline.home import REPOSITORY
+
+NOTEBOOKS = sorted((REPOSITORY / "docs" / "notebooks").glob("*.ipynb"))
+
+
+def test_every_published_column_is_in_the_dictionary_and_no_other(demo_home):
+    with duckdb.connect(str(demo_home.published.resolve()), read_only=True) as con:
+        published = set(
+            con.execute(
+                "select table_schema, table_name, column_name from information_schema.columns "
+                "where table_schema in ('common_factors', 'core', 'process', 'quality')"
+            ).fetchall()
+        )
+    described = {(t.schema, t.name, c.name) for t in described_tables() for c in t.columns}
+
+    assert published == described
+
+
+def test_there_are_three_notebooks():
+    assert [path.stem for path in NOTEBOOKS] == [
+        "alliance-and-outcome",
+        "ruptures-repair-dropout",
+        "therapists-honestly-read",
+    ]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_over_the_published_file_and_checks_itself(path, demo_home, monkeypatch):
+    """Each ends in assertions of its own; a cell that fails fails the test."""
+    monkeypatch.setenv("RAPPORT_DATABASE", str(demo_home.published.resolve()))
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+
+    printed = "".join(
+        output.get("text", "") + str(output.get("data", {}).get("text/plain", ""))
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+    )
+    assert "clients" in printed
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_committed_without_outputs(path: Path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+
+
+@pytest.mark.slow
+def test_dbts_documentation_is_one_file_without_places_of_this_machine(demo_home):
+    from docs.dbt_site import write_site
+
+    text = write_site(demo_home).read_text(encoding="utf-8")
+
+    assert "cf_alliance_outcome" in text
+    assert str(demo_home.root) not in text
+    assert str(REPOSITORY) not in text
