@@ -81,11 +81,14 @@ def _sheet(
     wired = {name: tuple(join.join) for name, join in wiring.cells.items()}
     wired |= {f"item_{number}": (column,) for number, column in wiring.items.items()}
     wired |= {f"submitted_{scale}": (column,) for scale, column in wiring.submitted.items()}
+    # What a batch of a REDCap project lacks is read as empty, and is missing all the same.
+    lacking = set(wiring.source.absent)
+    wired = {name: columns for name, columns in wired.items() if not lacking & {*columns}}
     return Sheet(
         table,
         wiring.source.sheet,
         "/".join(constants),
-        wiring.source.columns,
+        tuple(column for column in wiring.source.columns if column not in lacking),
         wired,
         wiring.source.n_rows,
         *period,

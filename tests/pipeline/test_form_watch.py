@@ -84,3 +84,43 @@ def test_a_mapping_that_undoes_the_change_needs_no_acceptance(clinic, changes):
     )
     assert clinic.night("v2") == {"responses_2.csv": "accepted"}
     assert len(clinic.days()) == 80
+
+
+REDCAP = """\
+clinic: clinic
+format: redcap
+files: "batch*.csv"
+dictionary: dictionary.csv
+feeds:
+  - table: responses
+    form: phq9
+    set: {instrument: phq9, rater: client}
+    columns: {client_id: record_id, completed_at: phq9_date}
+    items: "phq9_{n}"
+"""
+
+
+def test_an_item_one_batch_of_a_redcap_project_lacks_keeps_the_batch_out(clinic, changes):
+    """Read as empty, the other items would be prorated in its place: it must not go unseen."""
+    names = ["phq9_date", *(f"phq9_{n}" for n in range(1, 10)), "phq9_note"]
+    columns = "Variable / Field Name,Form Name,Field Type,Field Label," + (
+        '"Choices, Calculations, OR Slider Labels"'
+    )
+    fields = [f"{name},phq9,text,{name}," for name in names]
+    clinic.configure(REDCAP)
+    clinic.land("dictionary.csv", "record_id,intake,text,Id,", *fields, header=columns)
+    for number, lacking in ((1, None), (2, "phq9_9"), (3, "phq9_note")):
+        row = {"record_id": number, "phq9_date": f"2026-01-0{number}"}
+        row |= dict.fromkeys(names[1:], 1)
+        row.pop(lacking, None)
+        clinic.land(f"batch_{number}.csv", ",".join(map(str, row.values())), header=",".join(row))
+
+    status = clinic.night()
+
+    assert (status["batch_1.csv"], status["batch_2.csv"]) == ("accepted", "rejected")
+    assert status["batch_3.csv"] == "accepted"  # a note is not scored
+    assert changes() == [
+        ("batch_2.csv", "missing_column", "phq9_9"),
+        ("batch_3.csv", "missing_column", "phq9_note"),
+    ]
+    assert "column phq9_9 is gone" in clinic.reasons["batch_2.csv"]

@@ -226,6 +226,7 @@ def _form_source(
         notes=tuple(_form_notes(form, absent, n_left_out)),
         has_odd_spaces=whole.has_odd_spaces,
         drops=(f"drop view {view}",),
+        absent=tuple(absent),
     )
 
 

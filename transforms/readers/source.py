@@ -103,6 +103,7 @@ class Source:
     has_texts : whether answers are choice texts, which capitals and blanks do not tell apart.
     feed : place in the clinic's YAML of the only feed that reads this source; None for any.
     member : file inside an archive that the table was read from.
+    absent : those of ``columns`` that this file does not have, read as empty.
     """
 
     sheet: str | None
@@ -116,6 +117,7 @@ class Source:
     feed: int | None = None
     drops: tuple[str, ...] = ()
     member: str | None = None
+    absent: tuple[str, ...] = ()
 
     @property
     def place(self) -> str | None:
