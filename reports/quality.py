@@ -242,6 +242,7 @@ def _read_held_rows(connection: duckdb.DuckDBPyConnection) -> list[HeldRow]:
             rule_id, clinic_id, source_file, source_sheet, source_line, table_name,
             column_name, reason, severity, row_key::VARCHAR AS row_key, first_seen, status
         FROM quality.dq_quarantine
+        WHERE coalesce(status, 'open') IN ('open', 'flagged')
         ORDER BY rule_id, clinic_id, source_file, source_sheet, source_line, column_name, row_key
         """,
     )

@@ -18,6 +18,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from reports.cells import safe_cell
 from reports.grades import (
     GRADES,
     HOLDS_BACK,
@@ -28,6 +29,8 @@ from reports.grades import (
     heat_map,
     worst_first,
 )
+from reports.guidance import Guidance, advice
+from reports.issue_list import issues_per_clinic, write_lists
 from reports.pages import anchor, short_key, write_page, write_text
 from reports.quality import HeldRow, RunQuality, read_run_quality
 
@@ -37,29 +40,6 @@ COMMON_FACTORS = "common-factors.html"
 # The run's page carries this many quarantined rows and opens at once; the longest lists beyond
 # that move to pages of their own, in full.
 ROWS_ON_THE_PAGE = 5_000
-
-# What a finding of each severity did to the data, and what to do; used where the rule
-# catalogue brings no words of its own.
-EFFECTS = {
-    "fatal": "The rows are held back; above the limit the whole file is. Ask the clinic for a "
-    "corrected export.",
-    "quarantine": "These rows are held back and count nowhere. Correct them at the source and "
-    "send the export again: corrected rows leave quarantine by their key.",
-    "warn": "The rows were loaded and may move the numbers. Look at the largest file first.",
-    "inform": "Nothing was held back. Watch whether the share grows.",
-}
-ERROR_EFFECT = (
-    "The check itself could not run, so nothing is known about these rows. This is a matter for "
-    "the data team, not for the clinic."
-)
-
-
-@dataclass(frozen=True)
-class Guidance:
-    """Words of the rule catalogue on one rule."""
-
-    meaning: str
-    remedy: str
 
 
 @dataclass(frozen=True)
@@ -99,6 +79,7 @@ def write_report(
     held = _rows_per_rule(quality, titles)
     for rule in held:
         _write_rows(folder, rule, run_id=run_id, clinics=clinics)
+    write_lists(quality, folder, guidance=guidance)
     categories, cells = heat_map(quality)
     page = write_page(
         folder / "index.html",
@@ -109,11 +90,12 @@ def write_report(
         grades=grade_clinics(quality),
         grade_meanings=GRADES,
         checks=checks,
-        advice={(c.rule_id, c.clinic_id): _advice(c, guidance or {}) for c in checks},
+        advice={(c.rule_id, c.clinic_id): advice(c, guidance or {}) for c in checks},
         clinics=clinics,
         categories=categories,
         cells=cells,
         held=held,
+        issue_lists={i.clinic.clinic_id: i.name for i in issues_per_clinic(quality)},
         held_places={(row.rule_id, row.clinic_id): r.page or "" for r in held for row in r.rows},
         needs_attention=NEEDS_ATTENTION,
         holds_back=HOLDS_BACK,
@@ -160,16 +142,6 @@ def _folder(reports: Path, run_id: str) -> Path:
     return reports / run_id
 
 
-def _advice(check: Any, guidance: Mapping[str, Guidance]) -> tuple[str, str]:
-    """Return what a finding means and what to do about it."""
-    words = guidance.get(check.rule_id)
-    if check.state == "error":
-        return check.message or "", ERROR_EFFECT
-    if words:
-        return words.meaning, words.remedy
-    return check.message or "", EFFECTS.get(check.severity, EFFECTS["warn"])
-
-
 def _rows_per_rule(quality: RunQuality, titles: Mapping[str, str]) -> list[RuleRows]:
     """Group the listed rows by rule: held back before flagged, then the longest list first."""
     grouped = groupby(quality.held_rows, key=lambda row: row.rule_id)
@@ -214,16 +186,10 @@ def _write_rows(folder: Path, rule: RuleRows, *, run_id: str, clinics: Mapping[s
     writer.writerow(_CSV_COLUMNS)
     for row in rule.rows:
         shown = replace(row, row_key=short_key(row.row_key))
-        writer.writerow([_safe_cell(getattr(shown, column)) for column in _CSV_COLUMNS])
+        writer.writerow([safe_cell(getattr(shown, column)) for column in _CSV_COLUMNS])
     write_text(folder / rule.csv_name, text.getvalue())
     if rule.page:
         write_page(folder / rule.page, "rows.html.j2", rule=rule, run_id=run_id, clinics=clinics)
-
-
-def _safe_cell(value: object) -> str:
-    """Return a cell that no spreadsheet runs as a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else text
 
 
 def _summary(quality: RunQuality) -> dict[str, Any]:

@@ -23,16 +23,18 @@ CREATE TABLE quality.dq_rule_results (
     run_id VARCHAR, run_at TIMESTAMP, clinic_id VARCHAR, file_id VARCHAR, source_file VARCHAR,
     table_name VARCHAR, rule_id VARCHAR, title VARCHAR, category VARCHAR, severity VARCHAR,
     n_scope BIGINT, n_failed BIGINT, share_failed DOUBLE, threshold DOUBLE, state VARCHAR,
-    message VARCHAR);
+    message VARCHAR, is_waived BOOLEAN, regraded_at TIMESTAMP,
+    original_state VARCHAR, original_severity VARCHAR, original_threshold DOUBLE);
 CREATE TABLE quality.dq_quarantine (
     table_name VARCHAR, clinic_id VARCHAR, file_id VARCHAR, source_file VARCHAR,
-    source_sheet VARCHAR, source_line BIGINT, row_key UUID, rule_id VARCHAR, column_name VARCHAR,
-    reason VARCHAR, severity VARCHAR, first_seen TIMESTAMP, last_seen TIMESTAMP, status VARCHAR);
+    source_sheet VARCHAR, source_line BIGINT, row_key UUID, rule_id VARCHAR, title VARCHAR,
+    column_name VARCHAR, reason VARCHAR, severity VARCHAR, first_seen TIMESTAMP,
+    last_seen TIMESTAMP, status VARCHAR, fixed_by_file VARCHAR, fixed_at TIMESTAMP);
 CREATE TABLE quality.dq_balance (
     clinic_id VARCHAR, file_id VARCHAR, source_file VARCHAR,
     table_name VARCHAR, received_at TIMESTAMP, run_id VARCHAR, status VARCHAR, reason VARCHAR,
     n_received BIGINT, n_loaded BIGINT, n_duplicate BIGINT, n_superseded BIGINT,
-    n_quarantined BIGINT, n_erased BIGINT, is_balanced BOOLEAN);
+    n_deleted BIGINT, n_quarantined BIGINT, n_erased BIGINT, is_balanced BOOLEAN);
 """
 
 CLINICS = [
@@ -97,22 +99,36 @@ def build_database(path: Path) -> Path:
         connection.execute("INSERT INTO core.fct_scores SELECT 1, ? FROM range(1234)", [CANARY])
         for clinic, file_id, table, *rule, scope, failed, threshold, state, message in RESULTS:
             connection.execute(
-                f"INSERT INTO quality.dq_rule_results VALUES ({', '.join('?' * 16)})",
+                f"INSERT INTO quality.dq_rule_results VALUES ({', '.join('?' * 16)}, false{', NULL' * 4})",
                 [RUN, at, clinic, file_id, file_id, table, *rule, scope, failed,
                  failed / scope if scope else None, threshold, state, message],
             )  # fmt: skip
         for clinic, file_id, name, table, status, reason, *numbers in BALANCE:
             connection.execute(
-                f"INSERT INTO quality.dq_balance VALUES ({', '.join('?' * 15)})",
-                [clinic, file_id, name, table, at, RUN, status, reason, *numbers, True],
+                f"INSERT INTO quality.dq_balance VALUES ({', '.join('?' * 16)})",
+                [
+                    clinic,
+                    file_id,
+                    name,
+                    table,
+                    at,
+                    RUN,
+                    status,
+                    reason,
+                    *numbers[:4],
+                    0,
+                    *numbers[4:],
+                    True,
+                ],
             )
         connection.execute(
             """
             INSERT INTO quality.dq_quarantine
             SELECT 'responses', 'harbor', 'h1', 'responses_2026-11.csv', NULL, 100 + 7 * i,
                    ('5eed' || lpad(i::VARCHAR, 4, '0') || '-0000-4000-8000-0123456789ab')::UUID,
-                   'S04', 'item_' || (1 + i % 12), 'The answer lies outside the range of the form',
-                   'quarantine', ?, ?, 'open'
+                   'S04', 'Answers lie in the range',
+                   'item_' || (1 + i % 12), 'The answer lies outside the range of the form',
+                   'quarantine', ?, ?, 'open', NULL, NULL
             FROM range(37) AS r (i)
             """,
             [at, at],
@@ -122,8 +138,9 @@ def build_database(path: Path) -> Path:
             INSERT INTO quality.dq_quarantine
             SELECT 'sessions', 'linden', 'l2', 'export.xlsx', 'sessions', 12 + i,
                    ('abcd' || lpad(i::VARCHAR, 4, '0') || '-0000-4000-8000-0123456789ab')::UUID,
-                   'N02', 'attendance', 'The attendance code is not in the list',
-                   'quarantine', ?, ?, 'open'
+                   'N02', 'Attendance is a known code', 'attendance',
+                   'The attendance code is not in the list',
+                   'quarantine', ?, ?, 'open', NULL, NULL
             FROM range(3) AS r (i)
             """,
             [at, at],
@@ -133,8 +150,9 @@ def build_database(path: Path) -> Path:
             INSERT INTO quality.dq_quarantine
             SELECT 'responses', 'harbor', 'h1', 'responses_2026-11.csv', NULL, 9000 + i,
                    ('beef' || lpad(i::VARCHAR, 4, '0') || '-0000-4000-8000-0123456789ab')::UUID,
-                   'S15', 'started_at', 'The form took less than two seconds per item', 'warn',
-                   ?, ?, 'open'
+                   'S15', 'No impossible speed', 'started_at',
+                   'The form took less than two seconds per item', 'warn',
+                   ?, ?, 'flagged', NULL, NULL
             FROM range(12) AS r (i)
             """,
             [at, at],
@@ -150,7 +168,8 @@ def fill_up(path: Path, *, n_checks: int, n_rows_per_rule: int) -> None:
             INSERT INTO quality.dq_rule_results
             SELECT ?, TIMESTAMP '2026-11-22 05:00', 'moor', 'm1', 'm1', 'responses', 'X' || i,
                    'A rule among many', 'plausibility', 'warn', 1000, i % 20, (i % 20) / 1000,
-                   0.01, if(i % 20 > 10, 'fail', 'pass'), NULL
+                   0.01, if(i % 20 > 10, 'fail', 'pass'), NULL, false, NULL,
+                   NULL, NULL, NULL
             FROM range(?) AS r (i)
             """,
             [RUN, n_checks],
@@ -159,8 +178,8 @@ def fill_up(path: Path, *, n_checks: int, n_rows_per_rule: int) -> None:
             """
             INSERT INTO quality.dq_quarantine
             SELECT 'responses', 'moor', 'm1', 'redcap_flat.csv', NULL, j, uuid(), 'X' || (i * 10),
-                   'item_1', 'A reason in plain words', 'quarantine',
-                   TIMESTAMP '2026-11-22 05:00', TIMESTAMP '2026-11-22 05:00', 'open'
+                   'A rule among many', 'item_1', 'A reason in plain words', 'quarantine',
+                   TIMESTAMP '2026-11-22 05:00', TIMESTAMP '2026-11-22 05:00', 'open', NULL, NULL
             FROM range(? // 10) AS r (i), range(?) AS s (j)
             """,
             [n_checks, n_rows_per_rule],
