@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import zipfile
+from datetime import datetime
+
+import openpyxl
 import pytest
 
 from pipeline.ledger import Ledger
@@ -16,11 +22,76 @@ CONFLICT = GOOD.replace("r2,", "r1,")
 HEADER_WITHOUT_ID = GOOD.replace("client_id,", "").replace(",c1,", ",")
 # Written into every bad file; must come out nowhere.
 CANARY = "Zebedee-Quillfeather-1961"
+TOTALS = (
+    "select score from core.fct_scores where scale = 'total' and clinic_id = '{}' order by score"
+)
+
+BOOK = """
+clinic: book
+format: workbook
+feeds:
+  - table: responses
+    sheet: PHQ 2026
+    header_row: 3
+    header_rows: 2
+    set: {instrument: phq9, rater: client}
+    columns: {client_id: Client, completed_at: Date}
+    items: "PHQ-9 {n}"
+    date_format: "%d.%m.%Y"
+"""
+LONG = """
+clinic: long
+format: delimited
+files: "long*.csv"
+feeds:
+  - table: responses
+    set: {instrument: phq9, rater: client}
+    long: {key: [client, day], item: question, value: answer}
+    columns: {client_id: client, completed_at: day}
+"""
+
+
+def workbook() -> bytes:
+    """Titles, names merged over nine columns, a real date, and a date and numbers as text."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = "PHQ 2026"
+    rows = [
+        ["Questionnaires of the year"],
+        [],
+        ["Client", "Date", "PHQ-9", *[None] * 8],
+        [None, None, *range(1, 10)],
+        ["b1", datetime(2026, 1, 5), *[1] * 9],
+        ["b2", "12.01.2026", *"232323232"],
+    ]
+    for row in rows:
+        sheet.append(row)
+    for block in ("A3:A4", "B3:B4", "C3:K3"):
+        sheet.merge_cells(block)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def zipped(**members: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(f"exports/{name}.csv", content)
+    return out.getvalue()
+
+
+SESSIONS = "session_id,client_id,therapist_id,session_at,attendance\ns1,c1,t1,2026-01-05,attended\n"
+SLASHES = GOOD.replace("2026-01-05", "05/01/2026").replace("2026-01-12", "31/01/2026")
+# An item 11 of a questionnaire that has nine, and one that is not scored.
+ANSWERS = "client,day,question,answer\n" + "".join(
+    f"c1,2026-01-05,{number},1\n" for number in range(1, 12)
+)
 
 
 @pytest.fixture(scope="module")
 def bad_home(home_with, night):
-    place = home_with("bad")
+    place = home_with("bad", clinics={"book": BOOK, "long": LONG})
     files = {
         "good/responses.csv": GOOD.encode(),
         "empty/responses.csv": b"",
@@ -31,6 +102,11 @@ def bad_home(home_with, night):
         "ragged/responses.csv": (GOOD + f"{CANARY},c2,phq9\n").encode(),
         "nameless/whatever.csv": GOOD.encode(),
         "conflict/responses.csv": CONFLICT.encode(),
+        "packed/january.zip": zipped(responses=GOOD, sessions=SESSIONS),
+        "gzipped/responses.csv.gz": gzip.compress(GOOD.encode()),
+        "unclear/january.zip": zipped(sessions=SESSIONS, responses_1=GOOD, responses_2=SLASHES),
+        "book/forms.xlsx": workbook(),
+        "long/long.csv": ANSWERS.encode(),
     }
     for name, content in files.items():
         path = place.landing / name
@@ -50,6 +126,7 @@ def bad_home(home_with, night):
         ("delimiter", "semicolon"),
         ("ragged", "line 4"),
         ("nameless", "Begin it"),
+        ("unclear", "responses_2.csv in the archive: Day and month in completed_at"),
     ],
 )
 def test_a_bad_file_is_refused_with_reason_and_remedy(bad_home, clinic, words):
@@ -63,9 +140,53 @@ def test_a_bad_file_is_refused_with_reason_and_remedy(bad_home, clinic, words):
 
 
 def test_the_good_clinic_is_published(bad_home, ask):
-    rows = ask(bad_home, "select score from core.fct_scores where scale = 'total' order by score")
+    rows = ask(bad_home, TOTALS.format("good"))
 
     assert rows == [(4.0,), (9.0,)]
+
+
+@pytest.mark.parametrize("clinic", ["packed", "gzipped"])
+def test_an_archive_is_published_like_the_file_in_it(bad_home, ask, clinic):
+    assert ask(bad_home, TOTALS.format(clinic)) == [(4.0,), (9.0,)]
+
+
+def test_a_row_of_an_archive_is_traced_to_the_file_in_it(bad_home, ask):
+    balance = ask(
+        bad_home,
+        "select source_file, table_name, n_received, n_loaded from quality.dq_balance "
+        "where clinic_id = 'packed' order by all",
+    )
+    lines = ask(
+        bad_home,
+        "select distinct source_file, source_line from core.fct_scores "
+        "where clinic_id = 'packed' order by all",
+    )
+
+    assert balance == [("january.zip", "responses", 2, 2), ("january.zip", "sessions", 1, 1)]
+    assert lines == [("january.zip", 2), ("january.zip", 3)]
+
+
+def test_a_workbook_with_titles_and_merged_names_is_published(bad_home, ask):
+    """Nine ones; five twos and four threes. Lines are Excel's row numbers."""
+    rows = ask(
+        bad_home,
+        "select score, completed_at::date::varchar, source_line from core.fct_scores "
+        "where clinic_id = 'book' and scale = 'total' order by score",
+    )
+
+    assert rows == [(9.0, "2026-01-05", 5), (22.0, "2026-01-12", 6)]
+
+
+def test_an_item_the_instrument_does_not_have_is_found(bad_home, ask):
+    """Item rows numbered 1 to 11 under the name of the PHQ-9: no total is made of nine of them."""
+    found = ask(
+        bad_home,
+        "select n_failed, state from quality.dq_rule_results "
+        "where clinic_id = 'long' and rule_id = 'S03'",
+    )
+
+    assert found == [(1, "fail")]
+    assert ask(bad_home, TOTALS.format("long")) == []
 
 
 def test_a_file_that_breaks_a_fatal_rule_too_often_is_held_back_whole(bad_home, ask):
@@ -97,6 +218,7 @@ def test_refused_files_are_in_the_quality_tables(bad_home, ask):
 
     assert [row[0] for row in rows] == [
         "binary", "delimiter", "empty", "nameless", "noid", "ragged", "truncated",
+        "unclear",
     ]  # fmt: skip
 
 
