@@ -41,10 +41,15 @@ def measure_tables(
 def results_of(
     measures: Iterable[Measure], rules: Catalogue, run_id: str, run_at: datetime
 ) -> list[dict[str, Any]]:
-    """Return one row per measure in the columns of lake/quality/rule_results, without a file."""
+    """Return one row per measure in the columns of lake/quality/rule_results, without a file.
+
+    Rules that are not in force on the day of the run have none.
+    """
+    in_force = {rule.id: rule for rule in rules.in_force(run_at.date())}
     return [
-        {"run_id": run_id, "run_at": run_at} | _result(rules.rule(each.rule_id), each)
+        {"run_id": run_id, "run_at": run_at} | _result(in_force[each.rule_id], each)
         for each in measures
+        if each.rule_id in in_force
     ]
 
 

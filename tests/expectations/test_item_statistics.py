@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from transforms.reliability import ItemMoments, cronbach_alpha, item_rest_correl
 
 REFERENCE = ROOT / "tests" / "reference" / "item_statistics"
 RULES = load_rules()
+RUN_AT = datetime(2026, 1, 1, 6, 0)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +72,7 @@ def items_in_lake(con, tmp_path):
         measures = check_items(con, tmp_path / "lake", ["harbor", "summit"], registry, RULES)
         found = {
             (row["rule_id"], row["clinic_id"]): row
-            for row in results_of(measures, RULES, "run-1", None)
+            for row in results_of(measures, RULES, "run-1", RUN_AT)
         }
         assert found["S10", "summit"]["state"] == "not_applicable"
         return found["S10", "harbor"], found["S11", "harbor"]

@@ -1,12 +1,14 @@
 """The marts' promises, each broken once in a small published file made by hand."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 import duckdb
 import pytest
+import yaml
 
 from expectations import mart_suites
+from expectations.catalogue import RULES
 from expectations.mart_suites import EPISODES, MARTS, Bound, check_marts
 
 RUN_AT = datetime(2026, 1, 1, 6, 0)
@@ -33,6 +35,8 @@ COLUMNS = {
     ),
     "cf_empathy_outcome": "metric varchar, williams_p double",
     "cf_homework": "parameter varchar",
+    "cf_outcome_change": "metric varchar",
+    "cf_effect_size": "correlation double",
     "cf_congruence": "parameter varchar, unit varchar, r_squared double",
 }
 # One sound row each; r and its benchmark are Flueckiger et al. 2018's.
@@ -104,7 +108,7 @@ EPISODE = {
 def checked(tmp_path):
     """Return a function that builds the file with some cells changed, and checks it."""
 
-    def check(changes=None, *, episodes=({},), leave_out=(), rows=ROWS):
+    def check(changes=None, *, episodes=({},), leave_out=(), rows=ROWS, rules_file=RULES):
         path = tmp_path / "analytics.duckdb"
         with duckdb.connect(str(path)) as con:
             con.execute("create schema common_factors; create schema core")
@@ -118,7 +122,7 @@ def checked(tmp_path):
             for episode in episodes:
                 values = list((EPISODE | episode).values())
                 con.execute(f"insert into core.fct_episodes values ({marks})", values)
-        results = check_marts(path, "run-1", RUN_AT)
+        results = check_marts(path, "run-1", RUN_AT, rules_file)
         return {
             (row["table_name"].removeprefix("common_factors."), row["rule_id"]): row
             for row in results
@@ -160,6 +164,8 @@ def test_sound_marts_pass(checked):
         ("cf_empathy_outcome", {"estimate": 2.01}, "estimate in its range"),
         ("cf_core_conditions", {"spearman_r": 1.01}, "spearman_r in its range"),
         ("cf_congruence", {"unit": "correlation"}, "estimate in its range"),
+        ("cf_outcome_change", {"estimate": 1.01}, "estimate in its range"),
+        ("cf_effect_size", {"correlation": -1.01}, "correlation in its range"),
         ("cf_congruence", {"r_squared": 1.01}, "r_squared in its range"),
         (
             "cf_within_between_alliance",
@@ -270,3 +276,21 @@ def test_results_have_the_columns_of_the_lake(checked):
     }
     assert row["table_name"] == "common_factors.cf_alliance_outcome"
     assert row["share_failed"] == 0.0
+
+
+def test_a_rule_out_of_force_is_not_checked(checked, tmp_path):
+    """The day before its first day a promise is none; on that day it is one."""
+    document = yaml.safe_load(RULES.read_text(encoding="utf-8"))
+    for rule in document["rules"]:
+        days = {
+            "P03": {"valid_from": date(2026, 1, 2)},
+            "P05": {"valid_to": date(2025, 12, 31)},
+            "P08": {"valid_from": date(2026, 1, 1), "valid_to": date(2026, 1, 1)},
+        }
+        rule |= days.get(rule["id"], {}) | (
+            {"valid_to": date(2025, 12, 31)} if rule["id"] == "P05" else {}
+        )
+    path = tmp_path / "rules.yml"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+
+    assert {rule for _, rule in checked(rules_file=path)} == {"P08"}

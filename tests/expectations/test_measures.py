@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import date, datetime
 
 import pytest
 
-from expectations.catalogue import load_rules
+from expectations.catalogue import Catalogue, load_rules
 from expectations.mart_audit import IN_PYTHON, broken_promises, results_of
 from expectations.measuring import MEASURES, NEEDS, measure, measured_rules, query_of
 from transforms.errors import ConfigError
 
 RULES = load_rules()
+RUN_AT = datetime(2026, 1, 1, 6, 0)
 TABLES = {
     "core.dim_clinics": "clinic_id varchar, clinic_group varchar",
     "core.dim_clients": "clinic_id varchar, client_key varchar, gender varchar, employment varchar",
@@ -383,9 +385,22 @@ def test_a_query_that_cannot_run_is_an_error_and_hides_no_other(con, tables):
     con.execute("drop table core.fct_episodes")
 
     measures = measure(con, RULES, leave_out=IN_PYTHON)
-    results = results_of(measures, RULES, "run-1", None)
+    results = results_of(measures, RULES, "run-1", RUN_AT)
     states = {row["rule_id"]: row["state"] for row in results}
 
     assert states["E11"] == "error"
     assert states["T05"] == "not_applicable"
     assert any(promise.startswith("E11") for promise in broken_promises(results))
+
+
+def test_a_measured_rule_out_of_force_has_no_result(con, tables):
+    ended = [
+        rule.model_copy(update={"valid_to": date(2025, 12, 31)}) if rule.id == "E11" else rule
+        for rule in RULES.rules
+    ]
+    measures = measure(con, RULES, leave_out=IN_PYTHON)
+
+    results = results_of(measures, Catalogue(rules=tuple(ended)), "run-1", RUN_AT)
+
+    assert {"E10", "E12"} <= {row["rule_id"] for row in results}
+    assert "E11" not in {row["rule_id"] for row in results}

@@ -129,6 +129,10 @@ def s12(export: Export) -> None:
         row |= dict.fromkeys(ITEMS[:6], "")
 
 
+def s13(export: Export) -> None:
+    """Nothing in the export: the defect is in the scoring (see the test)."""
+
+
 def s14(export: Export) -> None:
     for row in export.forms("wai_s")[::10]:
         row |= dict.fromkeys(ITEMS, "4")

@@ -77,10 +77,22 @@ def _night(place: Home, ledger: Ledger, number: int) -> None:
     ledger.open_run(run_id, now, "v1")
     for clinic in sorted({delivery.clinic_id for delivery in deliveries}):
         own = [delivery for delivery in deliveries if delivery.clinic_id == clinic]
+        if clinic == "s13":
+            _ask_for_more_answers(place)
         intake.intake(place, run_id, clinic, own)
+        write_registry(place)
     judge.judge(place, run_id)
     if number == 1:
         accept.accept(place, run_id, ledger, deliveries)
+
+
+def _ask_for_more_answers(place: Home) -> None:
+    """Let the registry ask for more answers than the scoring code does, which counts too few."""
+    scales = place.lake / "registry" / "scales.parquet"
+    with duckdb.connect() as con:
+        con.execute(f"create table scales as from '{scales}'")
+        con.execute("update scales set min_answered = 99 where instrument_id = 'phq9'")
+        con.execute(f"copy scales to '{scales}' (format parquet)")
 
 
 @pytest.mark.parametrize("rule_id", CASES)
