@@ -17,6 +17,8 @@ from transforms.sql import name, text
 SCALES = "answered_scales"
 # Distinct entries of the free-text columns: (column_name, entry).
 TEXTS = "free_texts"
+# Made once per pass: (file_id, source_line, row_key, has_score) of each form with an answer.
+SCORED = "scored_forms"
 
 
 def scale_mix_up(_rule: Rule, check: Check, sources: Sources) -> Finding | None:
@@ -140,13 +142,14 @@ def submitted_score(_rule: Rule, check: Check, sources: Sources) -> Finding | No
 def unscored_forms(_rule: Rule, _check: Check, sources: Sources) -> Finding | None:
     if not sources.scores:
         return None
-    forms = f"""
-        (select file_id, source_line, response_key as row_key,
+    setup = f"""
+        create or replace temp table {SCORED} as
+        select file_id, source_line, response_key as row_key,
             bool_or(score is not null) as has_score
         from {parquet(sources.scores)}
         where n_answered > 0 and score_source = 'computed'
-        group by all)
+        group by all
     """
-    rows = f"select {PLACE} from {forms} where not has_score"
-    scope = f"select file_id, count(*) as n_scope from {forms} group by file_id"
-    return Finding(None, "too few items are answered for any score", rows, scope)
+    rows = f"select {PLACE} from {SCORED} where not has_score"
+    scope = f"select file_id, count(*) as n_scope from {SCORED} group by file_id"
+    return Finding(None, "too few items are answered for any score", rows, scope, setup)
