@@ -122,7 +122,7 @@ def score_jump(_rule: Rule, check: Check, sources: Sources) -> Finding | None:
         create or replace temp table {MOVES} as
         select form.file_id, form.source_line, form.row_key,
             abs(score - lag(score) over (
-                partition by client_key, form.instrument_id, form.version, form.rater
+                partition by client_key, instrument.number
                 order by completed_at, row_key
             )) / nullif(reliable_change, 0) as n_changes, is_new
         from ({history(sources, columns, ["client_key", "instrument_id"])}) as form
@@ -132,7 +132,8 @@ def score_jump(_rule: Rule, check: Check, sources: Sources) -> Finding | None:
             on form.row_key = scored.response_key and form.file_id = scored.file_id
             and form.source_line = scored.source_line
         inner join (
-            select distinct the_id, the_version, the_rater, primary_scale from context_instrument
+            select distinct the_id, the_version, the_rater, primary_scale, number
+            from context_instrument
         ) as instrument
             on scored.instrument_id = instrument.the_id and scored.version = instrument.the_version
             and scored.rater = instrument.the_rater and scored.scale = instrument.primary_scale
