@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 import pytest
 
-from expectations.catalogue import load_rules
+from expectations.catalogue import Catalogue, load_rules
 from expectations.regrade import is_waived, regrade
 from expectations.waivers import SCHEMA, WAIVERS, Waiver, load_waivers, waivers_schema
 from transforms.errors import ConfigError
@@ -145,3 +145,18 @@ def test_regrading_follows_severity_and_keeps_the_first_verdict():
     ]
     assert twice == once
     assert once["message"].startswith("50 of 100 break it (50.00%; ")
+
+
+def test_a_verdict_brought_back_leaves_no_trace():
+    """Judged again under another threshold and back: the row is what it was before the first."""
+    rule = RULES.rule(RESULT["rule_id"])
+    (today,) = regrade([RESULT | {"threshold": 0.9, "state": "pass"}], RULES, [], NOW)
+    first = Catalogue(
+        rules=(rule.model_copy(update={"threshold": 0.9, "severity": RESULT["severity"]}),)
+    )
+
+    (back,) = regrade([today], first, [], datetime(2026, 7, 1))
+
+    assert today["regraded_at"] == NOW
+    assert (back["state"], back["threshold"], back["regraded_at"]) == ("pass", 0.9, None)
+    assert {back[f"original_{column}"] for column in ("state", "severity", "threshold")} == {None}
