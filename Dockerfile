@@ -17,7 +17,7 @@ RUN pip install --no-deps --require-hashes -r requirements.txt
 
 COPY . ./
 RUN pip install --no-deps --no-build-isolation -e . \
-    && python -m compileall -q dags pipeline expectations transforms reports \
+    && python -m compileall -q dags plugins pipeline expectations transforms reports \
     && groupadd --gid 10001 rapport \
     && useradd --uid 10001 --gid rapport --home-dir /opt/airflow --create-home \
        --shell /usr/sbin/nologin rapport \
@@ -25,6 +25,7 @@ RUN pip install --no-deps --no-build-isolation -e . \
 
 ENV AIRFLOW_HOME=/opt/airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/rapport/dags \
+    AIRFLOW__CORE__PLUGINS_FOLDER=/opt/rapport/plugins \
     RAPPORT_HOME=/var/lib/rapport \
     RAPPORT_CONFIG=/opt/rapport/config \
     PYTHONPATH=/opt/rapport \

@@ -11,6 +11,9 @@ Takes every clinic's new exports from `landing/` to `published/analytics.duckdb`
 | `build` | one `dbt build` into a new DuckDB file | yesterday's release stays |
 | `audit` | checks the marts | yesterday's release stays |
 | `report` | writes the validation report | yesterday's release stays |
+| `gate` | finds whether a person must be asked (config/gate.yml) | yesterday's release stays |
+| `approve` | only then: waits for publish, publish without, or reject | time-out rejects |
+| `decide` | carries the answer out and writes down who and why | yesterday's release stays |
 | `publish` | switches the link analysts open | yesterday's release stays |
 | `close_run` | writes the summary; fails the run if anything failed | |
 
@@ -20,11 +23,14 @@ Only disk and network errors are. Runbook: docs/runbook.md
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 
+from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import (
     Asset,
     ExceptionRetryPolicy,
+    Param,
     RetryAction,
     RetryRule,
     TriggerRule,
@@ -35,6 +41,10 @@ from airflow.sdk import (
 )
 
 ANALYTICS = Asset(name="rapport_analytics", uri="file://rapport/published/analytics.duckdb")
+
+
+HOURS_TO_ANSWER = float(os.environ.get("RAPPORT_APPROVAL_HOURS", "12"))
+PUBLISH, WITHOUT, REJECT = "publish", "publish without", "reject"
 
 
 def step(name: str, **options):
@@ -96,8 +106,51 @@ def nightly() -> None:
         get_current_context()["clinic_id"] = item["clinic_id"]
         return night.step("intake", item)
 
+    @task.branch
+    def is_approval_needed(asked: dict) -> str:
+        if not asked["is_asked"]:
+            return "publish"
+        # `rapport run` has no page to answer on: it ends, and `rapport approve` goes on.
+        return "close_run" if os.environ.get("RAPPORT_UNATTENDED") else "approve"
+
+    @task(pool="duckdb_writer")
+    def decide(run: dict, answer: dict) -> dict:
+        from pipeline import night
+
+        user, given = answer.get("responded_by_user") or {}, answer.get("params_input") or {}
+        named = str(given.get("without") or "").replace(",", " ").split()
+        return night.step(
+            "decide",
+            run
+            | {
+                "choice": answer["chosen_options"][0],
+                "without": named,
+                "by": str(user.get("name") or user.get("id") or "time-out"),
+                "why": str(given.get("reason") or "none given"),
+            },
+        )
+
     run = open_run()
     items = clinics(run)
+    asked = step("gate", pool="duckdb_writer")(run)
+    branch = is_approval_needed(asked)
+    approve = HITLOperator(
+        task_id="approve",
+        subject="Publish this night's tables?",
+        body=(
+            "[Validation report](/rapport/{{ ti.xcom_pull(task_ids='report') }})\n\n"
+            "{% for line in ti.xcom_pull(task_ids='gate')['because'] %}* {{ line }}\n{% endfor %}"
+        ),
+        options=[PUBLISH, WITHOUT, REJECT],
+        defaults=REJECT,
+        response_timeout=timedelta(hours=HOURS_TO_ANSWER),
+        params={
+            "without": Param("", type="string", title="Clinics to leave out, with commas"),
+            "reason": Param("", type="string", title="Reason; no patient data"),
+        },
+    )
+    publish = step("publish", outlets=[ANALYTICS], trigger_rule="none_failed_min_one_success")(run)
+    close = step("close_run", trigger_rule=TriggerRule.ALL_DONE)(run)
     chain(
         is_anything_new(run),
         items,
@@ -109,9 +162,11 @@ def nightly() -> None:
         step("build", pool="duckdb_writer")(run),
         step("audit", pool="duckdb_writer")(run),
         step("report")(run),
-        step("publish", outlets=[ANALYTICS])(run),
-        step("close_run", trigger_rule=TriggerRule.ALL_DONE)(run),
+        asked,
+        branch,
+        [approve, publish, close],
     )
+    chain(approve, decide(run, approve.output), publish, close)
 
 
 nightly()

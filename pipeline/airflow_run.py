@@ -25,6 +25,7 @@ def configure_airflow(home: Home) -> None:
         "RAPPORT_CONFIG": str(home.config),
         "AIRFLOW_HOME": str(folder),
         "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db",
@@ -69,7 +70,11 @@ def run_nightly(home: Home) -> str:
     bag = DagBag(dag_folder=str(REPOSITORY / "dags"), bundle_name="dags-folder")
     if bag.import_errors:
         raise BuildError(f"dags/: {len(bag.import_errors)} file(s) cannot be loaded. Reinstall.")
-    return str(bag.dags["nightly"].test().state)
+    os.environ["RAPPORT_UNATTENDED"] = "1"  # nobody could answer inside this process
+    try:
+        return str(bag.dags["nightly"].test().state)
+    finally:
+        del os.environ["RAPPORT_UNATTENDED"]
 
 
 def prepare_metadata() -> None:

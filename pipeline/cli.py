@@ -131,6 +131,42 @@ def rollback(
 
 
 @app.command()
+def approve(
+    run_id: Annotated[str, typer.Argument(help="Run that waits.")],
+    by: Annotated[str, typer.Option("--by", help="Who decides.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; no patient data.")],
+    publish: Annotated[bool, typer.Option("--publish", help="Publish all of it.")] = False,
+    without: Annotated[
+        list[str] | None, typer.Option("--without", help="Publish without this clinic's new files.")
+    ] = None,
+    reject: Annotated[bool, typer.Option("--reject", help="Keep yesterday's release.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Answer a run of `rapport run` that waits for approval; who and why are kept for good."""
+    from pipeline import night
+    from pipeline.approval import PUBLISH, REJECT, WITHOUT
+    from transforms.errors import RapportError
+
+    chosen = [
+        name
+        for name, is_chosen in ((PUBLISH, publish), (WITHOUT, without), (REJECT, reject))
+        if is_chosen
+    ]
+    if len(chosen) != 1 or not by.strip() or not reason.strip():
+        typer.echo("approve: give one of --publish, --without, --reject, and --by, --reason.")
+        raise typer.Exit(2)
+    place = _home(home)
+    os.environ["RAPPORT_CONFIG"] = str(place.config)
+    answer = {"choice": chosen[0], "without": without or [], "by": by.strip(), "why": reason}
+    try:
+        night.answer_here(place, run_id, answer)
+    except RapportError as refusal:
+        typer.echo(str(refusal), err=True)
+        raise typer.Exit(0 if reject and "was rejected" in str(refusal) else 1) from None
+    typer.echo(f"Run {run_id} is published ({chosen[0]}).")
+
+
+@app.command()
 def regrade(
     since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First day of runs.")],
     home: HomeOption = None,

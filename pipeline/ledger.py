@@ -37,7 +37,7 @@ runs = Table(
     Column("run_id", String, primary_key=True),
     Column("started_at", DateTime, nullable=False),
     Column("finished_at", DateTime),
-    # running, published, nothing_new, failed, rolled_back
+    # running, waiting (for approval), published, nothing_new, failed, rejected, rolled_back
     Column("status", String, nullable=False),
     Column("fingerprint", String, nullable=False),
     Column("message", String),
@@ -53,7 +53,8 @@ files = Table(
     Column("size_bytes", Integer, nullable=False),
     Column("received_at", DateTime, nullable=False),
     Column("run_id", String, ForeignKey("runs.run_id"), nullable=False),
-    # accepted; rejected = read, but too much of it broke a fatal rule; refused = could not be read
+    # accepted; rejected = read, but too much of it broke a fatal rule; refused = could not be read;
+    # held = kept out of the release by a person's decision, or for want of one
     Column("status", String, nullable=False),
     Column("reason", String),
     Column("fingerprint", String, nullable=False),
@@ -71,6 +72,21 @@ file_tables = Table(
     Column("n_duplicate", Integer, nullable=False),
     Column("n_quarantined", Integer, nullable=False),
     Column("n_erased", Integer, nullable=False, default=0),
+)
+
+
+# Append-only: one row when a run asks, one when it is answered.
+approval_log = Table(
+    "approvals",
+    metadata,
+    Column("entry", Integer, primary_key=True, autoincrement=True),
+    Column("run_id", String, ForeignKey("runs.run_id"), nullable=False),
+    Column("asked_at", DateTime, nullable=False),
+    Column("asked_because", String, nullable=False),
+    Column("choice", String),
+    Column("decided_by", String),
+    Column("reason", String),
+    Column("decided_at", DateTime),
 )
 
 
@@ -147,6 +163,48 @@ class Ledger:
             connection.execute(insert(files).values(**file))
             if tables:
                 connection.execute(insert(file_tables), tables)
+
+    def hold(
+        self, run_ids: list[str], clinics: set[str] | None, reason: str
+    ) -> list[tuple[str, str]]:
+        """Mark the accepted files of these runs as held; return (clinic_id, file_id) of each.
+
+        Their row counts go: a file that is read again brings new ones. ``clinics`` None is all.
+        """
+        held = [
+            (row["clinic_id"], row["file_id"])
+            for row in self.all_files()
+            if row["run_id"] in run_ids
+            and row["status"] == "accepted"
+            and (clinics is None or row["clinic_id"] in clinics)
+        ]
+        with self._engine.begin() as connection:
+            for clinic_id, file_id in held:
+                connection.execute(
+                    delete(file_tables).where(
+                        (file_tables.c.clinic_id == clinic_id) & (file_tables.c.file_id == file_id)
+                    )
+                )
+                connection.execute(
+                    update(files)
+                    .where((files.c.clinic_id == clinic_id) & (files.c.file_id == file_id))
+                    .values(status="held", reason=reason, fingerprint="")  # new again next time
+                )
+        return held
+
+    def log_approval(self, entry: dict) -> None:
+        """Add that a run asked for approval, or how it was answered."""
+        with self._engine.begin() as connection:
+            connection.execute(insert(approval_log).values(**entry))
+
+    def approvals(self) -> list[dict]:
+        """Return the last entry of every run that asked, oldest run first; choice None: open."""
+        with self._rows() as connection:
+            found = connection.execute(select(approval_log).order_by(approval_log.c.entry))
+            last = {row["run_id"]: dict(row) for row in found.mappings()}
+        return [
+            {name: value for name, value in row.items() if name != "entry"} for row in last.values()
+        ]
 
     def mark_scored(self, clinic_id: str, file_id: str, fingerprint: str) -> None:
         """Record with which registry a file was scored."""

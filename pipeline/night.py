@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline import accept as accepting
+from pipeline import approval, lake, quarantine
 from pipeline import build as building
 from pipeline import intake as taking_in
 from pipeline import judge as judging
-from pipeline import lake, quarantine
 from pipeline import publish as publishing
 from pipeline.clinics import rules, write_registry
 from pipeline.fingerprint import fingerprint
@@ -28,6 +28,7 @@ from pipeline.vault import master_key, sweep_scratch
 from pipeline.waivers import write_waivers_and_rules
 from transforms.errors import BuildError, NothingToDoError, RapportError
 
+PASSED_ON = ("run_id", "clinic_id", "choice", "without", "by", "why")
 RUN_ID = "%Y-%m-%dT%H-%M-%SZ"
 
 
@@ -40,7 +41,7 @@ def step(name: str, arguments: dict | None) -> object:
     """
     if arguments is None:
         raise NothingToDoError(f"{name}: the run was never opened. See the first step's message.")
-    wanted = {key: arguments[key] for key in ("run_id", "clinic_id") if key in arguments}
+    wanted = {key: arguments[key] for key in PASSED_ON if key in arguments}
     try:
         return STEPS[name](**wanted)
     except RapportError as refusal:
@@ -64,18 +65,18 @@ def open_run() -> dict:
     master_key(home)
     sweep_scratch(home)
     publishing.clear_build(home)
+    approval.hold_undecided(home, ledger)
     known = {
         (row["clinic_id"], row["file_id"])
         for row in ledger.all_files()
         if row["status"] == "accepted"
     }
     lake.sweep(home, known)
-    quarantine.sweep(
-        home, {(row["clinic_id"], row["file_id"]): row["run_id"] for row in ledger.all_files()}
-    )
+    quarantine.sweep(home, approval.settled_in(ledger.all_files()))
     lake.write_empty_tables(home)
     write_registry(home)
     write_waivers_and_rules(home, now.date())
+    approval.write_log(home, ledger)
     run_id, state = _unused_run_id(ledger, now), fingerprint(home)
     deliveries = new_deliveries(home, ledger, now, state)
     for folder in odd_folders(home):
@@ -168,6 +169,24 @@ def write_index(home: Home) -> None:
     write_page(home.reports, kept, published=publishing.published_run(home))
 
 
+def gate(run_id: str) -> dict:
+    """Judge whether a person must be asked before this build is published."""
+    home = Home.from_environment()
+    with timed(home, run_id, "gate"):
+        return approval.ask(home, Ledger(home), run_id)
+
+
+def decide(run_id: str, *, choice: str, without: list[str], by: str, why: str) -> dict:
+    """Carry out what a person decided; build again when a clinic is left out."""
+    home = Home.from_environment()
+    answer = {"choice": choice, "clinics": without, "by": by, "why": why}
+    if approval.decide(home, Ledger(home), run_id, **answer):
+        build(run_id)
+        audit(run_id)
+        report(run_id)
+    return {"run_id": run_id, "choice": choice}
+
+
 def publish(run_id: str) -> dict:
     """Switch analysts to the new file."""
     home = Home.from_environment()
@@ -188,6 +207,12 @@ def close_run(run_id: str) -> dict:
     write_summary(home, run_id, ledger)
     for folder in ("staged", "scores", "marks"):
         shutil.rmtree(home.work(run_id) / folder, ignore_errors=True)
+    if status == "waiting":
+        raise BuildError(
+            f"run {run_id}: waits for approval; yesterday's release stays. Read its report, then "
+            f"run `rapport approve {run_id} --publish` (or --without CLINIC, or --reject) "
+            "with --by WHO --reason WHY. The next run rejects what nobody answered."
+        )
     if status != "published":
         raise BuildError(
             f"run {run_id}: not published, yesterday's release stays. "
@@ -199,6 +224,21 @@ def close_run(run_id: str) -> dict:
             f"{', '.join(unread)}. Their files are read again next time; report this as a defect."
         )
     return {"run_id": run_id, "status": "published"}
+
+
+def answer_here(home: Home, run_id: str, answer: dict) -> None:
+    """Answer the newest run, which waits, and publish it in this process.
+
+    Raises NothingToDoError when another run has taken its place: its build is gone.
+    """
+    newest = Ledger(home).all_runs()[:1]
+    if not newest or (newest[0]["run_id"], newest[0]["status"]) != (run_id, "waiting"):
+        raise NothingToDoError(
+            f"approve: run {run_id} is not the newest run or does not wait. See `rapport status`."
+        )
+    decide(run_id, **answer)
+    publish(run_id)
+    close_run(run_id)
 
 
 def read_deliveries(home: Home, run_id: str) -> list[Delivery]:
@@ -253,6 +293,8 @@ STEPS = {
         build,
         audit,
         report,
+        gate,
+        decide,
         publish,
         close_run,
     )
