@@ -18,7 +18,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from reports.cells import safe_cell
+from reports.findings import RESPONSE_STYLE, read_findings
 from reports.grades import (
     GRADES,
     HOLDS_BACK,
@@ -80,6 +83,8 @@ def write_report(
     for rule in held:
         _write_rows(folder, rule, run_id=run_id, clinics=clinics)
     write_lists(quality, folder, guidance=guidance)
+    with duckdb.connect(str(analytics), read_only=True) as con:
+        findings = read_findings(con, run_id, list(clinics))
     categories, cells = heat_map(quality)
     page = write_page(
         folder / "index.html",
@@ -95,6 +100,8 @@ def write_report(
         categories=categories,
         cells=cells,
         held=held,
+        findings=findings,
+        response_style=RESPONSE_STYLE,
         issue_lists={i.clinic.clinic_id: i.name for i in issues_per_clinic(quality)},
         held_places={(row.rule_id, row.clinic_id): r.page or "" for r in held for row in r.rows},
         needs_attention=NEEDS_ATTENTION,

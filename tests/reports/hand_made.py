@@ -99,7 +99,8 @@ def build_database(path: Path) -> Path:
         connection.execute("INSERT INTO core.fct_scores SELECT 1, ? FROM range(1234)", [CANARY])
         for clinic, file_id, table, *rule, scope, failed, threshold, state, message in RESULTS:
             connection.execute(
-                f"INSERT INTO quality.dq_rule_results VALUES ({', '.join('?' * 16)}, false{', NULL' * 4})",
+                f"INSERT INTO quality.dq_rule_results VALUES ({', '.join('?' * 16)}, false"
+                ", NULL, NULL, NULL, NULL)",
                 [RUN, at, clinic, file_id, file_id, table, *rule, scope, failed,
                  failed / scope if scope else None, threshold, state, message],
             )  # fmt: skip

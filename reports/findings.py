@@ -1,0 +1,122 @@
+"""What a release says beside its checks: waivers, form changes, who stops answering.
+
+Every part is read from a table of the schema ``quality``; a table the release does not have
+leaves its part empty. Counts, names of files and columns, and words of people who decided;
+no cell value, and no count of a therapist's clients.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+
+from reports.headline import Headline, headline
+from reports.trends import RUNS, Trend, trends_of
+
+# Rules about the way a form was answered (domain: careless and invalid responding).
+RESPONSE_STYLE = ("S14", "S15", "S18", "S28", "S29", "S31")
+
+_PARTS = {
+    "waivers": (
+        "dq_waivers",
+        """SELECT rule_id, clinic_id, scope, who, why, valid_from, valid_until, is_expired,
+            days_left
+        FROM quality.dq_waivers
+        ORDER BY is_expired DESC, valid_until, rule_id, scope""",
+    ),
+    "approvals": (
+        "dq_approvals",
+        """SELECT run_id, asked_at, asked_because, choice, decided_by, reason, decided_at
+        FROM quality.dq_approvals ORDER BY run_id DESC""",
+    ),
+    "form_changes": (
+        "dq_form_changes",
+        """SELECT run_id, run_at, clinic_id, source_file, table_name, change, column_name, message,
+            remedy, is_blocking
+        FROM quality.dq_form_changes
+        ORDER BY run_at DESC, is_blocking DESC, clinic_id, source_file, change, column_name""",
+    ),
+    "repaired": (
+        "dq_quarantine",
+        """SELECT clinic_id, rule_id, max(title) AS title, status,
+            count(DISTINCT coalesce(row_key::VARCHAR, file_id || '/' || source_line)) AS n_rows,
+            median(date_diff('day', first_seen, fixed_at)) AS median_days
+        FROM quality.dq_quarantine
+        WHERE status IN ('fixed', 'waived', 'erased')
+        GROUP BY clinic_id, rule_id, status
+        ORDER BY status, clinic_id, rule_id""",
+    ),
+    "answering": (
+        "mbc_fidelity",
+        """WITH latest AS (
+            SELECT clinic_id, metric, numerator, denominator, month,
+                max(month) OVER (PARTITION BY clinic_id) AS newest
+            FROM quality.mbc_fidelity
+            WHERE scope_level = 'clinic' AND NOT is_small AND metric IN
+                ('completion', 'alliance_completion', 'completion_completers',
+                 'completion_dropouts', 'paired', 'first_session_baseline')
+        )
+        SELECT clinic_id, metric, sum(numerator)::BIGINT AS numerator,
+            sum(denominator)::BIGINT AS denominator,
+            sum(numerator) / nullif(sum(denominator), 0)::DOUBLE AS share
+        FROM latest
+        WHERE month > newest - INTERVAL 12 MONTH
+        GROUP BY clinic_id, metric
+        ORDER BY clinic_id, metric""",
+    ),
+    "what_changed": (
+        "dq_what_changed",
+        """SELECT earlier_run_id, clinic_id, instrument_id, version, cause,
+            class_before, class_after, n_episodes, n_compared
+        FROM quality.dq_what_changed
+        WHERE run_id = $run_id
+        ORDER BY clinic_id, instrument_id, cause, class_before, class_after""",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The parts of the page beside the checks, each a list of rows by column name.
+
+    Attributes
+    ----------
+    headline : of the whole run; None where the release has no waivers table
+    headlines : per clinic id
+    trends : per (rule_id, clinic_id)
+    """
+
+    headline: Headline | None
+    headlines: dict[str, Headline]
+    trends: dict[tuple[str, str], Trend]
+    parts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+def read_findings(con: duckdb.DuckDBPyConnection, run_id: str, clinics: list[str]) -> Findings:
+    """Read all parts for the page of one run."""
+    there = {
+        row[0]
+        for row in con.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'quality'"
+        ).fetchall()
+    }
+    has_headline = {"dq_waivers", "dq_rule_status"} <= there
+    return Findings(
+        headline=headline(con, run_id) if has_headline else None,
+        headlines={c: headline(con, run_id, c) for c in clinics} if has_headline else {},
+        trends=trends_of(_rows(con, RUNS, [run_id])),
+        parts={
+            part: _rows(con, sql, {"run_id": run_id} if "$run_id" in sql else None)
+            if table in there
+            else []
+            for part, (table, sql) in _PARTS.items()
+        },
+    )
+
+
+def _rows(con: duckdb.DuckDBPyConnection, sql: str, values: Any) -> list[dict[str, Any]]:
+    cursor = con.execute(sql, values)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
