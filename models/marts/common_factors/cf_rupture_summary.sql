@@ -313,6 +313,8 @@ select
         when labeled.judged_count < 50 then 'too imprecise'
         else 'exploratory'
     end as precision_label,
+    case when labeled.rate is null then 'no session at which a rupture could be seen' end
+        as not_estimable_reason,
     {{ cf_benchmark_columns() }},
     {{ cf_definition_version() }} as definition_version,
     extract_dates.extract_date,
