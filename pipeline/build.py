@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.alert_history import keep_alerts
@@ -35,19 +36,8 @@ def build(home: Home, run_id: str) -> dict[str, int]:
     keep_alerts(home)
     with duck(home) as con:
         write_flags(con, home, read_registry(home))
-    with log.open("w", encoding="utf-8") as output:
-        returned = subprocess.run(
-            [
-                *(_dbt(), "--no-use-colors", "--log-level-file", "none", "build"),
-                *("--exclude-resource-type", "unit_test"),  # those prove the code, not the night
-                *_folders(artifacts, home.work(run_id)),
-            ],
-            env=os.environ | environment(home, target),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        ).returncode
+    # Unit tests prove the code, not the night.
+    returned = _run_dbt(home, run_id, "build", "--exclude-resource-type", "unit_test")
     results = _results(artifacts / "run_results.json") if returned in (0, 1) else []
     failed = [name for name, status in results if status in ("error", "fail", "runtime error")]
     if returned != 0:
@@ -61,6 +51,36 @@ def build(home: Home, run_id: str) -> dict[str, int]:
     compare_with_published(home, run_id, target)
     states = [status for _, status in results]
     return {state: states.count(state) for state in sorted(set(states))}
+
+
+def build_tables(home: Home, run_id: str, models: Sequence[str]) -> Path:
+    """Build only these models and what they need, without tests; return the DuckDB file.
+
+    Raises BuildError when dbt could not.
+    """
+    home.building.parent.mkdir(parents=True, exist_ok=True)
+    returned = _run_dbt(home, run_id, "run", "--select", *(f"+{model}" for model in models))
+    if returned != 0:
+        raise BuildError(f"build: dbt ended with code {returned}. Report this as a defect.")
+    return home.building
+
+
+def _run_dbt(home: Home, run_id: str, command: str, *arguments: str) -> int:
+    """Run dbt in a child process and return its code; what it said is in ``work/<run>/dbt.log``."""
+    log = home.work(run_id) / "dbt.log"
+    with log.open("w", encoding="utf-8") as output:
+        return subprocess.run(
+            [
+                *(_dbt(), "--no-use-colors", "--log-level-file", "none", command),
+                *arguments,
+                *_folders(home.root / "dbt", home.work(run_id)),
+            ],
+            env=os.environ | environment(home, home.building),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        ).returncode
 
 
 def environment(home: Home, target: Path) -> dict[str, str]:

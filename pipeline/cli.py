@@ -111,6 +111,39 @@ def trace(
 
 
 @app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="One export, as the clinic sent it.")],
+    clinic: Annotated[str, typer.Option("--clinic", help="Its folder name in landing/.")],
+    report: Annotated[
+        Path, typer.Option("--report", help="Folder for the page and the Excel issue list.")
+    ] = Path("rapport-check"),
+    home: HomeOption = None,
+) -> None:
+    """Say what the night would say of one file, and load nothing.
+
+    Reads and judges FILE with the night's own steps, against what is loaded already, and writes
+    the same page and Excel issue list. A data dictionary is taken from beside FILE, else from
+    landing/. Exit code 0: clean; 1: findings; 2: cannot be read.
+
+    Example: rapport check ~/Downloads/responses_2026-11.csv --clinic harbor
+    """
+    from rich.console import Console
+
+    from pipeline.check import CANNOT_READ
+    from pipeline.check import check as check_file
+    from pipeline.check_page import print_checked
+    from transforms.errors import RapportError
+
+    try:
+        checked = check_file(_home(home), file, clinic, report)
+    except RapportError as refusal:
+        typer.echo(str(refusal), err=True)
+        raise typer.Exit(CANNOT_READ) from None
+    print_checked(checked, file.name, Console(highlight=False, markup=False))
+    raise typer.Exit(checked.exit_code)
+
+
+@app.command()
 def rollback(
     run_id: Annotated[str | None, typer.Argument(help="Release to go back to.")] = None,
     home: HomeOption = None,
