@@ -44,6 +44,8 @@ def test_every_number_is_the_answer_of_the_query_beside_it(answered):
             written, decimals = number_of(shown.text)
 
             assert float(shown.value) == value, (block.sql, shown)
+            is_share = shown.text.endswith("%") and "percent" not in shown.column
+            assert shown.factor == (100 if is_share else 1), shown
             assert abs(written - value * shown.factor) <= 0.5 * 10**-decimals + 1e-9, shown
             n_numbers += 1
     assert n_numbers > 1000
