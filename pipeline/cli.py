@@ -200,6 +200,23 @@ def approve(
 
 
 @app.command()
+def report(
+    run_id: Annotated[str | None, typer.Argument(help="Run; default: the published one.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Write the report pages of a run again from its release and print the path."""
+    from pipeline.report_page import rewrite_pages
+    from transforms.errors import RapportError
+
+    try:
+        page = rewrite_pages(_home(home), run_id)
+    except RapportError as refusal:
+        typer.echo(str(refusal), err=True)
+        raise typer.Exit(1) from None
+    typer.echo(str(page))
+
+
+@app.command()
 def regrade(
     since: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First day of runs.")],
     home: HomeOption = None,
