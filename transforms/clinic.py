@@ -139,6 +139,11 @@ class Clinic(Dialect):
     """One clinic: its exports, their format, and what goes where."""
 
     clinic: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Name of its landing folder.")
+    extends: str | None = Field(
+        None,
+        description="What clinics have in common: a name in config/clinics/groups, or a file's "
+        "path from here. Maps merge, lists and values replace.",
+    )
     group: str = Field(
         "default",
         pattern=r"^[a-z0-9][a-z0-9_-]*$",

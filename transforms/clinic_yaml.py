@@ -24,6 +24,7 @@ from transforms.clinic_shapes import Beside, Long, Wide
 from transforms.errors import ConfigError
 
 Keys = tuple[str | int, ...]
+Places = dict[Keys, tuple[str, int]]  # file and line of each key
 _NULLS = ("", "~", "null")
 _BLOCKS = {
     "beside": Beside,
@@ -43,9 +44,7 @@ def read_clinic_yaml(path: Path) -> Clinic:
     ConfigError
         Not YAML, an unknown key, a wrong value, or a name that is not the file's.
     """
-    content, lines = _compose(path)
-    if not isinstance(content, dict):
-        raise ConfigError(path.name, "the file holds no keys", _REMEDY)
+    content, lines = _with_parents(path, ())
     try:
         clinic = Clinic(**content)
     except ValidationError as error:
@@ -64,11 +63,63 @@ def clinic_schema() -> str:
     return json.dumps(Clinic.model_json_schema(by_alias=True), indent=2) + "\n"
 
 
-def _compose(path: Path) -> tuple[object, dict[Keys, int]]:
-    lines: dict[Keys, int] = {}
+def _with_parents(path: Path, below: tuple[Path, ...]) -> tuple[dict[str, object], Places]:
+    """Read a file and what it extends: maps merge, lists and values replace.
+
+    Parameters
+    ----------
+    below : files that extend this one, directly or not
+    """
+    content, lines = _compose(path)
+    if not isinstance(content, dict):
+        raise ConfigError(path.name, "the file holds no keys", _REMEDY)
+    if below and "clinic" in content:
+        what = "a file that others extend is no clinic"
+        raise _error(path, lines, ("clinic",), what, "Take the key out")
+    if "extends" not in content:
+        return content, lines
+    named = content.pop("extends")
+    if not isinstance(named, str):
+        what = "is not the name of one file"
+        raise _error(path, lines, ("extends",), what, "Write one group's name or file")
+    parent = _parent(path, named)
+    if parent in (path.resolve(), *below):
+        what = "the files extend each other in a circle"
+        raise _error(path, lines, ("extends",), what, "Take one `extends` out")
+    if not parent.is_file():
+        what = f"there is no file {named}"
+        raise _error(path, lines, ("extends",), what, "Correct the name, or write the file")
+    base, places = _with_parents(parent, (*below, path.resolve()))
+    return _merged(base, content, (), places), places | lines
+
+
+def _parent(path: Path, named: str) -> Path:
+    """Return the file ``extends`` names: a path from here, or a name in the folder groups/."""
+    if named.endswith((".yml", ".yaml")):
+        return (path.parent / named).resolve()
+    folder = path.parent if path.parent.name == "groups" else path.parent / "groups"
+    return (folder / f"{named}.yml").resolve()
+
+
+def _merged(base: dict, own: dict, keys: Keys, places: Places) -> dict:
+    """Lay a file's keys over those it extends; forget the places of what is replaced."""
+    merged = dict(base)
+    for key, value in own.items():
+        inner = (*keys, key)
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            merged[key] = _merged(base[key], value, inner, places)
+            continue
+        merged[key] = value
+        for place in [place for place in places if place[: len(inner)] == inner]:
+            del places[place]
+    return merged
+
+
+def _compose(path: Path) -> tuple[object, Places]:
+    lines: Places = {}
     try:
         node = YAML().compose(path.read_text(encoding="utf-8"))
-        content = _plain(node, (), lines) if node else None
+        content = _plain(node, (), lines, path.name) if node else None
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(
@@ -84,31 +135,32 @@ class _DuplicateKey(Exception):  # noqa: N818 - never leaves this module
         self.keys = keys
 
 
-def _plain(node: Node, keys: Keys, lines: dict[Keys, int]) -> object:
+def _plain(node: Node, keys: Keys, lines: Places, file: str) -> object:
     """Turn a node into dicts, lists and the texts as written, noting each key's line."""
-    lines.setdefault(keys, node.start_mark.line + 1)
+    lines.setdefault(keys, (file, node.start_mark.line + 1))
     if isinstance(node, ScalarNode):
         return None if node.style is None and node.value in _NULLS else node.value
     if isinstance(node, SequenceNode):
-        return [_plain(child, (*keys, i), lines) for i, child in enumerate(node.value)]
+        return [_plain(child, (*keys, i), lines, file) for i, child in enumerate(node.value)]
     assert isinstance(node, MappingNode)
     content: dict[str, object] = {}
     for key, value in node.value:
         inner = (*keys, key.value)
-        lines[inner] = key.start_mark.line + 1
+        lines[inner] = (file, key.start_mark.line + 1)
         if key.value in content:
             raise _DuplicateKey(inner)
-        content[key.value] = _plain(value, inner, lines)
+        content[key.value] = _plain(value, inner, lines, file)
     return content
 
 
-def _from_pydantic(path: Path, error: ValidationError, lines: dict[Keys, int]) -> ConfigError:
+def _from_pydantic(path: Path, error: ValidationError, lines: Places) -> ConfigError:
     """Describe the error that stands first in the file."""
     described = [
-        (_line_of(lines, tuple(one["loc"])), number, one)
+        (_line_of(path, lines, tuple(one["loc"])), number, one)
         for number, one in enumerate(error.errors(include_input=False, include_url=False))
     ]
-    _, _, first = min(described, key=lambda entry: entry[:2])
+    # Faults of the clinic's own file come before those of a file it extends.
+    *_, first = min(described, key=lambda e: (e[0][0] != path.name, e[0][1], e[1]))
     keys = tuple(first["loc"])
     if first["type"] == "extra_forbidden":
         known = _model_of(keys)
@@ -130,17 +182,18 @@ def _model_of(keys: Keys) -> type[BaseModel]:
     return _BLOCKS.get(keys[0], Clinic) if len(keys) == 2 else Clinic
 
 
-def _error(path: Path, lines: dict[Keys, int], keys: Keys, what: str, remedy: str) -> ConfigError:
+def _error(path: Path, lines: Places, keys: Keys, what: str, remedy: str) -> ConfigError:
     shown = ".".join(str(key + 1) if isinstance(key, int) else key for key in keys)
-    where = f"{path.name}:{_line_of(lines, keys)}"
+    file, line = _line_of(path, lines, keys)
+    where = f"{file}:{line}"
     return ConfigError(where, f"{shown}: {what}" if shown else what, remedy)
 
 
-def _line_of(lines: dict[Keys, int], keys: Keys) -> int:
-    """Return the line of the innermost key that stands in the file."""
+def _line_of(path: Path, lines: Places, keys: Keys) -> tuple[str, int]:
+    """Return file and line of the innermost key that stands in the file."""
     while keys and keys not in lines:
         keys = keys[:-1]
-    return lines.get(keys, 1)
+    return lines.get(keys, (path.name, 1))
 
 
 if __name__ == "__main__":
