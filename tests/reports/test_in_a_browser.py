@@ -144,3 +144,16 @@ def test_a_thousand_checks_open_in_under_two_seconds(tab, tmp_path):
 
     assert tab.locator("#checks tbody tr").count() == 1011
     assert 0 < min(milliseconds) < 2000, milliseconds
+
+
+def test_axe_finds_no_barrier(browser, reports):
+    """WCAG 2 A and AA and axe's best practices, light and dark, with every list opened."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    for scheme in ("light", "dark"):
+        tab = browser.new_page(color_scheme=scheme)
+        tab.goto((reports / RUN / "index.html").as_uri())
+        tab.evaluate("document.querySelectorAll('details').forEach((box) => { box.open = true; })")
+        violations = Axe().run(tab).response["violations"]
+        tab.close()
+        assert [(found["id"], len(found["nodes"])) for found in violations] == []
