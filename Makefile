@@ -10,7 +10,7 @@ UV_VERSION := 0.13.9
 export UV_SYSTEM_CERTS ?= 1
 export RAPPORT_HOME ?= data
 
-.PHONY: help setup run test test-slow check fix bench serve lock clean
+.PHONY: help setup run test test-slow check fix bench serve parity docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -51,8 +51,16 @@ fix: setup ## let the formatters repair what they can
 	@$(BIN)/ruff format .
 	@$(BIN)/sqlfluff fix --disable-progress-bar models tests/models
 
-bench: setup ## cost of a million sessions against DuckDB alone, in the same run
+bench: setup ## cost per row of each format and of a million sessions, against DuckDB alone
+	@$(BIN)/python benchmarks/formats.py
 	@$(BIN)/python benchmarks/bench.py
+
+parity: setup ## write docs/parity.md: our numbers against those of other programs
+	@$(BIN)/python -m tests.parity.book
+
+docs: setup ## write the generated pages, and dbt's documentation as one file
+	@$(BIN)/python -m docs.generate
+	@$(BIN)/python -m docs.dbt_site
 
 serve: setup ## Airflow with its user interface on http://127.0.0.1:8080
 	@$(BIN)/python -m pipeline.serve
