@@ -144,6 +144,38 @@ def check(
 
 
 @app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(help="One export, as the clinic sent it.")],
+    clinic: Annotated[
+        str, typer.Option("--clinic", help="Its folder name in landing/, and the YAML's name.")
+    ] = "new_clinic",
+    home: HomeOption = None,
+) -> None:
+    """Guess how to read one file, and draft the clinic's YAML.
+
+    The draft goes to standard output, what was guessed with its reasons to the terminal. Read
+    every line marked CHECK, replace every CHANGE_ME, then `rapport check`. No cell is shown.
+    Exit code 0: drafted; 2: cannot be read.
+
+    Example: rapport inspect ~/Downloads/export.csv --clinic fjord > config/clinics/fjord.yml
+    """
+    from rich.console import Console
+
+    from pipeline.check import CANNOT_READ
+    from pipeline.inspect_page import inspect, print_inspected
+    from transforms.draft_yaml import draft_text
+    from transforms.errors import RapportError
+
+    try:
+        found = inspect(_home(home), file, clinic)
+    except RapportError as refusal:
+        typer.echo(str(refusal), err=True)
+        raise typer.Exit(CANNOT_READ) from None
+    print_inspected(found, file.name, Console(stderr=True, highlight=False, markup=False))
+    typer.echo(draft_text(found.draft), nl=False)
+
+
+@app.command()
 def rollback(
     run_id: Annotated[str | None, typer.Argument(help="Release to go back to.")] = None,
     home: HomeOption = None,

@@ -1,0 +1,226 @@
+"""From a file nobody described yet to a draft of the clinic's YAML, by the readers themselves.
+
+`recognition` says which system wrote the file; the reader of that system reads it; `guesses`
+looks at the names and the counts of its columns. Nothing here holds or returns a cell.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from transforms.clinic import Clinic, Feed, canonical_table
+from transforms.clinic_options import FhirOptions
+from transforms.column_profiles import Profile, profiles
+from transforms.draft_feeds import drafted_feeds
+from transforms.draft_yaml import Draft, FeedDraft
+from transforms.errors import FileRefused
+from transforms.export import read_export
+from transforms.export_survey import SYSTEMS
+from transforms.guesses import Guess, date_column, decimal_sign
+from transforms.readers.archive import unpacked
+from transforms.readers.qualtrics import read_header
+from transforms.readers.redcap_dictionary import read_dictionary
+from transforms.readers.source import Source
+from transforms.recognition import Recognized, recognize
+from transforms.registry import Registry
+
+_DIGITS = re.compile(r"\d{4,}(?:[-_.]?\d+)*")
+_EXPLAINS = (".csv", ".json", ".ndjson")
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What was found in a file: tables with their rows, guesses, and the draft."""
+
+    tables: tuple[tuple[str, int, int], ...]
+    guesses: tuple[Guess, ...]
+    notes: tuple[str, ...]
+    draft: Draft
+
+
+def inspect_file(
+    path: Path, clinic: str, registry: Registry, *, con: duckdb.DuckDBPyConnection, scratch: Path
+) -> Inspected:
+    """Read one export and draft its clinic's YAML.
+
+    Parameters
+    ----------
+    clinic : the clinic's id; its YAML must be called so.
+    scratch : folder for decoded copies, which hold raw cells. Left empty.
+
+    Raises
+    ------
+    FileRefused
+        No reader can read the file; the words are the readers'.
+    """
+    with unpacked(path, scratch, beside=lambda name: name.lower().endswith(_EXPLAINS)) as files:
+        file = _export_among(files, path, scratch)
+        found = recognize(file, scratch)
+        found, trial, sources = _read(file, found, clinic, registry, con, scratch)
+        try:
+            return _inspected(path, file, found, trial, sources, registry, con, scratch)
+        finally:
+            for source in sources:
+                source.drop(con)
+
+
+def _export_among(files: list[Path], path: Path, scratch: Path) -> Path:
+    """Return the largest file of an archive that is no data dictionary."""
+    if files == [path] or len(files) == 1:
+        return files[0]
+    exports = [one for one in files if not _is_dictionary(one, scratch)]
+    return max(exports or files, key=lambda one: (one.stat().st_size, one.name))
+
+
+def _is_dictionary(path: Path, scratch: Path) -> bool:
+    try:
+        read_dictionary(path, scratch)
+    except (FileRefused, UnicodeError):
+        return False
+    return True
+
+
+def _read(
+    file: Path,
+    found: Recognized,
+    clinic: str,
+    registry: Registry,
+    con: duckdb.DuckDBPyConnection,
+    scratch: Path,
+) -> tuple[Recognized, Clinic, list[Source]]:
+    """Read the file as a clinic that maps nothing yet."""
+    trial = _trial_clinic(file, found, clinic, scratch)
+    sources = read_export(file, trial, con=con, scratch=scratch, registry=registry)
+    return found, trial, sources
+
+
+def _trial_clinic(file: Path, found: Recognized, clinic: str, scratch: Path) -> Clinic:
+    delimiter = None if found.delimiter == "," else found.delimiter
+    feeds = [Feed(table="responses", columns={})]
+    if found.format == "canonical":
+        feeds = [] if canonical_table(file.name) else [Feed(table="responses")]
+    if found.format == "redcap":
+        dictionary = read_dictionary(file.parent / found.dictionary, scratch)
+        feeds = [Feed(table="responses", form=form, columns={}) for form in dictionary.forms]
+    if found.format == "fhir":
+        feeds = []
+    return Clinic(
+        clinic=clinic,
+        format=found.format,
+        delimiter=delimiter,
+        header_row=found.header_row,
+        dictionary=found.dictionary,
+        fhir=FhirOptions(companions=list(found.companions)),
+        feeds=feeds,
+    )
+
+
+def _inspected(
+    path: Path,
+    file: Path,
+    found: Recognized,
+    trial: Clinic,
+    sources: list[Source],
+    registry: Registry,
+    con: duckdb.DuckDBPyConnection,
+    scratch: Path,
+) -> Inspected:
+    by_source = [
+        (one, _own_columns(profiles(con, one), one, found, file, scratch)) for one in sources
+    ]
+    everything = [column for _, columns in by_source for column in columns]
+    guesses = [
+        Guess("format", found.format, found.confidence, found.reason),
+        *_dialect_guesses(found),
+        decimal_sign(everything),
+    ]
+    notes: list[str] = []
+    feeds: list[FeedDraft] = []
+    if found.format not in ("canonical", "fhir"):
+        for source, columns in by_source:
+            some, more, said = drafted_feeds(source, columns, found.format, registry)
+            feeds += some
+            guesses += more
+            notes += said
+    elif trial.feeds:
+        notes.append("canonical names, but the file's name belongs to no table")
+        feeds = [FeedDraft({"table": "responses"})]
+    if found.format in ("canonical", "fhir"):
+        guesses += _canonical_guesses(everything)
+    keys = _top_keys(path, found, trial, guesses)
+    draft = Draft(path.name, keys, tuple(feeds), tuple(notes), tuple(guesses))
+    tables = tuple((one.place or path.name, one.n_rows, len(one.columns)) for one in sources)
+    said = tuple(note.text for one in sources for note in one.notes)
+    return Inspected(tables, tuple(guesses), said, draft)
+
+
+def _own_columns(
+    columns: list[Profile], source: Source, found: Recognized, file: Path, scratch: Path
+) -> list[Profile]:
+    """Leave out the second names of a Qualtrics column: a mapping should use the id."""
+    if found.format != "qualtrics":
+        return columns
+    ids = {column.id for column in read_header(file, scratch).columns}
+    return [one for one in columns if one.name in ids]
+
+
+def _dialect_guesses(found: Recognized) -> list[Guess]:
+    """Say what a text file is written in; workbooks and JSON have no dialect."""
+    if found.delimiter is None:
+        return []
+    shown = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}[found.delimiter]
+    guesses = [
+        Guess("encoding", found.encoding or "utf-8", "high", "the bytes decode as it"),
+        Guess("delimiter", shown, "high", "it cuts the rows into most cells"),
+    ]
+    if found.header_row:
+        reason = "the first row as wide as the others that holds names"
+        guesses.append(Guess("header_row", str(found.header_row), "medium", reason))
+    if found.dictionary:
+        guesses.append(Guess("dictionary", found.dictionary, "high", "it names the columns"))
+    return guesses
+
+
+def _canonical_guesses(columns: list[Profile]) -> list[Guess]:
+    items = [one for one in columns if re.fullmatch(r"item_\d+", one.name, re.I)]
+    _, when = date_column(columns)
+    reason = "items are read by number, the instrument by the column instrument"
+    return [when, Guess("items", f"{len(items)} columns", "high", reason)] if items else [when]
+
+
+def _top_keys(
+    path: Path, found: Recognized, trial: Clinic, guesses: list[Guess]
+) -> dict[str, object]:
+    """Return the keys above the feeds; what is recognized anyway is left out."""
+    keys: dict[str, object] = {"clinic": trial.clinic, "format": found.format}
+    keys["files"] = file_pattern(path.name)
+    if found.format == "canonical":
+        keys["files"] = f"*{path.suffix}"
+    if found.dictionary:
+        keys["dictionary"] = file_pattern(found.dictionary)
+    if trial.delimiter:
+        keys["delimiter"] = "tab" if trial.delimiter == "\t" else trial.delimiter
+    if trial.header_row:
+        keys["header_row"] = trial.header_row
+    if any(one.what == "decimal" and one.value == "," for one in guesses):
+        keys["decimal"] = ","
+    if found.companions:
+        keys["fhir"] = {"companions": [file_pattern(name) for name in found.companions]}
+    if found.format in SYSTEMS and any(one.what == "time zone" for one in guesses):
+        keys["survey"] = {"timezone": "UTC"}
+    return keys
+
+
+def file_pattern(name: str) -> str:
+    """Return a pattern for the deliveries to come: long numbers, such as dates, may change.
+
+    Examples
+    --------
+    >>> file_pattern("Lakeside_DATA_2026-05-01.csv"), file_pattern("data[1].csv")
+    ('Lakeside_DATA_*.csv', 'data[[]1].csv')
+    """
+    return _DIGITS.sub("*", name.replace("[", "[[]"))
