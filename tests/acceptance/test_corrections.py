@@ -19,9 +19,7 @@ FIRST = [
 ]
 # r1 as before, r2 corrected, r3 new and without an answer but with the clinic's own total.
 SECOND = [FIRST[0], "r2,c1,phq9,client,2026-01-12 10:00,3,3,3,3,3,3,3,3,3"]
-SUBMITTED = "response_id,client_id,instrument,rater,completed_at,submitted_total\n" + (
-    "r3,c1,phq9,client,2026-01-19 10:00,7\n"
-)
+SUBMITTED = f"{HEADER},submitted_total\nr3,c1,phq9,client,2026-01-19 10:00,{9 * ','}7\n"
 
 
 @pytest.fixture(scope="module")
