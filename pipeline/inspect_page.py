@@ -32,11 +32,12 @@ def inspect(home: Home, file: Path, clinic_id: str) -> Inspected:
         raise ConfigError("--clinic", "this is not a clinic id", "Use a-z, 0-9, _ and -")
     # Decoded copies hold raw cells: they lie in the vault where there is one.
     folder = home.scratch if home.scratch.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="inspect-", dir=folder) as scratch:
-        with duckdb.connect() as con:
-            return inspect_file(
-                file, clinic_id, read_registry(home), con=con, scratch=Path(scratch)
-            )
+    with (
+        tempfile.TemporaryDirectory(prefix="inspect-", dir=folder) as scratch,
+        duckdb.connect() as con,
+    ):
+        registry = read_registry(home)
+        return inspect_file(file, clinic_id, registry, con=con, scratch=Path(scratch))
 
 
 def print_inspected(found: Inspected, file_name: str, console: Console) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import replace
 
 from transforms.column_profiles import Profile
 from transforms.draft_yaml import FeedDraft, Value
@@ -26,7 +27,8 @@ from transforms.registry import Registry
 
 DAY = "YYYY-MM-DD"
 _SESSION = re.compile(
-    r"(?P<before>.+[_ .-](?:s|t|w|sess|session|visit|week|time)[_ -]?)(?P<session>\d+)(?P<after>.*)",
+    r"(?P<before>.+[_ .-](?:s|t|w|sess|session|visit|week|time)[_ -]?)"
+    r"(?P<session>\d+)(?P<after>.*)",
     re.I,
 )
 _TOTAL = re.compile(r"total|sum|score", re.I)
@@ -38,7 +40,7 @@ def drafted_feeds(
     source: Source, columns: list[Profile], format_name: str, registry: Registry
 ) -> Drafted:
     """Return the feeds, the guesses behind them and what the whole file lacks."""
-    people, guesses, notes = _people(columns, format_name)
+    people, guesses, notes = _people(_by_survey_first(columns, source.sheet), format_name)
     wide = wide_stems(columns)
     long = _long(columns, people) if format_name in ("delimited", "workbook") else None
     if long:
@@ -50,8 +52,17 @@ def drafted_feeds(
     place = {"redcap": "form", "workbook": "sheet"}.get(format_name)
     if place and source.sheet:
         feeds = [_placed(feed, place, source.sheet) for feed in feeds]
-        more = [Guess(f"{source.sheet}: {one.what}", *_rest(one)) for one in more]
-    return feeds, [*guesses, *more], notes if feeds else []
+        guesses, more = (
+            [Guess(f"{source.sheet}: {one.what}", *_rest(one)) for one in some]
+            for some in (guesses, more)
+        )
+    return (feeds, [*guesses, *more], notes) if feeds else ([], [], [])
+
+
+def _by_survey_first(columns: list[Profile], form: str | None) -> list[Profile]:
+    """Leave out other dates where REDCap says itself when a survey was sent off."""
+    own = [one for one in columns if one.name == f"{form}_timestamp" and one.is_date]
+    return [one for one in columns if not one.is_date or one in own] if own else columns
 
 
 def _rest(guess: Guess) -> tuple[str, str, str]:
@@ -60,7 +71,7 @@ def _rest(guess: Guess) -> tuple[str, str, str]:
 
 def _placed(feed: FeedDraft, key: str, value: str) -> FeedDraft:
     table, *others = feed.keys.items()
-    return FeedDraft(dict([table, (key, value), *others]), feed.notes, feed.is_active)
+    return replace(feed, keys=dict([table, (key, value), *others]))
 
 
 def _people(
@@ -115,17 +126,17 @@ def _flat_feeds(
     found = [
         (group, *instrument_of(group, registry)) for group in [*groups, *filter(None, [plain])]
     ]
-    is_known = any(one for _, one, _ in found)
     for group, instrument, guess in found:
         guesses.append(guess)
         key = instrument.key if instrument else None
-        is_active = key not in drafted if key else not is_known
+        is_active = key is None or key not in drafted
+        rank = 2 if key else int(group.pattern is not None)
         drafted.add(key)
         notes = () if guess.confidence == "high" else (f"instrument: {guess.reason}",)
         keys = _flat_keys(source, free, group, instrument, people, format_name)
         if texts and group.low is None:
             notes = (*notes, "answers are texts: map each to its code under `values: {items: …}`")
-        feeds.append(FeedDraft(keys, notes, is_active))
+        feeds.append(FeedDraft(keys, notes, is_active, rank))
     return feeds, guesses
 
 
@@ -235,9 +246,7 @@ def _wide_feeds(
         keys = {"table": "responses", "set": constants, "columns": mapped, "wide": shape}
         extra = {k: v for k, v in people.items() if k not in ("columns", "set")}
         notes = ("one date for all sessions: see `dates` and `per_session` in docs/formats",)
-        feeds.append(
-            FeedDraft(keys | extra, notes, instrument is not None or not any(known.values()))
-        )
+        feeds.append(FeedDraft(keys | extra, notes, rank=2 if instrument else 1))
     return feeds, guesses
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from transforms.guesses import CHANGE_ME, Guess
+from transforms.guesses import Guess
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORDS = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
@@ -16,11 +16,16 @@ Value = str | int | list["Value"] | dict[str, "Value"]
 
 @dataclass(frozen=True)
 class FeedDraft:
-    """One feed of the draft. ``is_active``: written as YAML, else as a comment."""
+    """One feed of the draft. ``is_active``: written as YAML, else as a comment.
+
+    rank : 2 a known questionnaire, 1 columns numbered alike, 0 any columns. Only feeds of the
+        highest rank of a file are written as YAML.
+    """
 
     keys: dict[str, Value]
     notes: tuple[str, ...] = ()
     is_active: bool = True
+    rank: int = 2
 
 
 @dataclass(frozen=True)
@@ -87,8 +92,3 @@ def _scalar(value: str | int) -> str:
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
     return json.dumps(value, ensure_ascii=False)
-
-
-def is_unfinished(text: str) -> bool:
-    """Whether a draft still holds something that has to be filled in."""
-    return CHANGE_ME in re.sub(r"#.*", "", text)

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 from transforms.column_profiles import Profile
 from transforms.instrument import Instrument
+from transforms.readers.survey_header import is_personal
 from transforms.registry import Registry
 
 CHANGE_ME = "CHANGE_ME"
+WIDEST = 100  # No item has a higher answer: a higher number may be a telephone number.
 FEWEST_ITEMS = 5  # Below that, count and range of the answers fit too many questionnaires.
 _NUMBER = re.compile(r"\d+")
 _PART = re.compile(r"[a-z]+|\d+")
@@ -22,7 +24,7 @@ _ROLES: dict[str, tuple[str, ...]] = {
     "client_id": (
         r"client[ _-]?(id|no|nr|code|number|key)?", r"externalreference|externaldatareference",
         r"(patient|pt|participant|subject|anon|person|pseudonym)[ _-]?(id|no|nr|code|number)?",
-        r"(record|study|case)[ _-]?id", r"id",
+        r"(record|study|case)[ _-]?id", r"_row", r"custom data 1", r"id",
     ),
     "therapist_id": (
         r".*(therapist|clinician|counsell?or|practitioner|provider)[ _-]?(id|no|code|number)?",
@@ -38,6 +40,7 @@ _ROLES: dict[str, tuple[str, ...]] = {
 _NOT_COMPLETED = re.compile(
     r"birth|dob|born|first|enrol|start|refer|created|modified|upload|review|death|discharge", re.I
 )
+_BIRTH = re.compile(r"birth|dob\b|born|death", re.I)
 _COMPLETED = re.compile(r"complet|submit|enddate|end date|sent|timestamp|answered", re.I)
 
 
@@ -72,21 +75,31 @@ class ItemGroup:
         return self.numbers == tuple(range(1, len(self.numbers) + 1))
 
 
+def is_called(column: str, name: str) -> bool:
+    """Whether a column's name is one of those a canonical column usually has."""
+    return any(re.fullmatch(pattern, column.strip(), re.I) for pattern in _ROLES[name])
+
+
 def role(columns: list[Profile], name: str) -> tuple[str | None, Guess]:
     """Return the column that is a canonical one, such as client_id, by its name."""
     for rank, pattern in enumerate(_ROLES[name]):
         fits = [one for one in columns if re.fullmatch(pattern, one.name.strip(), re.I)]
-        fits = [one for one in fits if one.n_filled]
-        if fits:
-            alone = len(fits) == 1 and rank < max(1, len(_ROLES[name]) - 1)
+        filled = [one for one in fits if one.n_filled]
+        if filled:
+            alone = len(filled) == 1 and rank < max(1, len(_ROLES[name]) - 1)
             reason = "by its name" if alone else "by its name; others fit as well or it is unclear"
-            return fits[0].name, Guess(name, fits[0].name, "high" if alone else "medium", reason)
+            return filled[0].name, Guess(
+                name, filled[0].name, "high" if alone else "medium", reason
+            )
+    fits = [one for one in columns if is_called(one.name, name)]
+    if fits and name == "client_id":
+        return fits[0].name, Guess(name, fits[0].name, "low", "by its name, but it is empty here")
     return None, Guess(name, "-", "none", "no column is called like one")
 
 
 def date_column(columns: list[Profile]) -> tuple[Profile | None, Guess]:
     """Return the column with the day a form was completed."""
-    dates = [one for one in columns if one.is_date]
+    dates = [one for one in columns if one.is_date and not _BIRTH.search(one.name)]
     ranked = sorted(
         dates,
         key=lambda one: (
@@ -148,7 +161,7 @@ def item_groups(columns: list[Profile], *, texts: bool = False) -> list[ItemGrou
                 pattern = f"{name[: match.start()]}{{n}}{name[match.end() :]}"
                 by_pattern[pattern].setdefault(number, name)
     found, taken = [], set()
-    ranked = sorted(by_pattern.items(), key=lambda one: (-len(one[1]), _first(one, usable)))
+    ranked = sorted(by_pattern.items(), key=lambda one: _rank(one, usable))
     for pattern, numbered in ranked:
         if len(numbered) < 2 or taken & set(numbered.values()):
             continue
@@ -164,20 +177,24 @@ def plain_group(columns: list[Profile], *, texts: bool = False) -> ItemGroup | N
     return _group(None, numbered, names) if names else None
 
 
-def _first(one: tuple[str, dict[int, str]], usable: dict[str, Profile]) -> int:
-    return list(usable).index(next(iter(one[1].values())))
+def _rank(one: tuple[str, dict[int, str]], usable: dict[str, Profile]) -> tuple[bool, int, int]:
+    """Numbers at the end of a name count items; those before them, mostly questions."""
+    pattern, numbered = one
+    is_inner = _NUMBER.search(pattern.partition("{n}")[2]) is not None
+    return is_inner, -len(numbered), list(usable).index(next(iter(numbered.values())))
 
 
 def _may_be_item(one: Profile, texts: bool) -> bool:
-    if "___" in one.name or _is_bookkeeping(one.name):
+    if "___" in one.name or _is_bookkeeping(one.name) or is_personal(one.name):
         return False
-    return one.is_number or (texts and one.n_filled > 0 and not one.is_date)
+    return one.is_number or (texts and not one.is_date)
 
 
 def _is_bookkeeping(name: str) -> bool:
     """Whether a column is a system's own or a person's, not an answer."""
     own = r"(location(latitude|longitude|accuracy)|duration.*|progress|status|finished|age|sex|"
-    own += r"gender|birth ?year|year.*|redcap_.*|.*_complete|submitted_.*|.*_TEXT|responseset)"
+    own += r"gender|female|male|phone.*|.*zip.*|.*mrn.*|.*ssn.*|.+_id|birth ?year|year.*|redcap_.*|"
+    own += r".*_complete|submitted_.*|.*_TEXT|responseset)"
     return re.fullmatch(own, name, re.I) is not None
 
 
@@ -197,7 +214,8 @@ def _group(pattern: str | None, numbered: dict[int, str], by_name: dict[str, Pro
 def instrument_of(group: ItemGroup, registry: Registry) -> tuple[Instrument | None, Guess]:
     """Return the questionnaire whose name, number of items and answers fit a group."""
     with_items = [one for one in registry.instruments if one.items]
-    named = [one for one in with_items if is_named(one.instrument_id, group.stem)]
+    exact = [one for one in with_items if is_named(one.instrument_id, group.stem, whole=True)]
+    named = exact or [one for one in with_items if is_named(one.instrument_id, group.stem)]
     n = len(group.columns)
     shown = f"{n} columns, answers {_span(group)}"
     fits = [one for one in with_items if _fits(one, group)]
@@ -212,16 +230,18 @@ def instrument_of(group: ItemGroup, registry: Registry) -> tuple[Instrument | No
         one = _default(named, registry)
         reason = f"by name; {shown}, but the registry has {one.items.min:g} to {one.items.max:g}"
         return one, _instrument_guess(group, one, "low", reason)
-    ids = sorted({one.instrument_id for one in fits})
-    if n >= FEWEST_ITEMS and group.is_whole and len(ids) == 1 and group.low is not None:
-        one = _default(fits, registry)
+    exactly = [one for one in fits if one.items.n == n]
+    ids = sorted({one.instrument_id for one in exactly})
+    is_scale = group.low is not None and group.high > group.low and n >= FEWEST_ITEMS
+    if is_scale and group.is_whole and len(ids) == 1:
+        one = _default(exactly, registry)
         return one, _instrument_guess(group, one, "low", f"{shown} fit no other questionnaire")
     many = f"; fits {', '.join(ids)}" if group.low is not None and group.is_whole and ids else ""
     return None, Guess(f"items {group.stem}", CHANGE_ME, "none", f"no known name; {shown}{many}")
 
 
-def is_named(instrument_id: str, stem: str) -> bool:
-    """Whether a column's name begins like a questionnaire.
+def is_named(instrument_id: str, stem: str, *, whole: bool = False) -> bool:
+    """Whether a column's name begins like a questionnaire; ``whole``: with its number too.
 
     Examples
     --------
@@ -232,11 +252,16 @@ def is_named(instrument_id: str, stem: str) -> bool:
     words = _PART.findall(stem.lower())
     joined = ["".join(words[:length]) for length in range(1, len(words) + 1)]
     bare = wanted.rstrip("0123456789")
-    return wanted in joined or (len(bare) > 2 and bare in joined)
+    return wanted in joined or (not whole and len(bare) > 2 and bare in joined)
 
 
 def _span(group: ItemGroup) -> str:
-    return "not numbers" if group.low is None else f"{group.low:g} to {group.high:g}"
+    """Write the range of the answers; of columns that may be no answers at all, nothing."""
+    if group.low is None:
+        return "not numbers"
+    if group.pattern is None or max(-group.low, group.high) > WIDEST:
+        return "not a questionnaire's, perhaps"
+    return f"{group.low:g} to {group.high:g}"
 
 
 def _fits(one: Instrument, group: ItemGroup) -> bool:

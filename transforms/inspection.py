@@ -7,20 +7,20 @@ looks at the names and the counts of its columns. Nothing here holds or returns 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 
-from transforms.clinic import Clinic, Feed, canonical_table
-from transforms.clinic_options import FhirOptions
+from transforms.clinic import WORKBOOK_SUFFIXES, Clinic, Feed, canonical_table
+from transforms.clinic_options import FhirOptions, QualtricsOptions
+from transforms.clinic_shapes import Beside
 from transforms.column_profiles import Profile, profiles
 from transforms.draft_feeds import drafted_feeds
 from transforms.draft_yaml import Draft, FeedDraft
 from transforms.errors import FileRefused
 from transforms.export import read_export
-from transforms.export_survey import SYSTEMS
-from transforms.guesses import Guess, date_column, decimal_sign
+from transforms.guesses import Guess, date_column, decimal_sign, is_called
 from transforms.readers.archive import unpacked
 from transforms.readers.qualtrics import read_header
 from transforms.readers.redcap_dictionary import read_dictionary
@@ -29,6 +29,8 @@ from transforms.recognition import Recognized, recognize
 from transforms.registry import Registry
 
 _DIGITS = re.compile(r"\d{4,}(?:[-_.]?\d+)*")
+_MOST_BESIDE = 20
+_EVERYONE = QualtricsOptions(previews="keep", tests="keep", spam="keep", unfinished="keep")
 _EXPLAINS = (".csv", ".json", ".ndjson")
 
 
@@ -60,7 +62,7 @@ def inspect_file(
     with unpacked(path, scratch, beside=lambda name: name.lower().endswith(_EXPLAINS)) as files:
         file = _export_among(files, path, scratch)
         found = recognize(file, scratch)
-        found, trial, sources = _read(file, found, clinic, registry, con, scratch)
+        trial, sources = _read(file, found, clinic, registry, con, scratch)
         try:
             return _inspected(path, file, found, trial, sources, registry, con, scratch)
         finally:
@@ -91,18 +93,55 @@ def _read(
     registry: Registry,
     con: duckdb.DuckDBPyConnection,
     scratch: Path,
-) -> tuple[Recognized, Clinic, list[Source]]:
+) -> tuple[Clinic, list[Source]]:
     """Read the file as a clinic that maps nothing yet."""
     trial = _trial_clinic(file, found, clinic, scratch)
     sources = read_export(file, trial, con=con, scratch=scratch, registry=registry)
-    return found, trial, sources
+    if found.format == "qualtrics" and not sources[0].n_rows:
+        # Every response was a test or a preview: their columns are those of the real ones.
+        sources[0].drop(con)
+        everyone = trial.model_copy(update={"qualtrics": _EVERYONE})
+        return trial, read_export(file, everyone, con=con, scratch=scratch)
+    if found.format == "delimited" and not _names_clients(sources[0]):
+        return _with_file_beside(file, trial, sources, con, scratch)
+    return trial, sources
+
+
+def _names_clients(source: Source) -> bool:
+    return any(is_called(name, "client_id") for name in source.columns)
+
+
+def _with_file_beside(
+    file: Path,
+    trial: Clinic,
+    sources: list[Source],
+    con: duckdb.DuckDBPyConnection,
+    scratch: Path,
+) -> tuple[Clinic, list[Source]]:
+    """Join the file by row with one beside it, if they agree in a column both have."""
+    for other in sorted(file.parent.glob("*.csv"))[:_MOST_BESIDE]:
+        if other.resolve() == file.resolve():
+            continue
+        joined = trial.model_copy(update={"beside": Beside(file=file_pattern(other.name))})
+        try:
+            both = read_export(file, joined, con=con, scratch=scratch)
+        except FileRefused:
+            continue
+        if any("agree in" in note.text for note in both[0].notes):
+            for source in sources:
+                source.drop(con)
+            return joined, both
+        for source in both:
+            source.drop(con)
+    return trial, sources
 
 
 def _trial_clinic(file: Path, found: Recognized, clinic: str, scratch: Path) -> Clinic:
     delimiter = None if found.delimiter == "," else found.delimiter
     feeds = [Feed(table="responses", columns={})]
     if found.format == "canonical":
-        feeds = [] if canonical_table(file.name) else [Feed(table="responses")]
+        is_told = canonical_table(file.name) or file.suffix.lower() in WORKBOOK_SUFFIXES
+        feeds = [] if is_told else [Feed(table="responses")]
     if found.format == "redcap":
         dictionary = read_dictionary(file.parent / found.dictionary, scratch)
         feeds = [Feed(table="responses", form=form, columns={}) for form in dictionary.forms]
@@ -139,6 +178,8 @@ def _inspected(
         decimal_sign(everything),
     ]
     notes: list[str] = []
+    if trial.qualtrics == _EVERYONE:
+        notes.append("all responses are tests, previews or unfinished: the draft leaves them out")
     feeds: list[FeedDraft] = []
     if found.format not in ("canonical", "fhir"):
         for source, columns in by_source:
@@ -146,12 +187,17 @@ def _inspected(
             feeds += some
             guesses += more
             notes += said
+        highest = max((feed.rank for feed in feeds), default=0)
+        feeds = [replace(one, is_active=one.is_active and one.rank == highest) for one in feeds]
+        if not feeds:
+            notes.append("no column looks like an answer: write the feeds yourself")
     elif trial.feeds:
         notes.append("canonical names, but the file's name belongs to no table")
         feeds = [FeedDraft({"table": "responses"})]
     if found.format in ("canonical", "fhir"):
         guesses += _canonical_guesses(everything)
     keys = _top_keys(path, found, trial, guesses)
+    notes = list(dict.fromkeys(notes))
     draft = Draft(path.name, keys, tuple(feeds), tuple(notes), tuple(guesses))
     tables = tuple((one.place or path.name, one.n_rows, len(one.columns)) for one in sources)
     said = tuple(note.text for one in sources for note in one.notes)
@@ -208,10 +254,10 @@ def _top_keys(
         keys["header_row"] = trial.header_row
     if any(one.what == "decimal" and one.value == "," for one in guesses):
         keys["decimal"] = ","
+    if trial.beside:
+        keys["beside"] = {"file": trial.beside.file}
     if found.companions:
         keys["fhir"] = {"companions": [file_pattern(name) for name in found.companions]}
-    if found.format in SYSTEMS and any(one.what == "time zone" for one in guesses):
-        keys["survey"] = {"timezone": "UTC"}
     return keys
 
 

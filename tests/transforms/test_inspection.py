@@ -1,0 +1,281 @@
+"""`inspect` drafts a YAML that reads the file it was drafted from, unchanged or after one edit."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipeline.demo import generate
+from pipeline.home import REPOSITORY
+from tests.transforms.survey_exports import GOOGLE, MICROSOFT, MONKEY, limesurvey, text
+from transforms.clinic import load_clinic
+from transforms.draft_yaml import draft_text
+from transforms.errors import FileRefused
+from transforms.export import read_export
+from transforms.feeding import wirings_by_table
+from transforms.inspection import inspect_file
+from transforms.mapping import stage
+from transforms.pseudonyms import GroupKey
+from transforms.registry import load_registry
+from transforms.registry_export import registry_rows
+
+KEY = GroupKey.derive(b"0123456789abcdef0123456789abcdef", "north")
+NO_DAY = ("YYYY-MM-DD", "2026-01-01")
+
+
+@dataclass
+class Drafted:
+    """A draft, what is staged with it, and which items the first feed of responses reads."""
+
+    text: str
+    n_rows: dict[str, int]
+    items: list[tuple[str, list[int]]]
+    guesses: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def registry():
+    return load_registry(REPOSITORY / "config" / "instruments")
+
+
+@pytest.fixture
+def drafted(tmp_path, con, registry):
+    """Inspect a file, edit the draft once, load it as the clinic's YAML, read and stage."""
+
+    def run(path: Path, *edit: str) -> Drafted:
+        scratch, folder = tmp_path / "scratch", tmp_path / "config"
+        scratch.mkdir()
+        folder.mkdir()
+        found = inspect_file(path, "fjord", registry, con=con, scratch=scratch)
+        assert con.execute("select count(*) from duckdb_tables()").fetchone() == (0,)
+        assert list(scratch.iterdir()) == []
+        draft = draft_text(found.draft)
+        if edit:
+            assert edit[0] in draft
+        (folder / "fjord.yml").write_text(draft.replace(*edit) if edit else draft, "utf-8")
+        clinic = load_clinic(folder, "fjord")
+        assert clinic.is_export(path.name)
+        sources = read_export(path, clinic, con=con, scratch=scratch, registry=registry)
+        wirings = wirings_by_table(clinic, path.name, sources)
+        items = [
+            (one.feed.constants.get("instrument", ""), list(one.items))
+            for one in wirings.get("responses", [])
+        ]
+        n_rows = {
+            table: stage(
+                con,
+                table,
+                some,
+                clinic,
+                file_id="f1",
+                source_file=path.name,
+                received_at=datetime(2026, 11, 23),
+                key=KEY,
+                registry_rows=registry_rows(registry),
+                out=tmp_path / f"{table}.parquet",
+                identities=tmp_path / f"{table}_ids.parquet",
+            ).n_rows
+            for table, some in wirings.items()
+        }
+        return Drafted(draft, n_rows, items, {one.what: one.value for one in found.guesses})
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    root = tmp_path_factory.mktemp("demo")
+    generate(root / "landing", root / "truth", n_sessions=300, seed=1)
+    return root / "landing"
+
+
+def n_lines(path: Path) -> int:
+    return len(path.read_text("utf-8").splitlines()) - 1
+
+
+@pytest.mark.parametrize("name", ["responses", "sessions", "episodes", "clients", "therapists"])
+def test_demo_a_canonical_file_works_unchanged(demo, drafted, name):
+    path = demo / "harbor" / f"{name}.csv"
+
+    assert drafted(path).n_rows == {name: n_lines(path)}
+
+
+def test_demo_redcap_works_unchanged(demo, drafted):
+    (path,) = (demo / "lakeside").glob("*_DATA_*.csv")
+    with duckdb.connect() as other:
+        query = "select count(*) from read_csv(?, all_varchar = true) where "
+        forms = "redcap_repeat_instrument in ('ors', 'srs')"
+        (n_forms,) = other.execute(query + forms, [str(path)]).fetchone()
+
+    found = drafted(path)
+
+    assert found.n_rows == {"responses": n_forms}
+    assert sorted(found.items) == [("ors", [1, 2, 3, 4]), ("srs", [1, 2, 3, 4])]
+
+
+def test_demo_a_workbook_of_all_tables_works_unchanged(demo, drafted):
+    found = drafted(demo / "summit" / "summit_export.xlsx")
+
+    assert set(found.n_rows) == {"responses", "sessions", "episodes", "clients", "therapists"}
+    assert min(found.n_rows.values()) > 0
+
+
+REAL = [
+    # The instrument of norse's 102 questions is unknown: they are several questionnaires.
+    ("norse/synthetic_data.csv", ("CHANGE_ME, rater: client}", "norse_alliance, rater: client}"),
+     2883, "norse_alliance", 102),
+    ("redcap/REDCapR/vignette-repeating/data.csv", NO_DAY, 2 + 6, "CHANGE_ME", 3),
+    ("redcap/REDCapR/longitudinal/data.csv", NO_DAY, 10 + 4 + 6 + 3, "CHANGE_ME", 4),
+    ("redcap/REDCapR/repeating-instruments/data.csv", (), 2 + 4, "CHANGE_ME", 2),
+    ("redcap/REDCapR/decimal-comma/data.csv", NO_DAY, 4, "CHANGE_ME", 3),
+    ("redcap/REDCapTidieR/db_data_long.csv", NO_DAY, 2, "CHANGE_ME", 2),
+    ("qualtrics/qualtRics_sample.csv", (), 1, "CHANGE_ME", 1),
+    ("qualtrics/qualtRics_sample_legacy.csv", (), 1, "CHANGE_ME", 1),
+    # All five responses of the pair are Qualtrics' own tests.
+    ("qualtrics/Single_Answer_Matrix_Questions__Insights_.csv",
+     ("feeds:", "qualtrics: {tests: keep}\nfeeds:"), 5 * 5, "CHANGE_ME", 3),
+    ("qualtrics/Single_Answer_Matrix_Questions.csv",
+     ("feeds:", "qualtrics: {tests: keep}\nfeeds:"), 2 * 5, "CHANGE_ME", 3),
+    ("fhir/us_core/QuestionnaireResponse-phq-9-example.json", (), 1, "", 10),
+    ("google_forms/Psychological_aspects.csv", NO_DAY, 2 * 223, "phq9", 9),
+    ("sudden_gains/sgdata.csv", NO_DAY, 486, "bdi2", 0),
+    ("therapist_effects/patients_5000.csv", NO_DAY, 5000, "CHANGE_ME", 2),
+]  # fmt: skip
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("name", "edit", "n_rows", "instrument", "n_items"), REAL)
+def test_real_files_are_read_whole_after_the_stated_edit(
+    real_data, drafted, name, edit, n_rows, instrument, n_items
+):
+    """Rows: ../shared/data/README.md, or counted in the file; one per form where it has several."""
+    found = drafted(real_data / name, *edit)
+
+    assert found.n_rows == {"responses": n_rows}
+    assert (found.items[0][0], len(found.items[0][1])) == (instrument, n_items)
+
+
+@pytest.mark.parametrize(
+    ("format_name", "rows"),
+    [
+        ("google_forms", GOOGLE),
+        ("microsoft_forms", MICROSOFT),
+        ("surveymonkey", MONKEY),
+        ("limesurvey", limesurvey()),
+    ],
+)
+def test_a_web_survey_is_recognized_and_no_cell_is_told(tmp_path, drafted, format_name, rows):
+    path = tmp_path / "export.csv"
+    path.write_text(text(rows), "utf-8")
+
+    found = drafted(path)
+
+    assert found.guesses["format"] == format_name
+    assert found.n_rows == {"responses": 2}
+    for cell in ("canary", "192.0.2.7", "007", "Never", "A1"):
+        assert cell not in found.text
+
+
+PHQ = ";".join(f"phq9_{n}" for n in range(1, 10))
+
+
+def test_a_dialect_is_recognized_and_the_draft_works_unchanged(tmp_path, drafted):
+    """Title above the names, semicolons, Windows-1252, day first, and a table packed by gzip."""
+    rows = [f"K\xf6{n};{n + 12}.05.2026;{';'.join('0123012301'[n : n + 9])}" for n in range(2)]
+    content = "\n".join(["Bericht", f"Patient_ID;Datum;{PHQ}", *rows]) + "\n"
+    path = tmp_path / "export_2026-05.csv.gz"
+    path.write_bytes(gzip.compress(content.encode("cp1252")))
+
+    found = drafted(path)
+
+    assert found.n_rows == {"responses": 2}
+    assert found.items == [("phq9", list(range(1, 10)))]
+    assert 'files: "export_*.csv.gz"' in found.text
+    assert found.guesses["date format"] == "%d.%m.%Y"
+    assert found.guesses["header_row"] == "2"
+    assert "K\xf6" not in found.text
+
+
+@pytest.mark.parametrize(
+    ("days", "expected", "is_said"),
+    [
+        (("03/04/2026", "31/04/2026"), "%d/%m/%Y", False),
+        (("03/04/2026", "04/31/2026"), "%m/%d/%Y", False),
+        (("03/04/2026", "04/12/2026"), "%d/%m/%Y", True),
+        (("2026-04-03", "2026-04-04"), "ISO 8601", False),
+    ],
+)
+def test_the_order_of_dates_is_counted_and_said_where_it_is_open(
+    tmp_path, con, registry, days, expected, is_said
+):
+    path = tmp_path / "days.csv"
+    path.write_text("client_id,day,gad_1,gad_2\n" + "".join(f"c1,{day},0,1\n" for day in days))
+
+    found = inspect_file(path, "fjord", registry, con=con, scratch=tmp_path)
+
+    assert {one.what: one.value for one in found.guesses}["date format"] == expected
+    assert any("day or month first" in note for note in found.draft.notes) is is_said
+
+
+def test_a_row_per_answer_is_recognized(tmp_path, drafted):
+    path = tmp_path / "long.csv"
+    path.write_text(
+        "client_id,date,item,value\n"
+        + "".join(f"c1,2026-05-0{d},{n},2\n" for d in (1, 2) for n in (1, 2, 3))
+    )
+
+    found = drafted(path)
+
+    assert found.n_rows == {"responses": 2}
+    assert found.items == [("CHANGE_ME", [1, 2, 3])]
+
+
+@pytest.mark.parametrize(
+    ("n_items", "answers", "confidence"),
+    [(9, "03", "high"), (9, "04", "low"), (8, "03", "none")],
+)
+def test_the_instrument_needs_name_count_and_range(
+    tmp_path, con, registry, n_items, answers, confidence
+):
+    """PHQ-9: nine items, 0 to 3."""
+    names = ",".join(f"phq9_{n}" for n in range(1, n_items + 1))
+    rows = "".join(f"c1,2026-05-01{f',{answer}' * n_items}\n" for answer in answers)
+    path = tmp_path / "one.csv"
+    path.write_text(f"client_id,date,{names}\n{rows}")
+
+    found = inspect_file(path, "fjord", registry, con=con, scratch=tmp_path)
+
+    (guess,) = [one for one in found.guesses if "phq9_" in one.what]
+    assert guess.confidence == confidence
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("empty.csv", b"", "F01"),
+        ("empty.csv.gz", b"", "F01"),
+        ("image.csv", b"\x89PNG\r\n\x1a\n" + bytes(200), "F01"),
+        ("noise.csv", bytes(range(256)) * 20, "F01"),
+        ("book.xlsx", b"PK\x03\x04 cut off", "F01"),
+        ("bundle.json", b'{"resourceType": "Bund', "F01"),
+        ("x_DATA_1.csv", b"record_id,redcap_event_name,a_1\n1,e,2\n", "F08"),
+        ("ragged.csv", b"a,b,c\n1,2,3\n1,2,3,4\n", "F05"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_the_readers_words(
+    tmp_path, con, registry, name, content, code
+):
+    (tmp_path / name).write_bytes(content)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+
+    with pytest.raises(FileRefused) as refused:
+        inspect_file(tmp_path / name, "fjord", registry, con=con, scratch=scratch)
+
+    assert refused.value.code == code
+    assert list(scratch.iterdir()) == []
