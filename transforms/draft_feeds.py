@@ -18,6 +18,7 @@ from transforms.guesses import (
     instrument_of,
     is_named,
     item_groups,
+    named_like,
     plain_group,
     role,
 )
@@ -222,13 +223,10 @@ def _wide_feeds(
     wide: dict[str, list[Profile]], people: dict[str, Value], registry: Registry
 ) -> tuple[list[FeedDraft], list[Guess]]:
     client = people["columns"]["client_id"]
-    known = {
-        pattern: [one for one in registry.instruments if is_named(one.instrument_id, pattern)]
-        for pattern in wide
-    }
     feeds, guesses = [], []
     for pattern, some in wide.items():
-        instrument = next((one for one in known[pattern] if one.is_default), None)
+        named = named_like(pattern, [one for one in registry.instruments if one.is_default])
+        instrument = named[0] if len({one.instrument_id for one in named}) == 1 else None
         name = instrument.instrument_id if instrument else CHANGE_ME
         sure, why = ("medium", "by name") if instrument else ("none", "no known name")
         guesses.append(

@@ -214,8 +214,7 @@ def _group(pattern: str | None, numbered: dict[int, str], by_name: dict[str, Pro
 def instrument_of(group: ItemGroup, registry: Registry) -> tuple[Instrument | None, Guess]:
     """Return the questionnaire whose name, number of items and answers fit a group."""
     with_items = [one for one in registry.instruments if one.items]
-    exact = [one for one in with_items if is_named(one.instrument_id, group.stem, whole=True)]
-    named = exact or [one for one in with_items if is_named(one.instrument_id, group.stem)]
+    named = named_like(group.stem, with_items)
     n = len(group.columns)
     shown = f"{n} columns, answers {_span(group)}"
     fits = [one for one in with_items if _fits(one, group)]
@@ -238,6 +237,12 @@ def instrument_of(group: ItemGroup, registry: Registry) -> tuple[Instrument | No
         return one, _instrument_guess(group, one, "low", f"{shown} fit no other questionnaire")
     many = f"; fits {', '.join(ids)}" if group.low is not None and group.is_whole and ids else ""
     return None, Guess(f"items {group.stem}", CHANGE_ME, "none", f"no known name; {shown}{many}")
+
+
+def named_like(stem: str, some: list[Instrument]) -> list[Instrument]:
+    """Return those a name begins like: with their number, else without it."""
+    exact = [one for one in some if is_named(one.instrument_id, stem, whole=True)]
+    return exact or [one for one in some if is_named(one.instrument_id, stem)]
 
 
 def is_named(instrument_id: str, stem: str, *, whole: bool = False) -> bool:

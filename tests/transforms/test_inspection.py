@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -279,3 +280,42 @@ def test_what_cannot_be_read_is_refused_in_the_readers_words(
 
     assert refused.value.code == code
     assert list(scratch.iterdir()) == []
+
+
+def test_wide_items_are_recognized(tmp_path, drafted):
+    """One row per client: nine items in three sessions; the third was not held."""
+    names = [f"phq9_{n}_s{s}" for s in (1, 2, 3) for n in range(1, 10)]
+    path = tmp_path / "wide.csv"
+    path.write_text(
+        f"client_id,{','.join(names)}\nc1{',1' * 18}{',' * 9}\nc2{',2' * 27}\n", encoding="utf-8"
+    )
+
+    found = drafted(path, *NO_DAY)
+
+    assert found.n_rows == {"responses": 2 + 3}
+    assert found.items == [("phq9", list(range(1, 10)))]
+
+
+def test_an_archive_is_drafted_from_the_export_in_it(tmp_path, drafted, demo):
+    """REDCap and its data dictionary in one zip."""
+    exports = list((demo / "lakeside").glob("*.csv"))
+    path = tmp_path / "lakeside.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for one in exports:
+            archive.write(one, one.name)
+
+    found = drafted(path)
+
+    assert found.guesses["format"] == "redcap"
+    assert [name for name, _ in found.items] == ["srs", "ors"]
+
+
+def test_numbers_that_are_no_answers_are_not_shown(tmp_path, con, registry):
+    """The limits of a column are told only where it can be an item: not of telephone numbers."""
+    path = tmp_path / "people.csv"
+    path.write_text("client_id,day,contact_1,contact_2\nc1,2026-05-01,5550123,5550199\n")
+
+    found = inspect_file(path, "fjord", registry, con=con, scratch=tmp_path)
+
+    assert "5.55" not in draft_text(found.draft) + str(found.guesses)
+    assert "5550" not in draft_text(found.draft) + str(found.guesses)
