@@ -90,7 +90,7 @@ class Dialect(Strict):
 class Feed(Dialect):
     """One canonical table filled from one kind of source row."""
 
-    table: TableName
+    table: TableName = Field(description="Canonical table the rows go into.")
     form: str | None = Field(None, description="REDCap form, or URL of the FHIR questionnaire.")
     sheet: str | None = Field(None, description="Sheet of a workbook.")
     files: str | None = Field(None, description="Only files whose name fits this pattern.")
@@ -150,7 +150,7 @@ class Clinic(Dialect):
         description="Clinics of one group share clients and therapists.",
     )
     name: str | None = Field(None, description="Name shown in reports.")
-    format: Format = "canonical"
+    format: Format = Field("canonical", description="What wrote the exports.")
     files: str = Field("*", description="Exports among the files of the landing folder.")
     dictionary: str | None = Field(
         None,
@@ -183,7 +183,10 @@ class Clinic(Dialect):
         description="File name patterns of deliveries whose changed form was looked at and is "
         "right. They are loaded, and later files are compared with them.",
     )
-    feeds: list[Feed] = Field(default_factory=list)
+    feeds: list[Feed] = Field(
+        default_factory=list,
+        description="What fills which table. Empty: names are canonical.",
+    )
 
     @field_validator("delimiter")
     @classmethod
