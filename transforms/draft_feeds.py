@@ -162,7 +162,7 @@ def _flat_keys(
 
 
 def _is_pattern(group: ItemGroup) -> bool:
-    return group.pattern is not None and len(set(group.numbers)) == len(group.columns)
+    return group.pattern is not None and group.pattern.count("{n}") == 1
 
 
 def _constants(instrument: Instrument | None, mapped: dict[str, Value]) -> dict[str, Value]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from transforms.column_profiles import Profile
 from transforms.instrument import Instrument
+from transforms.readers.source import plural
 from transforms.readers.survey_header import is_personal
 from transforms.registry import Registry
 
@@ -216,7 +217,7 @@ def instrument_of(group: ItemGroup, registry: Registry) -> tuple[Instrument | No
     with_items = [one for one in registry.instruments if one.items]
     named = named_like(group.stem, with_items)
     n = len(group.columns)
-    shown = f"{n} columns, answers {_span(group)}"
+    shown = f"{plural(n, 'column')}, answers {_span(group)}"
     fits = [one for one in with_items if _fits(one, group)]
     both = [one for one in fits if one in named]
     if both:

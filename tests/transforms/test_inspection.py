@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import openpyxl
 import pytest
 
 from pipeline.demo import generate
@@ -319,3 +320,29 @@ def test_numbers_that_are_no_answers_are_not_shown(tmp_path, con, registry):
 
     assert "5.55" not in draft_text(found.draft) + str(found.guesses)
     assert "5550" not in draft_text(found.draft) + str(found.guesses)
+
+
+def test_sheets_with_titles_and_mixed_dates_are_told_one_by_one(tmp_path, drafted):
+    """Two sheets: one with text dates, the other with real ones."""
+    book = openpyxl.Workbook()
+    book.active.title = "PHQ"
+    book.active.append(["Client ID", "Date", *(f"PHQ-9 {n}" for n in range(1, 10))])
+    book.active.append(["canary7", datetime(2026, 5, 1), *[1] * 9])
+    sheet = book.create_sheet("GAD")
+    sheet.append(["Client ID", "Date", *(f"GAD7_{n}" for n in range(1, 8))])
+    sheet.append(["canary7", "31.12.2026", *[2] * 7])
+    book.save(tmp_path / "book.xlsx")
+
+    found = drafted(tmp_path / "book.xlsx")
+
+    assert found.n_rows == {"responses": 2}
+    assert [(name, len(items)) for name, items in found.items] == [("phq9", 9), ("gad7", 7)]
+    assert 'date_format: "%d.%m.%Y"' in found.text
+    assert "canary" not in found.text
+
+
+def test_names_that_hold_yaml_or_a_placeholder_are_written_safely(tmp_path, drafted):
+    path = tmp_path / "[odd] {n}.csv"
+    path.write_text('client_id,day,"a: # ""q"" {n} 1","a: # ""q"" {n} 2"\nc1,2026-05-01,1,2\n')
+
+    assert drafted(path).items == [("CHANGE_ME", [1, 2])]
