@@ -6,6 +6,7 @@ looks at the names and the counts of its columns. Nothing here holds or returns 
 
 from __future__ import annotations
 
+import csv
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,7 +82,7 @@ def _export_among(files: list[Path], path: Path, scratch: Path) -> Path:
 def _is_dictionary(path: Path, scratch: Path) -> bool:
     try:
         read_dictionary(path, scratch)
-    except (FileRefused, UnicodeError):
+    except (FileRefused, csv.Error):
         return False
     return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ _GOOGLE_TIMES = ("timestamp", "zeitstempel", "horodateur", "marca temporal", "ti
                  "tijdstempel", "informazioni cronologiche", "carimbo de data/hora")  # fmt: skip
 _LIME_OWN = frozenset({"submitdate", "lastpage", "startlanguage", "datestamp", "startdate"})
 _REDCAP = re.compile(r"redcap_[a-z_]+|.+_complete")
-_COMPANION = re.compile(r'"resourceType"\s*:')
+_RESOURCE = re.compile(r'"resourceType"\s*:\s*"(\w+)"')
+_LARGEST_DICTIONARY = 16 * 1024**2
 _JSON = (".json", ".ndjson", ".jsonl")
 
 
@@ -128,8 +130,10 @@ def _fhir_beside(path: Path) -> Iterator[str]:
     for one in sorted(path.parent.iterdir()):
         if one != path and one.suffix.lower() in _JSON and one.is_file():
             with one.open(encoding="utf-8", errors="replace") as stream:
-                if _COMPANION.search(stream.read(65_536)):
-                    yield one.name
+                kinds = set(_RESOURCE.findall(stream.read(65_536)))
+            # Other responses are exports of their own.
+            if kinds and "QuestionnaireResponse" not in kinds:
+                yield one.name
 
 
 def _is_canonical(path: Path, names: list[str]) -> bool:
@@ -143,9 +147,11 @@ def _redcap_dictionary(path: Path, names: list[str], scratch: Path) -> str | Non
     for one in sorted(path.parent.glob("*.csv")):
         if one.resolve() == path.resolve() or not one.is_file():
             continue
+        if one.stat().st_size > _LARGEST_DICTIONARY:
+            continue
         try:
             dictionary = read_dictionary(one, scratch)
-        except FileRefused:
+        except (FileRefused, csv.Error):
             continue
         shared = len(set(names) & set(dictionary.fields))
         if dictionary.record_id in names and shared >= max(most, 1):

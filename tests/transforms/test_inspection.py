@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import zipfile
 from dataclasses import dataclass
 from datetime import datetime
@@ -346,3 +347,16 @@ def test_names_that_hold_yaml_or_a_placeholder_are_written_safely(tmp_path, draf
     path.write_text('client_id,day,"a: # ""q"" {n} 1","a: # ""q"" {n} 2"\nc1,2026-05-01,1,2\n')
 
     assert drafted(path).items == [("CHANGE_ME", [1, 2])]
+
+
+@pytest.mark.real
+def test_other_fhir_responses_beside_a_file_do_not_explain_it(tmp_path, real_data, drafted):
+    source = real_data / "fhir" / "us_core"
+    for name in ("QuestionnaireResponse-2026-05.json", "QuestionnaireResponse-2026-06.json"):
+        shutil.copy(source / "QuestionnaireResponse-phq-9-example.json", tmp_path / name)
+    shutil.copy(source / "Questionnaire-phq-9-example.json", tmp_path)
+
+    found = drafted(tmp_path / "QuestionnaireResponse-2026-05.json")
+
+    assert found.n_rows == {"responses": 1}
+    assert 'companions: ["Questionnaire-phq-9-example.json"]' in found.text
