@@ -199,10 +199,8 @@ def _judged(trial: Home, run_id: str, delivery: Delivery, target: Path) -> Check
 
 
 def _write_pages(trial: Home, database: Path, run_id: str, target: Path) -> tuple[Path, list[Path]]:
-    from reports.issue_list import write_issue_lists
-
     page = night.write_page(trial, database, run_id)
-    issues = write_issue_lists(database, page.parent, run_id)
+    issues = sorted(page.parent.glob("issues-*"))
     night.write_index(trial)
     shutil.copytree(trial.reports, target, dirs_exist_ok=True)
     moved = [target / path.relative_to(trial.reports) for path in (page, *issues)]

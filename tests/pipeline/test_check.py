@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
+from typer.testing import CliRunner
+
 from pipeline.check import check
+from pipeline.cli import app
 from tests.pipeline.half_nights import HEADER
 
 GOOD = "r1,c1,phq9,client,2026-01-05,1,1,1,1,1,1,1,1,1"
@@ -48,4 +51,18 @@ def test_the_lake_tells_a_duplicate_and_a_wrong_row_is_a_finding(clinic, tmp_pat
     assert (table, received) == ("responses", 2)
     assert (new, duplicate, quarantined) == (0, 1, 1)
     assert "S04" in {finding.rule_id for finding in checked.findings}
+    assert sorted(path.suffix for path in checked.issues) == [".csv", ".xlsx"]
     assert _bytes(clinic.place.root) == before
+
+
+def test_a_clean_file_is_exit_code_0_and_has_no_issue_list(clinic, tmp_path):
+    file = tmp_path / "responses_1.csv"
+    clean = "r1,c1,phq9,client,2026-01-05 10:15,1,1,1,1,1,1,1,1,1"
+    file.write_text("\n".join([HEADER, clean]) + "\n", "utf-8")
+    command = ["check", str(file), "--clinic", "clinic", "--report", str(tmp_path / "out")]
+
+    ended = CliRunner().invoke(app, command, env={"RAPPORT_HOME": str(clinic.place.root)})
+
+    assert ended.exit_code == 0, ended.output
+    assert list((tmp_path / "out").rglob("index.html")) != []
+    assert list((tmp_path / "out").rglob("issues-*")) == []
