@@ -179,10 +179,9 @@ def _index(tables: list[DescribedTable]) -> str:
 
 
 def _first_sentence(text: str) -> str:
-    grain = re.search(r"(Grain: [^.]*\.)", text)
-    first = re.split(r"(?<=[.?]) ", text, maxsplit=1)[0]
-    parts = [first, grain.group(1)] if grain and grain.group(1) != first else [first]
-    return " ".join(parts).replace("|", "\\|")
+    sentences = re.split(r"(?<=[.?]) ", text)
+    grain = [said for said in sentences[1:] if said.startswith("Grain: ")]
+    return " ".join(sentences[:1] + grain).replace("|", "\\|")
 
 
 _GENERATED = (

@@ -50,3 +50,11 @@ def test_references_to_shared_texts_are_resolved(tables):
     pages = dictionary_pages(tables)
 
     assert not [name for name, text in pages.items() if "{{" in text]
+
+
+def test_the_index_says_the_grain_of_every_table_once(tables):
+    index = dictionary_pages(tables)["README.md"]
+    rows = {line.split("]")[0][3:]: line for line in index.splitlines() if line.startswith("| [")}
+
+    assert "(core.dim_change_methods). |" in rows["fct_episode_change"], "cut at a name's dot"
+    assert [name for name, line in rows.items() if line.count("Grain: ") > 1] == []
