@@ -44,7 +44,11 @@ class Judgement:
 
 
 def judge(
-    counts_paths: Sequence[Path], rules: Catalogue, run_id: str, run_at: datetime
+    counts_paths: Sequence[Path],
+    rules: Catalogue,
+    run_id: str,
+    run_at: datetime,
+    validations: Path | None = None,
 ) -> Judgement:
     """Judge the counts of all clinics of a run.
 
@@ -52,6 +56,7 @@ def judge(
     ----------
     counts_paths : Parquet files with one row per rule x file x table
         (`expectations.marking.COUNTS`). A row without a table is about the file as a whole.
+    validations : folder to keep what Great Expectations said in, for its own pages
 
     Notes
     -----
@@ -68,7 +73,7 @@ def judge(
     maker = BatchMaker()
     in_force = Catalogue(rules=rules.in_force(run_at.date()))
     for suite, counts in _frames(counts_paths, in_force).items():
-        for verdict in _judge_suite(maker, suite, counts, rules):
+        for verdict in _judge_suite(maker, suite, counts, rules, validations):
             judgement.rule_results.append({"run_id": run_id, "run_at": run_at} | verdict)
     for row in judgement.rule_results:
         if row["severity"] == "fatal" and row["state"] == "fail":
@@ -118,8 +123,9 @@ def _with_uncounted(suite: str, counts: pd.DataFrame, rules: Catalogue) -> pd.Da
 
 
 def _judge_suite(
-    maker: Any, suite: str, counts: pd.DataFrame, rules: Catalogue
+    maker: Any, suite: str, counts: pd.DataFrame, rules: Catalogue, validations: Path | None
 ) -> list[dict[str, Any]]:
+    from expectations.data_docs import keep
     from expectations.suites import raised, suite_for
 
     present = set(counts["rule_id"])
@@ -127,8 +133,10 @@ def _judge_suite(
     states: dict[int, dict[str, Any]] = defaultdict(
         lambda: {"state": "error", "message": "the rule is not in the catalogue"}
     )
-    batch = maker.batch(suite, counts)
-    for result in batch.validate(suite_for(suite, of_suite)).results:
+    validation = maker.batch(suite, counts).validate(suite_for(suite, of_suite))
+    if validations:
+        keep(validations, suite, f"counts of {suite}", [validation])
+    for result in validation.results:
         rule = rules.rule(result.expectation_config.kwargs["rule_id"])
         if raised(result.exception_info):
             for position in counts.index[counts["rule_id"] == rule.id]:

@@ -37,9 +37,17 @@ class _Tally:
 
 
 def check_marts(
-    analytics: Path, run_id: str, run_at: datetime, rules: Path = RULES
+    analytics: Path,
+    run_id: str,
+    run_at: datetime,
+    rules: Path = RULES,
+    validations: Path | None = None,
 ) -> list[dict[str, Any]]:
     """Check the marts of a finished file.
+
+    Parameters
+    ----------
+    validations : folder to keep what Great Expectations said in, for its own pages
 
     Returns
     -------
@@ -55,7 +63,7 @@ def check_marts(
     results = []
     with duckdb.connect(str(analytics), read_only=True) as con:
         for mart in MARTS:
-            tallies = _check_mart(con, mart, maker)
+            tallies = _check_mart(con, mart, maker, validations)
             results += [(f"{SCHEMA}.{mart.table}", rule, tally) for rule, tally in tallies.items()]
         results.append((EPISODES, "P05", _check_episodes(con)))
     return [
@@ -65,18 +73,26 @@ def check_marts(
     ]
 
 
-def _check_mart(con: duckdb.DuckDBPyConnection, mart: Mart, maker: Any) -> dict[str, _Tally]:
+def _check_mart(
+    con: duckdb.DuckDBPyConnection, mart: Mart, maker: Any, validations: Path | None
+) -> dict[str, _Tally]:
+    from expectations.data_docs import keep
+
     tallies = {"P03": _Tally(), "P08": _Tally()}
     try:
         rows = con.execute(f"select * from {SCHEMA}.{name(mart.table)}").df()
     except duckdb.Error:
         return {rule: _Tally(error="the table is missing") for rule in tallies}
-    for number, (part, expectations) in enumerate(_promises(mart, rows)):
-        if len(part):
-            suite = f"{mart.table}_{number}"
-            for result in maker.validate(suite, part, expectations, COUNTS_ONLY):
-                meta = result.expectation_config.meta
-                _count(tallies[meta["rule_id"]], meta["promise"], result)
+    parts = [
+        maker.validate(f"{mart.table}_{number}", part, expectations, COUNTS_ONLY)
+        for number, (part, expectations) in enumerate(_promises(mart, rows))
+        if len(part)
+    ]
+    if validations and parts:
+        keep(validations, mart.table, f"{SCHEMA}.{mart.table}", parts)
+    for result in (result for part in parts for result in part.results):
+        meta = result.expectation_config.meta
+        _count(tallies[meta["rule_id"]], meta["promise"], result)
     return tallies
 
 
@@ -102,7 +118,8 @@ def _promises(mart: Mart, rows: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, li
     for bound in mart.bounds:
         if bound.where is not None:
             column, value = bound.where
-            yield rows[rows[column] == value], [_between(bound)]
+            only = f"{bound.column}, {_range(bound)}, in rows whose {column} is {value}"
+            yield rows[rows[column] == value], [_between(bound, only)]
     with_benchmark = rows[rows["benchmark_value"].notna()]
     yield (
         with_benchmark,
@@ -112,11 +129,12 @@ def _promises(mart: Mart, rows: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, li
     yield with_benchmark[is_other], [_filled("benchmark_why_not")]
 
 
-def _between(bound: Bound) -> Any:
+def _between(bound: Bound, described: str | None = None) -> Any:
     import great_expectations.expectations as gxe
 
     return gxe.ExpectColumnValuesToBeBetween(
         column=bound.column,
+        description=described,
         min_value=bound.low,
         max_value=bound.high,
         strict_min=bound.is_open,
@@ -124,6 +142,12 @@ def _between(bound: Bound) -> Any:
         notes="An impossible estimate or count must not be published.",
         meta={"rule_id": "P03", "promise": f"{bound.column} in its range"},
     )
+
+
+def _range(bound: Bound) -> str:
+    if bound.high is None:
+        return f"{'above' if bound.is_open else 'at least'} {bound.low:g}"
+    return f"from {bound.low:g} to {bound.high:g}"
 
 
 def _not_below(upper: str, lower: str) -> Any:

@@ -7,22 +7,33 @@ What reaches Great Expectations are counts of rows per rule and file; never a ro
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import great_expectations as gx
 import pandas as pd
 from great_expectations.core.batch import Batch
+from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
 from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
+from great_expectations.render import LegacyDiagnosticRendererType, RenderedStringTemplateContent
+from great_expectations.render.renderer.renderer import renderer
 
 from expectations.catalogue import Rule
 from expectations.verdicts import state_of
 
 # Great Expectations knows three severities; ours stays in the meta of each expectation.
+# Font Awesome's names, as Great Expectations uses them on its own pages; and our word.
+_SHOWN = {
+    "pass": ("fa-check-circle", "Pass"),
+    "fail": ("fa-times", "Fail"),
+    "error": ("fa-exclamation-triangle", "Error"),
+    "not_applicable": ("fa-minus", "Not applicable"),
+}
 SEVERITY = {"fatal": "critical", "quarantine": "critical", "warn": "warning", "inform": "info"}
 
 
@@ -83,9 +94,45 @@ class ExpectRuleToHold(BatchExpectation):
             "success": not any(each["state"] in ("fail", "error") for each in files),
             "result": {
                 "observed_value": f"{n_failed} of {n_scope} rows",
-                "details": {"files": files},
+                "details": {
+                    "files": files,
+                    "states": dict(Counter(each["state"] for each in files)),
+                },
             },
         }
+
+    @classmethod
+    @renderer(renderer_type=LegacyDiagnosticRendererType.STATUS_ICON)
+    def _diagnostic_status_icon_renderer(
+        cls, configuration: Any = None, result: Any = None, runtime_configuration: Any = None
+    ) -> RenderedStringTemplateContent:
+        """Show the worst of the files' four states; Great Expectations itself knows only two."""
+        states = _states(result)
+        worst = next((s for s in ("error", "fail", "pass") if s in states), "not_applicable")
+        icon, word = _SHOWN["error" if raised(result.exception_info) else worst]
+        style = {"params": {"icon": {"tag": "i", "classes": ["fas", icon]}}}
+        return RenderedStringTemplateContent(
+            string_template={
+                "template": "$icon $state",
+                "params": {"icon": "", "state": word},
+                "styling": style,
+            }
+        )
+
+    @classmethod
+    @renderer(renderer_type=LegacyDiagnosticRendererType.OBSERVED_VALUE)
+    def _diagnostic_observed_value_renderer(
+        cls, configuration: Any = None, result: Any = None, runtime_configuration: Any = None
+    ) -> str:
+        """Show the rows that break the rule, and how many files ended in which state."""
+        if raised(result.exception_info):
+            return "the check could not run"
+        files = ", ".join(f"{n} {_SHOWN[state][1].lower()}" for state, n in _states(result).items())
+        return f"{result.result['observed_value']}; files: {files}"
+
+
+def _states(result: Any) -> dict[str, int]:
+    return (result.result.get("details") or {}).get("states", {})
 
 
 def suite_for(table: str, rules: Sequence[Rule]) -> gx.ExpectationSuite:
@@ -125,10 +172,10 @@ class BatchMaker:
 
     def validate(
         self, name: str, frame: pd.DataFrame, expectations: list[Any], result_format: dict
-    ) -> list[Any]:
-        """Return one result per expectation about ``frame``."""
+    ) -> ExpectationSuiteValidationResult:
+        """Return what Great Expectations says of ``frame``."""
         suite = gx.ExpectationSuite(name=name, expectations=expectations)
-        return self.batch(name, frame).validate(suite, result_format=result_format).results
+        return self.batch(name, frame).validate(suite, result_format=result_format)
 
 
 def raised(exception_info: Any) -> bool:

@@ -32,7 +32,13 @@ def judge(home: Home, run_id: str) -> dict[str, int]:
 
     counts = sorted((home.work(run_id) / "counts").glob("*.parquet"))
     catalogue, started_at = rules(home), Ledger(home).run(run_id)["started_at"]
-    judgement = judge_counts(counts, catalogue, run_id=run_id, run_at=started_at)
+    judgement = judge_counts(
+        counts,
+        catalogue,
+        run_id=run_id,
+        run_at=started_at,
+        validations=_validations(home, run_id),
+    )
     with tempfile.TemporaryDirectory(dir=home.work(run_id)) as cage:
         canary = sing(catalogue, home.lake / "registry", Path(cage), run_id, started_at)
     results = _with_waivers(home, [*judgement.rule_results, canary])
@@ -64,10 +70,12 @@ def rejected_files(home: Home, run_id: str) -> dict[tuple[str, str], list[str]]:
 def audit(home: Home, run_id: str) -> dict[str, int]:
     """Check the finished tables and add the results to its `quality.dq_rule_results`.
 
-    dbt's tests, run during the build, are added too. Raises BuildError when a fatal promise is
-    broken or could not be checked: the file is not published.
+    dbt's tests, run during the build, are added too, and Great Expectations' own pages of the run
+    are written. Raises BuildError when a fatal promise is broken or could not be checked: the file
+    is not published.
     """
     results = _check_tables(home, run_id)
+    _write_data_docs(home, run_id)
     path = _results_path(home, f"{run_id}-marts")
     write_rows(path, results, RULE_RESULTS)
     tests = _results_path(home, f"{run_id}-dbt")
@@ -96,8 +104,22 @@ def _check_tables(home: Home, run_id: str) -> list[dict]:
     run_at = Ledger(home).run(run_id)["started_at"]
     measures = measure_tables(build, home.lake, read_registry(home), catalogue)
     measures.append(check_repeatable(home, run_id, build))
-    results = check_marts(build, run_id, run_at, home.config / "rules.yml")
+    results = check_marts(
+        build, run_id, run_at, home.config / "rules.yml", _validations(home, run_id)
+    )
     return _with_waivers(home, results + results_of(measures, catalogue, run_id, run_at))
+
+
+def _validations(home: Home, run_id: str) -> Path:
+    """Where the run keeps what Great Expectations said, until its pages are drawn."""
+    return home.work(run_id) / "validations"
+
+
+def _write_data_docs(home: Home, run_id: str) -> None:
+    from expectations.data_docs import write_data_docs
+
+    run_at = Ledger(home).run(run_id)["started_at"]
+    write_data_docs(_validations(home, run_id), home.reports / "data_docs", run_id, run_at)
 
 
 def _with_waivers(home: Home, results: list[dict]) -> list[dict]:

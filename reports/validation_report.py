@@ -40,6 +40,9 @@ from reports.quality import HeldRow, RunQuality, read_run_quality
 # The page of the same night that shows what the numbers say, written before this one.
 COMMON_FACTORS = "common-factors.html"
 
+# Great Expectations' own pages, of the last run only, written before this one.
+DATA_DOCS = "data_docs/index.html"
+
 # The run's page carries this many quarantined rows and opens at once; the longest lists beyond
 # that move to pages of their own, in full.
 ROWS_ON_THE_PAGE = 5_000
@@ -107,6 +110,7 @@ def write_report(
         needs_attention=NEEDS_ATTENTION,
         holds_back=HOLDS_BACK,
         common_factors=COMMON_FACTORS if (folder / COMMON_FACTORS).exists() else None,
+        data_docs=_data_docs(reports),
     )
     write_text(folder / "run.json", json.dumps(_summary(quality), indent=1, ensure_ascii=False))
     return page
@@ -133,8 +137,16 @@ def write_index(
     for run in runs:
         run["release"] = _release_state(run["run_id"], releases or (), published)
     return write_page(
-        reports / "index.html", "index.html.j2", runs=runs, knows_releases=releases is not None
+        reports / "index.html",
+        "index.html.j2",
+        runs=runs,
+        knows_releases=releases is not None,
+        data_docs=_data_docs(reports),
     )
+
+
+def _data_docs(reports: Path) -> str | None:
+    return DATA_DOCS if (reports / DATA_DOCS).exists() else None
 
 
 def _release_state(run_id: str, releases: Sequence[str], published: str | None) -> str:
