@@ -28,7 +28,7 @@ from transforms.contract import TABLES
 from transforms.feeding import Wiring
 from transforms.form_change import ROW_RULE_CHANGES, Change, Key, changes, has_reference
 from transforms.form_limits import load_limits
-from transforms.form_profile import Profile
+from transforms.form_profile import Form, Profile
 from transforms.form_shift import Definition
 from transforms.registry import Registry
 
@@ -73,6 +73,8 @@ class FormWatch:
     ) -> None:
         """Profile a file that was read, compare it with what came before, keep both."""
         profile = profile_delivery(con, self._clinic, delivery, wirings, staged)
+        # Any other name is what stood in a cell; its rows are quarantined (S03).
+        profile = replace(profile, forms=tuple(filter(self._is_defined, profile.forms)))
         # A file beside this one, under a name of another kind, is no earlier delivery of it.
         beside = {id(old) for old in self._tonight if old.family != profile.family}
         earlier = [old for old in self._earlier if id(old) not in beside]
@@ -139,6 +141,14 @@ class FormWatch:
             "n_failed": int(bool(found)),
             "error": None,
         }
+
+    def _is_defined(self, form: Form) -> bool:
+        return any(
+            form.instrument_id == one.instrument_id
+            and form.version in (one.version, "", None)
+            and form.rater in (one.rater, "", None)
+            for one in self._registry.instruments
+        )
 
     def _known(self, key: Key) -> Definition:
         return _definition(self._registry, *key)
