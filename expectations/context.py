@@ -21,7 +21,9 @@ context_form           session that nobody attended but an after-session form na
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -175,6 +177,27 @@ def refuse(con: duckdb.DuckDBPyConnection, table: str, quarantined: str) -> None
         )
         """
     )
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a clinic's YAML says about its service.
+
+    ages : youngest and oldest age at the start of an episode, both included
+    go_live : instrument to the first day it was used
+    """
+
+    ages: tuple[int, int] = (4, 110)
+    go_live: Mapping[str, date] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, str]:
+        """Return it as SQL by placeholder."""
+        days = ", ".join(f"{text(key)}: date '{day}'" for key, day in sorted(self.go_live.items()))
+        return {
+            ":youngest": str(self.ages[0]),
+            ":oldest": str(self.ages[1]),
+            ":go_live": f"cast(map {{{days}}} as map(varchar, date))",
+        }
 
 
 def facts(con: duckdb.DuckDBPyConnection, lake: Lake) -> dict[str, str]:

@@ -17,7 +17,9 @@ def add_courses(con: duckdb.DuckDBPyConnection) -> None:
         create or replace temp table context_course as
         select
             in_episode as the_key, count(*) as n_attended,
-            min(held_at) as first_attended_at, max(held_at) as last_attended_at
+            min(held_at) as first_attended_at, max(held_at) as last_attended_at,
+            min(held_at) filter (where kind = 'assessment') as first_assessed_at,
+            min(held_at) filter (where kind in ('treatment', 'group')) as first_treated_at
         from context_session
         where is_attended and in_episode is not null
         group by in_episode

@@ -56,7 +56,7 @@ def check_items(
             ]
             continue
         results.append(_turned_items(clinic_id, scales))
-        results.append(_odd_alphas(clinic_id, scales, settings["S11"]["margin"]))
+        results.append(_odd_alphas(clinic_id, scales, **settings["S11"]))
     return results
 
 
@@ -73,7 +73,9 @@ def _turned_items(clinic_id: str, scales: list[ScaleMoments]) -> Measure:
     return Measure("S10", clinic_id, TABLE, n_scope, len(broken), ", ".join(broken) or None)
 
 
-def _odd_alphas(clinic_id: str, scales: list[ScaleMoments], margin: float) -> Measure:
+def _odd_alphas(
+    clinic_id: str, scales: list[ScaleMoments], margin: float, lowest: float
+) -> Measure:
     n_scope, broken = 0, []
     for each in scales:
         published = _published_alpha(each)
@@ -81,7 +83,8 @@ def _odd_alphas(clinic_id: str, scales: list[ScaleMoments], margin: float) -> Me
         if published is None or alpha is None:
             continue
         n_scope += 1
-        if abs(alpha - published) > margin + 1e-9:
+        is_too_low = published >= lowest > alpha
+        if is_too_low or abs(alpha - published) > margin + 1e-9:
             broken.append(f"{each.instrument.instrument_id} {each.scale} {alpha:.2f}")
     return Measure("S11", clinic_id, TABLE, n_scope, len(broken), ", ".join(broken) or None)
 

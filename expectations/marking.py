@@ -18,7 +18,14 @@ from expectations.answers import Suspects, find_suspects
 from expectations.catalogue import Catalogue
 from expectations.checks import MissingCodes
 from expectations.compiling import Compiler
-from expectations.context import PARENTS, build_instruments, build_parents, facts, refuse
+from expectations.context import (
+    PARENTS,
+    Service,
+    build_instruments,
+    build_parents,
+    facts,
+    refuse,
+)
 from expectations.delivery import Lake, Staged, file_id_of, stage
 from expectations.finding import Sources
 from expectations.findings_of_answers import list_texts
@@ -68,6 +75,7 @@ def mark(
     scores: Sequence[Path] = (),
     therapist_ids: Sequence[Path] = (),
     ages: Sequence[Path] = (),
+    service: Service | None = None,
 ) -> None:
     """Write the marks and the counts of one clinic's delivery.
 
@@ -82,6 +90,7 @@ def mark(
     scores : Parquet files of recomputed scores of the staged responses; without them the rules
         about scores are not applicable
     therapist_ids, ages : what only the vault can tell (`expectations.courses`)
+    service : what the clinic says of its service; None for the defaults of a clinic's YAML
 
     Notes
     -----
@@ -93,7 +102,9 @@ def mark(
     in_force = Catalogue(rules=rules.in_force(received_at.date()))
     known = Lake(lake, clinic_id)
     told = (tuple(therapist_ids), tuple(ages))
-    delivery = _Delivery(con, in_force, tables, known, tuple(scores), told, received_at)
+    moment = f"timestamp '{received_at.isoformat(sep=' ')}'"
+    given = (service or Service()).facts() | {":received_at": moment}
+    delivery = _Delivery(con, in_force, tables, known, tuple(scores), told, given)
     delivery.rejected |= {*blocked}
     delivery.mark()
     # A workbook rejected for its last sheet takes its first sheets along: look again.
@@ -113,7 +124,7 @@ class _Delivery:
     lake: Lake
     scores: tuple[Path, ...]
     told: tuple[tuple[Path, ...], tuple[Path, ...]]
-    received_at: datetime
+    given: Mapping[str, str]
     rejected: set[str] = field(default_factory=set)
     rejected_late: bool = False
     counted: dict[tuple[str, str], Counted] = field(default_factory=dict)
@@ -132,7 +143,7 @@ class _Delivery:
             for c in k.codes
         ]
         self.known = facts(self.con, self.lake) | {
-            ":received_at": f"timestamp '{self.received_at.isoformat(sep=' ')}'",
+            **self.given,
             ":missing_codes": f"[{', '.join(f'{code:g}' for code in codes)}]::double[]",
         }
         before, seen, self.rejected_late = set(self.rejected), set(), False

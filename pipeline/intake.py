@@ -55,7 +55,7 @@ def intake(home: Home, run_id: str, clinic_id: str, deliveries: list[Delivery]) 
     with duck(home) as con:
         results = [_take_in(con, home, run_id, clinic, delivery, watch) for delivery in deliveries]
         watch.write(names)
-        _mark(con, home, run_id, clinic_id, deliveries, results, watch.blocked)
+        _mark(con, home, run_id, clinic, deliveries, results, watch.blocked)
     for result in results:
         if result.refusal:
             say(f"    {clinic_id}/{names[result.file_id]} refused: {result.refusal}")
@@ -183,14 +183,16 @@ def _mark(
     con: duckdb.DuckDBPyConnection,
     home: Home,
     run_id: str,
-    clinic_id: str,
+    clinic: Clinic,
     deliveries: list[Delivery],
     results: list[IntakeResult],
     blocked: set[str],
 ) -> None:
     """Mark every broken row of the clinic's staged files, and count per rule and file."""
+    from expectations.context import Service
     from expectations.marking import mark
 
+    clinic_id = clinic.clinic
     read = [result for result in results if not result.refusal]
     staged: dict[str, list[Path]] = {}
     for result in read:
@@ -221,6 +223,7 @@ def _mark(
         scores=sorted((work / "scores" / clinic_id).glob("*.parquet")),
         therapist_ids=[ids] if ids.exists() else [],
         ages=[ages] if ages.exists() else [],
+        service=Service(clinic.age_range, clinic.go_live),
     )
     files = [(r.file_id, names[r.file_id], r.refusal_rule) for r in results]
     write_refusal_counts(home, run_id, clinic_id, files)

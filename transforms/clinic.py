@@ -7,6 +7,7 @@ as the text it is written in, so the codes 01, -9 and no stay 01, -9 and no.
 from __future__ import annotations
 
 import re
+from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import Annotated, Literal
@@ -183,6 +184,16 @@ class Clinic(Dialect):
         description="File name patterns of deliveries whose changed form was looked at and is "
         "right. They are loaded, and later files are compared with them.",
     )
+    age_range: tuple[int, int] = Field(
+        (4, 110),
+        description="Youngest and oldest age, in whole years, at which the service begins with a "
+        "client. Others are reported (rule E07).",
+    )
+    go_live: dict[str, date] = Field(
+        default_factory=dict,
+        description="Instrument: first day it was used here. Earlier forms have a wrong date "
+        "(rule S19).",
+    )
     feeds: list[Feed] = Field(
         default_factory=list,
         description="What fills which table. Empty: names are canonical.",
@@ -194,6 +205,13 @@ class Clinic(Dialect):
         value = "\t" if value == "tab" else value
         if value is not None and (len(value) != 1 or value in '"\r\n'):
             raise ValueError("must be one character, or `tab`")
+        return value
+
+    @field_validator("age_range")
+    @classmethod
+    def _youngest_first(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if not 0 <= value[0] <= value[1]:
+            raise ValueError("give the youngest age first, then the oldest, both from 0")
         return value
 
     @property

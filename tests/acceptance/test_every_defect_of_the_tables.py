@@ -56,6 +56,10 @@ DEFECTS = {
     "(select min(episode_key) from core.fct_episodes where improvement is not null)",
     "E12": "update core.fct_episodes set problem = null, age_years_at_start = null "
     "where n_sessions_attended > 2",
+    # Two months of discharges, and in the second nobody recorded why.
+    "E14": "update core.fct_episodes set end_date = "
+    "case when day(start_date) < 15 then date '2026-01-10' else date '2026-02-10' end, "
+    "discharge_reason = case when day(start_date) < 15 then 'dropout' end",
     "T05": "update core.fct_sessions set session_at = timestamp '2026-01-05 10:00:00' "
     f"where therapist_key = {SOMEBODY}",
     "T06": "update core.fct_episodes set is_mixed_therapist = true",

@@ -6,6 +6,7 @@ changed rows in scope and find nothing. A change takes a `hand_made.Delivery`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 
 from tests.expectations.hand_made import items, key
@@ -21,6 +22,15 @@ def scored(*scores):
     return lambda delivery: delivery.scores.extend(scores)
 
 
+def serving(**what):
+    """Return a change of what the clinic says about its service."""
+
+    def change(delivery):
+        delivery.service = replace(delivery.service, **what)
+
+    return change
+
+
 def both(*changes):
     """Return several changes as one."""
 
@@ -33,9 +43,14 @@ def both(*changes):
 
 def fifty_forms(instrument, answers_of):
     """Return a change that adds fifty clients with one form each."""
+    return forms_of(instrument, 50, answers_of)
+
+
+def forms_of(instrument, n_clients, answers_of):
+    """Return a change that adds so many clients with one form each."""
 
     def change(delivery):
-        for number in range(50):
+        for number in range(n_clients):
             delivery.change("clients", f"c{number}", client_key=key(f"c{number}"))
             delivery.change(
                 "responses",
@@ -112,6 +127,10 @@ BREAKS = [
     ("F06", cells("episodes", "e1", problem="ask anna@example.org"), [("e1", "problem")]),
     ("F06", cells("clients", "anna", employment="+44 20 7946 0958"), [("anna", "employment")]),
     ("F06", cells("episodes", "e1", step="call (555) 010-4477"), [("e1", "step")]),
+    ("F06", cells("episodes", "e1", problem="low mood, MRN 00123"), [("e1", "problem")]),
+    ("F06", cells("episodes", "e1", problem="NHS no. 9434765919"), [("e1", "problem")]),
+    ("F06", cells("episodes", "e1", problem="born 2/1/1980, anxious"), [("e1", "problem")]),
+    ("F06", cells("episodes", "e1", problem="DOB: 1980-01-02"), [("e1", "problem")]),
     ("F07", cells("episodes", "e1", problem="#REF!"), [("e1", "problem")]),
     ("F07", cells("episodes", "e1", problem="=1+1"), [("e1", "problem")]),
     ("F07", cells("episodes", "e1", problem="@sum"), [("e1", "problem")]),
@@ -152,6 +171,7 @@ BREAKS = [
     ("S04", cells("responses", "r1", item_7=6), [("r1", "item_7")]),
     ("S04", cells("responses", "r1", item_7=0), [("r1", "item_7")]),
     ("S04", cells("responses", "r2", **ORS | {"item_3": 10.1}), [("r2", "item_3")]),
+    ("S04", cells("responses", "r2", **ORS | {"item_3": -0.1}), [("r2", "item_3")]),
     ("S05", cells("responses", "r1", item_7=2.5), [("r1", "item_7")]),
     ("S05", cells("responses", "r2", **ORS | {"item_1": 7.25}), [("r2", "item_1")]),
     ("S06", fifty_forms("wai_s", up_to_five), every_form(range(50))),
@@ -166,7 +186,7 @@ BREAKS = [
         ),
         every_form(range(50), "r2", "r3"),
     ),
-    # 3 of 53 PHQ-9 forms are 5.7 %.
+    # 3 of 52 PHQ-9 forms are 5.8 %.
     ("S06", fifty_forms("phq9", some_beyond(3)), None),
     ("S07", cells("responses", "r1", item_7=99), [("r1", "item_7")]),
     ("S07", cells("responses", "r2", item_7=-9), [("r2", "item_7")]),
@@ -199,6 +219,7 @@ BREAKS = [
         cells("responses", "r3", completed_at=datetime(1979, 12, 31, 23, 59)),
         [("r3", "completed_at")],
     ),
+    ("S19", serving(go_live={"phq9": date(2025, 1, 11)}), [("r2", "completed_at")]),
     (
         "S20",
         cells("responses", "r1", started_at=datetime(2025, 1, 10, 11, 1)),
@@ -306,10 +327,19 @@ BREAKS = [
         "E05",
         both(
             cells("episodes", "e1", end_date=None, discharge_reason=None),
+            cells("sessions", "s2", session_at=datetime(2025, 10, 2, 10, 0)),
         ),
         [("e1", "end_date")],
     ),
     ("E06", cells("episodes", "e1", referral_date=date(2025, 1, 11)), None),
+    (
+        "E06",
+        both(
+            cells("episodes", "e1", referral_date=None),
+            cells("sessions", "s2", session_type="assessment"),
+        ),
+        [("e1", "start_date")],
+    ),
     ("E13", cells("episodes", "e2", client_key=key("nobody")), [("e2", "client_id")]),
     ("E13", cells("episodes", "e2", therapist_key=key("tbc")), [("e2", "therapist_id")]),
     (
@@ -330,6 +360,7 @@ KEEPS = [
     ("F06", cells("episodes", "e1", problem="depression, since 2025-01-10 (F32.1)")),
     ("F06", cells("episodes", "e1", problem="a@b at 12345678")),
     ("F06", cells("episodes", "e1", problem="2025-01-10 10:30, scored 0.25 and 12")),
+    ("F06", cells("episodes", "e1", problem="patient 1234 of the study, stubborn 2025-01-10")),
     ("F07", cells("episodes", "e1", problem="-")),
     ("F07", cells("episodes", "e1", problem="low mood = main complaint - #1")),
     ("F08", cells("sessions", "s1", session_at=datetime(2025, 1, 10))),
@@ -345,8 +376,8 @@ KEEPS = [
     ("S04", cells("responses", "r2", **ORS)),
     ("S05", cells("responses", "r2", **ORS)),
     ("S06", fifty_forms("wai_s", up_to_six)),
-    # 2 of 52 PHQ-9 forms are 3.8 %; the items also reach zero.
-    ("S06", fifty_forms("phq9", some_beyond(2))),
+    # 3 of 60 PHQ-9 forms are 5 %; the items also reach zero.
+    ("S06", forms_of("phq9", 58, some_beyond(3))),
     ("S07", cells("responses", "r1", item_7=6)),
     ("S07", cells("responses", "r2", **ORS | {"item_1": 9})),
     ("S09", scored(("r1", "mean", 3.25, 3.30, False), ("r2", "total", 10.0, 10.0, False))),
@@ -363,6 +394,8 @@ KEEPS = [
     ),
     ("S17", cells("responses", "r4", completed_at=datetime(2025, 1, 11, 0, 0))),
     ("S19", cells("responses", "r3", completed_at=datetime(2026, 1, 2, 6, 0))),
+    ("S19", cells("responses", "r3", completed_at=datetime(1980, 1, 1))),
+    ("S19", serving(go_live={"phq9": date(2025, 1, 10), "wai_sr": date(2025, 1, 10)})),
     ("S20", cells("responses", "r1", started_at=datetime(2025, 1, 10, 11, 0))),
     ("S21", cells("responses", "r2", completed_at=datetime(2025, 1, 3, 0, 0))),
     ("S21", cells("responses", "r2", session_key=None, completed_at=datetime(2025, 7, 7, 23, 0))),
@@ -402,6 +435,17 @@ KEEPS = [
     ("E03", cells("episodes", "e1", discharge_reason="dropout")),
     ("E04", cells("episodes", "e1", discharge_reason="completed")),
     (
+        "E04",
+        both(
+            cells("episodes", "e1", discharge_reason="declined"),
+            cells("sessions", "s2", attendance="dna"),
+        ),
+    ),
+    (
+        "E04",
+        cells("episodes", "e1", discharge_reason="deceased", end_date=date(2025, 1, 17)),
+    ),
+    (
         "E05",
         both(
             cells("episodes", "e1", end_date=None, discharge_reason=None),
@@ -410,6 +454,11 @@ KEEPS = [
         ),
     ),
     ("E06", cells("episodes", "e1", referral_date=date(2025, 1, 10))),
+    # Assessed again on the day treatment began.
+    (
+        "E06",
+        cells("sessions", "s2", session_at=datetime(2025, 1, 10, 15, 0), session_type="assessment"),
+    ),
     ("E13", cells("episodes", "e2", therapist_key=None)),
     ("C01", cells("clients", "carl", client_key=key("carl"))),
     ("T01", second_period()),

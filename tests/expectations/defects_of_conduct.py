@@ -15,6 +15,7 @@ from tests.expectations.defects import (
     scored,
     second_period,
     second_session,
+    serving,
 )
 from tests.expectations.hand_made import items, key
 
@@ -32,6 +33,13 @@ def form(row, **values):
     return cells("responses", row, **standard | values)
 
 
+def alike(n_items):
+    """Return a change that adds forms of two clients with so many answers, all the same."""
+    answers = NO_ITEMS | items(*[2, 3, 2, 4][:n_items])
+    at = {"completed_at": datetime(2025, 3, 3, 9, 30)}
+    return both(form("r4", **at | answers), form("r5", **at | answers, client_key=key("anna")))
+
+
 def lake(table, *rows):
     """Return a change that says the rows came with an earlier delivery."""
     return lambda delivery: delivery.put_into_lake(table, *rows)
@@ -47,17 +55,17 @@ def told(*, ages=(), therapist_ids=()):
     return change
 
 
-def many_forms(seconds, *, n_clients=2, therapist="t1", day=datetime(2025, 3, 3, 12, 0, 1)):
-    """Return a change that adds five forms of a therapist's clients, so many seconds apart."""
+def many_forms(seconds, *, n_forms=5, n_clients=2, day=datetime(2025, 3, 3, 12, 0, 1)):
+    """Return a change that adds forms of a therapist's clients, so many seconds apart."""
 
     def change(delivery):
-        for number in range(5):
+        for number in range(n_forms):
             delivery.change(
                 "responses",
                 f"bulk {number}",
                 client_key=key(("anna", "bert")[number % n_clients]),
                 session_key=None,
-                therapist_key=key(therapist) if therapist else None,
+                therapist_key=key("t1"),
                 completed_at=day + timedelta(seconds=seconds * number),
                 item_1=1 + number,
             )
@@ -98,6 +106,7 @@ BREAKS = [
         form("r4", completed_at=datetime(2025, 1, 10, 11, 0, 59)),
         [("r1", "completed_at"), ("r4", "completed_at")],
     ),
+    ("S18", alike(4), [("r4", "completed_at"), ("r5", "completed_at")]),
     (
         "S26",
         both(
@@ -211,6 +220,14 @@ BREAKS = [
     ),
     ("E07", told(ages=[(key("anna"), date(2025, 1, 10), 3)]), None),
     ("E07", told(ages=[(key("anna"), date(2025, 1, 10), 111)]), [("e1", "start_date")]),
+    (
+        "E07",
+        both(
+            serving(ages=(18, 65)),
+            told(ages=[(key("anna"), date(2025, 1, 10), 66), (key("bert"), date(2025, 12, 1), 17)]),
+        ),
+        [("e1", "start_date"), ("e2", "start_date")],
+    ),
     # PHQ-9 and WAI-SR of a client of fifteen.
     ("E07", told(ages=[(key("anna"), date(2025, 1, 10), 15)]), [("e1", "start_date")]),
     # The ORS of adults starts at 18; sixteen is two years below.
@@ -277,6 +294,7 @@ KEEPS = [
     # One gap: not the same answer to every item.
     ("S14", cells("responses", "r1", **WAI_S | items(*[7] * 11) | {"item_12": None})),
     ("S15", cells("responses", "r2", started_at=R2_AT - timedelta(seconds=18))),
+    ("S18", alike(3)),
     ("S18", form("r4", completed_at=datetime(2025, 1, 10, 11, 1))),
     ("S18", form("r4", completed_at=datetime(2025, 1, 10, 11, 0), **OTHER_WAI)),
     ("S18", form("r4", client_key=key("anna"), completed_at=datetime(2025, 1, 10, 11, 0))),
@@ -316,6 +334,7 @@ KEEPS = [
     ),
     # The fifth form comes 60 seconds after the first.
     ("S31", many_forms(15)),
+    ("S31", many_forms(1, n_forms=4)),
     # One client's battery of five forms.
     ("S31", many_forms(1, n_clients=1)),
     # Dates without time.
@@ -361,6 +380,13 @@ KEEPS = [
         ),
     ),
     ("E07", told(ages=[(key("anna"), date(2025, 1, 10), 110)])),
+    (
+        "E07",
+        both(
+            serving(ages=(18, 65)),
+            told(ages=[(key("anna"), date(2025, 1, 10), 65), (key("bert"), date(2025, 12, 1), 18)]),
+        ),
+    ),
     (
         "E07",
         both(

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from expectations.catalogue import Catalogue, load_rules
+from expectations.context import Service
 from expectations.marking import mark
 from tests.expectations.hand_made_registry import write_registry
 from transforms.contract import TABLES, lake_columns
@@ -126,6 +127,7 @@ class Delivery:
         # What the vault tells: (therapist, is_placeholder, has_alias), (client, start, age).
         self.therapist_ids: list[tuple] = []
         self.ages: list[tuple] = []
+        self.service = Service()
         write_registry(self.con, folder / "registry")
 
     def change(self, table: str, row: str, **values) -> Delivery:
@@ -166,6 +168,7 @@ class Delivery:
             ages=self._stage_told(
                 "ages", "client_key uuid, start_date date, age_years integer", self.ages
             ),
+            service=self.service,
         )
         self.marks = self._read("marks.parquet")
         self.counts = self._read("counts.parquet")

@@ -26,7 +26,7 @@ TABLES = {
         " age_years_at_start integer, n_sessions_attended bigint, first_session_at timestamp,"
         " outcome_pre_at timestamp, outcome_post_at timestamp, n_outcome_scores bigint,"
         " improvement double, is_nhs_finished_course boolean, discharge_reason varchar,"
-        " is_mixed_therapist boolean"
+        " is_mixed_therapist boolean, end_date date, is_derived boolean default false"
     ),
     "core.fct_sessions": (
         "clinic_id varchar, session_key varchar, therapist_key varchar, session_at timestamp,"
@@ -156,6 +156,45 @@ def test_case_mix_counts_the_fields_that_a_clinic_delivers(tables, found):
     assert found("E12") == (6, 1)
 
 
+def _ended(month: str, n: int, n_unknown: int) -> list[dict]:
+    return [
+        {"end_date": f"{month}-15", "discharge_reason": None if number < n_unknown else "dropout"}
+        for number in range(n)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("n", "n_unknown", "scope"),
+    [
+        # 12 % and 22 % are not more than 10 points apart; 23 % are, and 3.1 standard errors.
+        (100, 22, (1, 0)),
+        (100, 23, (1, 1)),
+        # As far below: 2 % is 10 points from 12 %, 1 % is 11 and 4.7.
+        (200, 4, (1, 0)),
+        (200, 2, (1, 1)),
+        # 35 % of 20 are 23 points off and 3.1 standard errors, 30 % are 18 and 2.4.
+        (20, 7, (1, 1)),
+        (20, 6, (1, 0)),
+        (19, 19, (0, 0)),
+    ],
+)
+def test_a_leap_in_unknown_discharge_reasons(tables, found, n, n_unknown, scope):
+    """900 episodes of the 12 months before, 108 of them (12 %) without a known reason."""
+    for month in ("2025-01", "2025-06", "2025-12"):
+        tables("core.fct_episodes", *_ended(month, 300, 36))
+    tables("core.fct_episodes", *_ended("2026-01", n, n_unknown))
+    # June and December have months before them too, and do not leap.
+    expected = (scope[0] + 2, scope[1])
+
+    assert found("E14") == expected
+
+
+def test_discharges_of_more_than_a_year_ago_are_no_comparison(tables, found):
+    tables("core.fct_episodes", *_ended("2024-12", 300, 0), *_ended("2026-01", 100, 100))
+
+    assert found("E14") == (0, 0)
+
+
 def _booked(therapist: str, n: int, n_missed: int) -> list[dict]:
     return [
         {
@@ -181,10 +220,11 @@ def test_a_therapist_far_from_the_others_in_missed_sessions(tables, found, n_mis
     assert found("N13") == (6, n_failed)
 
 
-def test_four_other_therapists_are_too_few_to_compare_with(tables, found):
-    for therapist in "abcd":
-        tables("core.fct_sessions", *_booked(therapist, 20, 4))
-    tables("core.fct_sessions", *_booked("e", 30, 30))
+@pytest.mark.parametrize(("others", "n"), [("abcd", 20), ("abcde", 19)])
+def test_too_few_others_or_sessions_to_compare_with(tables, found, others, n):
+    for therapist in others:
+        tables("core.fct_sessions", *_booked(therapist, n, 4))
+    tables("core.fct_sessions", *_booked("f", 30, 30))
 
     assert found("N13") == (0, 0)
 
@@ -221,15 +261,17 @@ def test_alliance_at_the_ceiling(tables, found, n_top, n_failed):
     assert found("S30") == (1, n_failed)
 
 
-@pytest.mark.parametrize(("n", "scope"), [(19, (0, 0)), (20, (20, 19))])
-def test_equal_totals_of_ors_and_srs(tables, found, n, scope):
-    """From 20 sessions on; all but one equal within .1."""
+@pytest.mark.parametrize(
+    ("n", "srs", "scope"), [(19, 20.1, (0, 0)), (20, 20.1, (20, 19)), (20, 20.2, (20, 0))]
+)
+def test_equal_totals_of_ors_and_srs(tables, found, n, srs, scope):
+    """From 20 sessions on; all but one equal within .1, or none."""
     for number in range(n):
         both = {"session_key": f"s{number}", "completed_at": "2026-01-05"}
         tables(
             "core.fct_scores",
             both | {"instrument_id": "ors", "score": 20.0},
-            both | {"instrument_id": "srs", "score": 20.1 if number else 36.0},
+            both | {"instrument_id": "srs", "score": srs if number else 36.0},
         )
 
     assert found("S33") == scope
