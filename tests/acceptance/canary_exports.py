@@ -1,8 +1,9 @@
 """Exports of every format the product reads, with a canary in every cell.
 
 Each export holds sound rows; then, for each of its columns, a sound row with a canary in that one
-cell; then a row of canaries only. Where a heading is free text it holds a canary as well, and so
-do the cells nobody maps. All of it is made up, and no wording is anyone's.
+cell; then a row of canaries only. So do cells nobody maps. Where a heading is free text it holds a
+canary of its own kind: the names of columns are kept, to tell when an export changes its form.
+All of it is made up, and no wording is anyone's.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import itertools
 import json
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -20,27 +22,25 @@ from typing import Any
 import openpyxl
 from openpyxl.comments import Comment
 
-# No word of the product, its configuration or its documents.
+# No words of the product, its configuration or its documents.
 MARK = "Quillfeather"
+HEADING = "Thistledown"
 N_SOUND = 150
 N_ITEMS = 4
 STEPS = ("Never", "Now and then", "Mostly", "Always")
 
 
-def canaries() -> Iterator[str]:
-    """Yield texts no two of which are the same."""
-    number = 0
-    while True:
-        number += 1
-        yield f"{MARK}{number}"
-
-
-NEXT = canaries()
+_NUMBERS = itertools.count(1)
 
 
 def canary() -> str:
-    """Return one more canary."""
-    return next(NEXT)
+    """Return a text that stands in one cell only."""
+    return f"{MARK}{next(_NUMBERS)}"
+
+
+def heading() -> str:
+    """Return a text that stands in one name of a column only."""
+    return f"{HEADING}{next(_NUMBERS)}"
 
 
 @dataclass
@@ -163,7 +163,7 @@ def canonical() -> Export:
     files["responses_all.csv"] = delimited([header, *([canary() for _ in header] for _ in "123")])
     files["responses_no_header.csv"] = delimited([[canary() for _ in header] for _ in "123"])
     files["responses_ragged.csv"] = delimited([header, [canary() for _ in header[1:]]])
-    files["responses_odd_header.csv"] = delimited([[*header, canary()], *planted(lambda n: [
+    files["responses_odd_header.csv"] = delimited([[*header, heading()], *planted(lambda n: [
         *CANONICAL["responses"][1](n + 1000), canary()])])  # fmt: skip
     files["responses.csv.manifest.json"] = json.dumps({"rows": canary(), canary(): 1}).encode()
     return Export(files, "", broken_answers("responses.csv", header, ITEMS, 2))
@@ -212,7 +212,7 @@ feeds:
 def text() -> Export:
     """Delimited text with a decimal comma, a title above the header, and a column nobody maps."""
     names = ["Q 1", "Q 2", "Q 3", "Q 4"]
-    header = ["Client", "Day", "Name", *names, f"Remarks on {canary()}"]
+    header = ["Client", "Day", "Name", *names, f"Remarks on {heading()}"]
     rows = planted(lambda n: [f"c{n}", f"{moment(n):%d.%m.%Y}", canary(), *"0123", canary()])
     title = [canary(), *[""] * (len(header) - 1)]
     config = mapped(
@@ -226,7 +226,7 @@ def text() -> Export:
 def sheets() -> Export:
     """A mapped workbook: titles above, a second sheet nobody reads."""
     names = ["PHQ 1", "PHQ 2", "PHQ 3", "PHQ 4"]
-    header = ["Client", "Date", *names, f"Remarks on {canary()}"]
+    header = ["Client", "Date", *names, f"Remarks on {heading()}"]
     rows = planted(lambda n: [f"c{n}", f"{moment(n):%d.%m.%Y}", *"0123", canary()])
     book = {"Forms": [[canary()], header, *rows], "Notes": [[canary(), canary()], [canary()]]}
     config = """
@@ -283,8 +283,8 @@ def qualtrics() -> Export:
     ids = ["endDate", "status", "finished", "_recordId", "recipientEmail", "ipAddress",
            "externalDataReference", *(f"QID5_{n}" for n in range(1, 5)), "QID6_TEXT"]  # fmt: skip
     names = ["EndDate", "Status", "Finished", "ResponseId", "RecipientEmail", "IPAddress",
-             "ExternalReference", *(f"q_{n}" for n in range(1, 5)), f"said_{canary()}"]  # fmt: skip
-    labels = [canary() for _ in ids]
+             "ExternalReference", "q_1", "q_2", "q_3", "q_4", f"said_{heading()}"]  # fmt: skip
+    labels = [heading() for _ in ids]
     marks = [json.dumps({"ImportId": one}) for one in ids]
     rows = planted(lambda n: [f"{moment(n)}", "0", "1", f"R_{n}", canary(), canary(), f"c{n}",
                               *"0123", canary()])  # fmt: skip
@@ -316,7 +316,7 @@ def limesurvey() -> Export:
     """LimeSurvey: codes and the questions' texts in the headings, the address of everybody."""
     codes = [f"G01Q01[SQ00{n}]" for n in range(1, 5)]
     header = ["id", "submitdate", "lastpage", "startlanguage", "token", "ipaddr", "G02Q03",
-              *(f"{code}. {canary()}" for code in codes), f"G03. {canary()}"]  # fmt: skip
+              *(f"{code}. {heading()}" for code in codes), f"G03. {heading()}"]  # fmt: skip
     rows = planted(lambda n: [str(n + 1), f"{moment(n)}", "2", "en", canary(), canary(), f"c{n}",
                               *STEPS, canary()])  # fmt: skip
     columns = "{response_id: id, client_id: G02Q03, completed_at: submitdate}"
@@ -325,8 +325,8 @@ def limesurvey() -> Export:
 
 def google_forms() -> Export:
     """Google Forms: every heading is a question's text."""
-    items = [f"Rate {canary()} [{n}]" for n in range(1, 5)]
-    header = ["Timestamp", "Email Address", "Client code", *items, f"Say {canary()}"]
+    items = [f"Rate {heading()} [{n}]" for n in range(1, 5)]
+    header = ["Timestamp", "Email Address", "Client code", *items, f"Say {heading()}"]
     rows = planted(lambda n: [f"{moment(n):%Y/%m/%d %I:%M:%S %p} GMT+1", canary(), f"c{n}", *STEPS,
                               canary()])  # fmt: skip
     columns = "{client_id: Client code, completed_at: Timestamp}"
@@ -337,7 +337,7 @@ def microsoft_forms() -> Export:
     """Microsoft Forms: who answered stands in two columns of every row."""
     items = [f"Rate {n}" for n in range(1, 5)]
     header = ["ID", "Start time", "Completion time", "Email", "Name", "Client code", *items,
-              f"Say {canary()}"]  # fmt: skip
+              f"Say {heading()}"]  # fmt: skip
     rows = planted(lambda n: [str(n + 1), f"{moment(n)}", f"{moment(n)}", canary(), canary(),
                               f"c{n}", *STEPS, canary()])  # fmt: skip
     columns = "{response_id: ID, client_id: Client code, completed_at: Completion time}"
@@ -348,7 +348,7 @@ def surveymonkey() -> Export:
     """SurveyMonkey: two header rows, and who answered from where."""
     header = ["Respondent ID", "Collector ID", "Date Created", "Date Modified", "IP Address",
               "Email Address", "First Name", "Custom Data 1", "Rate it", "", "", "",
-              f"Say {canary()}"]  # fmt: skip
+              f"Say {heading()}"]  # fmt: skip
     below = [*[""] * 8, *"1234", "Open-Ended Response"]
     rows = planted(lambda n: [str(n + 1), "22", *[f"{moment(n):%m/%d/%Y %I:%M:%S %p}"] * 2,
                               canary(), canary(), canary(), f"c{n}", *STEPS, canary()])  # fmt: skip
@@ -362,7 +362,7 @@ def surveymonkey() -> Export:
 def wide() -> Export:
     """One row per client, two sessions."""
     columns = [f"phq_{item}_s{session}" for session in (1, 2) for item in range(1, 5)]
-    header = ["id", "date_s1", "date_s2", *columns, f"said {canary()}"]
+    header = ["id", "date_s1", "date_s2", *columns, f"said {heading()}"]
     rows = planted(lambda n: [f"c{n}", f"{moment(n)}", f"{moment(n + 7)}", *"01230123", canary()])
     config = """
 clinic: wide
@@ -413,7 +413,7 @@ feeds:
 def beside() -> Export:
     """Answers in one file, who gave them in another, joined by row."""
     names = [f"D{n}" for n in range(1, 5)]
-    header = [*names, f"said {canary()}"]
+    header = [*names, f"said {heading()}"]
     rows = planted(lambda n: [*"0123", canary()])
     people = [["name", "day"], *([canary(), f"{moment(n)}"] for n in range(len(rows)))]
     columns, extra = "{client_id: _row, completed_at: day}", 'beside: {file: "people*.csv"}'
@@ -467,7 +467,7 @@ def fhir() -> Export:
          "name": [{"family": canary(), "given": [canary()]}],
          "identifier": [{"system": "urn:mrn", "value": f"mrn{n}"},
                         {"system": "urn:other", "value": canary()}]}
-        for n in range(19)
+        for n in (*range(19), *range(100, 200))
     ]  # fmt: skip
     files = {
         "e.ndjson": "\n".join(map(json.dumps, sound)).encode(),

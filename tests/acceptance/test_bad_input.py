@@ -11,6 +11,8 @@ import openpyxl
 import pytest
 
 from pipeline.ledger import Ledger
+from tests.acceptance.canary_exports import HEADING, MARK, sheets, text
+from tests.acceptance.leaks import places_with
 
 GOOD = (
     "response_id,client_id,instrument,rater,completed_at,item_1,item_2,item_3,item_4,item_5,"
@@ -90,8 +92,15 @@ ANSWERS = "client,day,question,answer\n" + "".join(
 
 
 @pytest.fixture(scope="module")
-def bad_home(home_with, night):
-    place = home_with("bad", clinics={"book": BOOK, "long": LONG})
+def canaries():
+    """Two clinics with a canary in every cell; test_nothing_leaks has every format, and is slow."""
+    return {"text": text(), "sheets": sheets()}
+
+
+@pytest.fixture(scope="module")
+def bad_home(home_with, night, canaries):
+    configs = {clinic: export.config for clinic, export in canaries.items()}
+    place = home_with("bad", clinics={"book": BOOK, "long": LONG} | configs)
     files = {
         "good/responses.csv": GOOD.encode(),
         "empty/responses.csv": b"",
@@ -108,6 +117,8 @@ def bad_home(home_with, night):
         "book/forms.xlsx": workbook(),
         "long/long.csv": ANSWERS.encode(),
     }
+    for clinic, export in canaries.items():
+        files |= {f"{clinic}/{file}": content for file, content in export.files.items()}
     for name, content in files.items():
         path = place.landing / name
         path.parent.mkdir(parents=True)
@@ -233,3 +244,21 @@ def test_no_cell_of_a_bad_file_is_in_any_artefact(bad_home):
     ]
 
     assert leaks == []
+
+
+def test_a_canary_in_any_cell_comes_out_nowhere_and_its_line_is_named(
+    bad_home, airflow_home, canaries, ask
+):
+    found = ask(
+        bad_home,
+        "select clinic_id, source_file, source_line, column_name from quality.dq_quarantine",
+    )
+    planted = {(name, *at) for name, export in canaries.items() for at in export.answers}
+    places = [bad_home.root, airflow_home.root]
+
+    assert len(planted) == 8
+    assert planted - set(found) == set()
+    assert places_with(MARK, places) == set()
+    # What columns are called is kept, to tell when an export changes its form.
+    kept = {at.split("/")[0] for at in places_with(HEADING, places)}
+    assert kept <= {"lake", "work"}

@@ -1,13 +1,27 @@
-"""Names, birth dates, addresses and identifiers stay in landing and vault, and come out nowhere."""
+"""Names, birth dates, addresses and identifiers stay in landing and vault, and come out nowhere.
+
+First what the demo clinics wrote about persons; then, in every format the product reads, a canary
+in every cell of the input (`canary_exports`).
+"""
 
 from __future__ import annotations
 
 import csv
+import os
+import re
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import duckdb
 import pytest
+
+from pipeline.ledger import Ledger
+from tests.acceptance.canary_exports import FORMATS, HEADING, MARK
+from tests.acceptance.leaks import files_outside, places_with
+from transforms.contract import TABLES
 
 # demo/ is the generator's own account of what it planted, not an artefact of the night.
 MAY_HOLD_THEM = ("landing", "vault", "demo")
@@ -98,3 +112,183 @@ def _columns_with(con, relation: str, secrets: set[str]) -> list[str]:
         if words & secrets:
             holding.append(column)
     return holding
+
+
+# Columns a clinic fills with words of its own. They are kept as they are, and so is a canary there.
+OWN_WORDS = {
+    "clients": ("gender", "first_language", "employment", "deprivation"),
+    "therapists": ("profession", "orientation"),
+}
+
+NOBODY_IS_ASKED = """
+default: {quarantined_share: 1, incomplete_share: 1, form_changes: [], mart_rules: []}
+"""
+
+
+@pytest.fixture(scope="module")
+def canary_nights(home_with, night, tmp_path_factory):
+    """Two nights over every format; the second delivery's headings are others than the first's."""
+    exports = {name: make() for name, make in FORMATS.items()}
+    configs = {name: export.config for name, export in exports.items() if export.config}
+    place = home_with("canaries", clinics=configs)
+    (place.config / "gate.yml").write_text(NOBODY_IS_ASKED, encoding="utf-8")
+    printed = tmp_path_factory.mktemp("printed") / "output"
+    _deliver(place, exports)
+    with _printing_to(printed):
+        assert night(place) == "success"
+    with duckdb.connect(str(place.published.resolve()), read_only=True) as con:
+        held = con.execute(
+            "select clinic_id, source_file, source_line, column_name from quality.dq_quarantine"
+        ).fetchall()
+    _deliver(place, {name: FORMATS[name]() for name in ("text", "wide", "qualtrics")}, "2")
+    with _printing_to(printed):
+        assert night(place) == "success"
+    return place, exports, set(held), printed
+
+
+@pytest.mark.slow
+def test_every_format_was_read_and_its_rows_told_apart(canary_nights, ask):
+    place, exports, *_ = canary_nights
+    files = Ledger(place).all_files()
+    loaded = {row["clinic_id"] for row in files if row["status"] == "accepted"}
+
+    assert loaded == set(exports)
+    assert {row["status"] for row in files} == {"accepted", "rejected", "refused"}
+    scored = dict(ask(place, "select clinic_id, count(*) from core.fct_scores group by 1"))
+    assert {name for name in exports if scored.get(name, 0) < 15} == set()
+
+
+@pytest.mark.slow
+def test_an_answer_that_is_no_number_is_found_by_line_and_column(canary_nights):
+    _, exports, held, _ = canary_nights
+    planted = {(name, *at) for name, export in exports.items() for at in export.answers}
+
+    assert {name for name, *_ in planted} == set(exports)
+    assert planted - held == set()
+
+
+@pytest.mark.slow
+def test_a_canary_in_any_cell_comes_out_nowhere(canary_nights, airflow_home):
+    """No page, issue list, Data Docs, log, record of Airflow or dbt, ledger or table holds one.
+
+    Lake and quarantine hold rows, the latter whole: behind the door, and in columns for words.
+    """
+    place, _, _, printed = canary_nights
+    held = places_with(MARK, [place.root, airflow_home.root, printed.parent])
+
+    expected = {
+        f"core.dim_{table}.{column}" for table, columns in OWN_WORDS.items() for column in columns
+    }
+    assert {at for at in held if not at.startswith(("lake/", "quarantine/"))} == expected
+    in_lake = {re.sub(r"/clinic=.*:", ".", at) for at in held if at.startswith("lake/")}
+    assert in_lake == {f"lake/{at.removeprefix('core.dim_')}" for at in expected}
+    words = {
+        f"quarantine/{table.name}.{column.lake_name}"
+        for table in TABLES.values()
+        for column in table.columns
+        if column.kind == "text"
+    }
+    in_quarantine = {re.sub(r"/clinic=.*:", ".", at) for at in held if at.startswith("quarantine/")}
+    assert in_quarantine <= words
+
+
+@pytest.mark.slow
+def test_the_search_looks_into_all_that_a_night_writes(canary_nights, airflow_home):
+    place, *_ = canary_nights
+    names = {name for _, name in files_outside([place.root, airflow_home.root])}
+
+    for pattern in (
+        r"reports/[^/]+/index\.html", r"reports/[^/]+/issues-.*\.xlsx",
+        r"reports/[^/]+/issues-.*\.csv", r"reports/data_docs-.*\.html",
+        r"work/[^/]+/dbt\.log", r"work/[^/]+/validations/.*\.json", r"dbt/.*\.json",
+        r"ledger\.sqlite", r"airflow/airflow\.db", r"quarantine/.*\.parquet",
+        r"releases/[^/]+/analytics\.duckdb",
+    ):  # fmt: skip
+        assert any(re.fullmatch(pattern, name) for name in names), pattern
+
+
+@pytest.mark.slow
+def test_a_heading_is_kept_only_to_tell_when_an_export_changes(canary_nights, airflow_home):
+    place, _, _, printed = canary_nights
+    held = places_with(HEADING, [place.root, airflow_home.root, printed.parent])
+    kept = re.compile(
+        r"lake/quality/form_(profiles|changes)/.*|work/[^/]+/(forms|intake)/.*|reports/.*"
+        r"|quality\.dq_form_changes\.(column_name|message|remedy)"
+    )
+
+    assert any(at.startswith("quality.dq_form_changes") for at in held)
+    assert {at for at in held if not kept.fullmatch(at)} == set()
+
+
+@pytest.mark.slow
+def test_a_leak_would_be_found(canary_nights, tmp_path):
+    """The same search finds a canary in each kind of file a night writes."""
+    _, exports, *_ = canary_nights
+    cell = f"{MARK}1"
+    for name, content in {
+        "reports/r/index.html": f"<td>{cell}</td>".encode(),
+        "reports/r/utf16.txt": cell.encode("utf-16"),
+        "reports/r/issues.xlsx": exports["sheets"].files["forms.xlsx"],
+        "ledger.sqlite": b"\0\1" + cell.upper().encode(),
+        "landing/north/export.csv": cell.encode(),
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    with duckdb.connect(str(tmp_path / "analytics.duckdb")) as con:
+        con.execute(
+            f"create schema core; create table core.t as select ['{cell}'] as notes, 1 as n"
+        )
+        con.execute(f"copy core.t to '{tmp_path / 'rows.parquet'}'")
+
+    assert places_with(MARK, [tmp_path]) == {
+        "reports/r/index.html", "reports/r/utf16.txt", "reports/r/issues.xlsx", "ledger.sqlite",
+        "core.t.notes", "rows.parquet:notes",
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_neither_check_nor_inspect_shows_a_cell(canary_nights, monkeypatch, tmp_path):
+    from typer.testing import CliRunner
+
+    from pipeline.cli import app
+
+    place, exports, *_ = canary_nights
+    monkeypatch.setenv("RAPPORT_HOME", str(place.root))
+    monkeypatch.setenv("RAPPORT_CONFIG", str(place.config))
+    monkeypatch.chdir(tmp_path)
+    said = []
+    for name, export in exports.items():
+        file = place.landing / name / next(iter(export.files))
+        said.append(CliRunner().invoke(app, ["inspect", str(file), "--clinic", name]).output)
+    file = str(place.landing / "text" / "e.csv")
+    said.append(CliRunner().invoke(app, ["check", file, "--clinic", "text"]).output)
+
+    assert all(said)
+    assert [text for text in said if MARK.lower() in text.lower()] == []
+    assert places_with(MARK, [tmp_path]) == set()
+
+
+def _deliver(place, exports, suffix: str = "") -> None:
+    for name, export in exports.items():
+        for file, content in export.files.items():
+            stem, dot, end = file.partition(".")
+            path = place.landing / name / f"{stem}{suffix}{dot}{end}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+@contextmanager
+def _printing_to(path: Path) -> Iterator[None]:
+    """Add to a file what this process and its children print."""
+    kept = os.dup(1), os.dup(2)
+    text = StringIO()
+    with path.open("ab") as file, redirect_stdout(text), redirect_stderr(text):
+        try:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+            yield
+        finally:
+            for number, original in enumerate(kept, start=1):
+                os.dup2(original, number)
+                os.close(original)
+            file.write(text.getvalue().encode())
