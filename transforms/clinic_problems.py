@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from transforms.cells import folded
 from transforms.clinic import ITEM, SUBMITTED, Clinic, Feed
@@ -62,6 +63,7 @@ def _feed_problems(clinic: Clinic, feed: Feed) -> Iterator[Problem]:
 
 def _missing_and_misplaced(feed: Feed, required: tuple[str, ...]) -> Iterator[Problem]:
     given = {*(feed.columns or {}), *feed.constants}
+    given |= {_meant(column, feed) for column in given}  # A misspelt one is told once.
     missing = [] if feed.is_canonical else [column for column in required if column not in given]
     if missing:
         yield (), f"{feed.table} gets no {', '.join(missing)}", "Add it to `columns` or `set`"
@@ -110,5 +112,12 @@ def _shape_problems(clinic: Clinic, feed: Feed) -> Iterator[Problem]:
 
 
 def _unknown_column(key: str, column: str, feed: Feed) -> Problem:
-    known = ", ".join(column.name for column in TABLES[feed.table].columns)
-    return (key, column), f"{feed.table} has no column {column}", f"Known are {known}"
+    known = ", ".join(one.name for one in TABLES[feed.table].columns)
+    meant = _meant(column, feed)
+    remedy = f"Did you mean {meant}" if meant else f"Known are {known}"
+    return (key, column), f"{feed.table} has no column {column}", remedy
+
+
+def _meant(column: str, feed: Feed) -> str | None:
+    names = [one.name for one in TABLES[feed.table].columns]
+    return next(iter(get_close_matches(column, names, n=1, cutoff=0.8)), None)

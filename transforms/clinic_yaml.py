@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from transforms.clinic import Clinic, Feed
 from transforms.clinic_options import FhirOptions, QualtricsOptions, RedcapOptions, SurveyOptions
-from transforms.clinic_problems import problems
+from transforms.clinic_problems import Problem, problems
 from transforms.clinic_shapes import Beside, Long, Wide
 from transforms.errors import ConfigError
 
@@ -42,19 +44,22 @@ def read_clinic_yaml(path: Path) -> Clinic:
     Raises
     ------
     ConfigError
-        Not YAML, an unknown key, a wrong value, or a name that is not the file's.
+        Not YAML, or all that is wrong with the keys, one line each: unknown or missing ones, wrong
+        values, and what does not fit together.
     """
     content, lines = _with_parents(path, ())
+    found: list[Problem] = []
+    if content.get("clinic", path.stem) != path.stem:
+        found.append((("clinic",), f"the file is called {path.name}", "Use the same name"))
     try:
         clinic = Clinic(**content)
     except ValidationError as error:
-        raise _from_pydantic(path, error, lines) from None
-    if clinic.clinic != path.stem:
-        raise _error(
-            path, lines, ("clinic",), f"the file is called {path.name}", "Use the same name"
-        )
-    for keys, what, remedy in problems(clinic):
-        raise _error(path, lines, keys, what, remedy)
+        found += map(_problem, error.errors(include_input=False, include_url=False))
+        found += _problems_of_the_rest(content, error)
+    else:
+        found += problems(clinic)
+    if found:
+        raise _error(path, lines, found)
     return clinic
 
 
@@ -80,20 +85,20 @@ def _with_parents(path: Path, below: tuple[Path, ...]) -> tuple[dict[str, object
         raise ConfigError(path.name, "the file holds no keys", _REMEDY)
     if below and "clinic" in content:
         what = "a file that others extend is no clinic"
-        raise _error(path, lines, ("clinic",), what, "Take the key out")
+        raise _error(path, lines, [(("clinic",), what, "Take the key out")])
     if "extends" not in content:
         return content, lines
     named = content.pop("extends")
     if not isinstance(named, str):
         what = "is not the name of one file"
-        raise _error(path, lines, ("extends",), what, "Write one group's name or file")
+        raise _error(path, lines, [(("extends",), what, "Write one group's name or file")])
     parent = _parent(path, named)
     if parent in (path.resolve(), *below):
         what = "the files extend each other in a circle"
-        raise _error(path, lines, ("extends",), what, "Take one `extends` out")
+        raise _error(path, lines, [(("extends",), what, "Take one `extends` out")])
     if not parent.is_file():
         what = f"there is no file {named}"
-        raise _error(path, lines, ("extends",), what, "Correct the name, or write the file")
+        raise _error(path, lines, [(("extends",), what, "Correct the name, or write the file")])
     base, places = _with_parents(parent, (*below, path.resolve()))
     return _merged(base, content, (), places), places | lines
 
@@ -122,60 +127,66 @@ def _merged(base: dict, own: dict, keys: Keys, places: Places) -> dict:
 
 def _compose(path: Path) -> tuple[object, Places]:
     lines: Places = {}
+    twice: list[Keys] = []
     try:
         node = YAML().compose(path.read_text(encoding="utf-8"))
-        content = _plain(node, (), lines, path.name) if node else None
+        content = _plain(node, (), lines, path.name, twice) if node else None
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(
             f"{path.name}:{line}", f"not valid YAML ({error.problem})", "Check the indentation"
         ) from None
-    except _DuplicateKey as twice:
-        raise _error(path, lines, twice.keys, "the key is there twice", "Keep one") from None
+    if twice:
+        raise _error(path, lines, [(keys, "the key is there twice", "Keep one") for keys in twice])
     return content, lines
 
 
-class _DuplicateKey(Exception):  # noqa: N818 - never leaves this module
-    def __init__(self, keys: Keys) -> None:
-        self.keys = keys
-
-
-def _plain(node: Node, keys: Keys, lines: Places, file: str) -> object:
+def _plain(node: Node, keys: Keys, lines: Places, file: str, twice: list[Keys]) -> object:
     """Turn a node into dicts, lists and the texts as written, noting each key's line."""
     lines.setdefault(keys, (file, node.start_mark.line + 1))
     if isinstance(node, ScalarNode):
         return None if node.style is None and node.value in _NULLS else node.value
     if isinstance(node, SequenceNode):
-        return [_plain(child, (*keys, i), lines, file) for i, child in enumerate(node.value)]
+        return [
+            _plain(child, (*keys, place), lines, file, twice)
+            for place, child in enumerate(node.value)
+        ]
     assert isinstance(node, MappingNode)
     content: dict[str, object] = {}
     for key, value in node.value:
         inner = (*keys, key.value)
         lines[inner] = (file, key.start_mark.line + 1)
         if key.value in content:
-            raise _DuplicateKey(inner)
-        content[key.value] = _plain(value, inner, lines, file)
+            twice.append(inner)
+        content[key.value] = _plain(value, inner, lines, file, twice)
     return content
 
 
-def _from_pydantic(path: Path, error: ValidationError, lines: Places) -> ConfigError:
-    """Describe the error that stands first in the file."""
-    described = [
-        (_line_of(path, lines, tuple(one["loc"])), number, one)
-        for number, one in enumerate(error.errors(include_input=False, include_url=False))
-    ]
-    # Faults of the clinic's own file come before those of a file it extends.
-    *_, first = min(described, key=lambda e: (e[0][0] != path.name, e[0][1], e[1]))
-    keys = tuple(first["loc"])
-    if first["type"] == "extra_forbidden":
+def _problem(error: ErrorDetails) -> Problem:
+    keys = tuple(error["loc"])
+    if error["type"] == "extra_forbidden":
         known = _model_of(keys)
         names = [field.alias or name for name, field in known.model_fields.items()]
         similar = get_close_matches(str(keys[-1]), names, n=1)
-        remedy = f"Did you mean {similar[0]}" if similar else _REMEDY
-        return _error(path, lines, keys, "the key is not known", remedy)
-    if first["type"] == "missing":
-        return _error(path, lines, keys, "the key is missing", "Add it")
-    return _error(path, lines, keys, first["msg"].removeprefix("Value error, "), _REMEDY)
+        remedy = f"Did you mean {similar[0]}" if similar else f"Known are {', '.join(names)}"
+        return keys, "the key is not known", remedy
+    if error["type"] == "missing":
+        return keys, "the key is missing", "Add it"
+    return keys, error["msg"].removeprefix("Value error, "), _REMEDY
+
+
+def _problems_of_the_rest(content: dict[str, object], error: ValidationError) -> Iterator[Problem]:
+    """Yield what does not fit together in the feeds that are right in themselves."""
+    places = [tuple(one["loc"]) for one in error.errors()]
+    if any(keys[0] != "feeds" or len(keys) == 1 for keys in places):
+        return  # What a feed may say depends on the keys above it.
+    wrong = {keys[1] for keys in places}
+    right = [place for place, _ in enumerate(content["feeds"]) if place not in wrong]
+    if right:
+        clinic = Clinic(**content | {"feeds": [content["feeds"][place] for place in right]})
+        for keys, what, remedy in problems(clinic):
+            is_feed = keys[0] == "feeds"
+            yield (("feeds", right[keys[1]], *keys[2:]) if is_feed else keys), what, remedy
 
 
 def _model_of(keys: Keys) -> type[BaseModel]:
@@ -187,11 +198,20 @@ def _model_of(keys: Keys) -> type[BaseModel]:
     return _BLOCKS.get(keys[0], Clinic) if len(keys) == 2 else Clinic
 
 
-def _error(path: Path, lines: Places, keys: Keys, what: str, remedy: str) -> ConfigError:
-    shown = ".".join(str(key + 1) if isinstance(key, int) else key for key in keys)
-    file, line = _line_of(path, lines, keys)
-    where = f"{file}:{line}"
-    return ConfigError(where, f"{shown}: {what}" if shown else what, remedy)
+def _error(path: Path, lines: Places, found: list[Problem]) -> ConfigError:
+    """Describe all that is wrong by line, the clinic's own file before those it extends."""
+
+    def place(problem: Problem) -> tuple[bool, int]:
+        file, line = _line_of(path, lines, problem[0])
+        return file != path.name, line
+
+    described = []
+    for keys, what, remedy in sorted(found, key=place):
+        shown = ".".join(str(key + 1) if isinstance(key, int) else key for key in keys)
+        file, line = _line_of(path, lines, keys)
+        described.append((f"{file}:{line}", f"{shown}: {what}" if shown else what, remedy))
+    first, *others = (ConfigError(*one) for one in dict.fromkeys(described))
+    return first.with_others(others)
 
 
 def _line_of(path: Path, lines: Places, keys: Keys) -> tuple[str, int]:

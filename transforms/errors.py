@@ -12,6 +12,10 @@ It names files, columns and counts. It never carries an answer, a score, a name,
 a date of birth or an identifier: logs are read by people who may not see patient data.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class RapportError(Exception):
     """Base class of every refusal."""
@@ -23,6 +27,11 @@ class ConfigError(RapportError):
     def __init__(self, where: str, what: str, remedy: str) -> None:
         self.where = where
         super().__init__(f"{where}: {what}. {remedy}.")
+
+    def with_others(self, others: Sequence[ConfigError]) -> ConfigError:
+        """Return this error with the lines of others of the same file below its own."""
+        self.args = ("\n".join(map(str, (self, *others))),)
+        return self
 
 
 class FileRefused(RapportError):  # noqa: N818 - a refusal is an outcome, not an error of ours

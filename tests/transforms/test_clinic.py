@@ -91,8 +91,57 @@ def test_an_error_names_file_line_and_key(write, old, new, where, words):
     with pytest.raises(ConfigError) as caught:
         read_clinic_yaml(write(old, new))
 
-    assert str(caught.value).startswith(f"lakeside.yml{where}")
-    assert words in str(caught.value)
+    lines = str(caught.value).splitlines()
+    at = [line for line in lines if line.startswith(f"lakeside.yml{where}")]
+    assert any(words in line for line in at), lines
+
+
+SEVERAL = """\
+clinic: lake
+format: delimited
+feeds:
+  - table: session
+    colums: {client_id: a}
+  - table: responses
+    set: {instrument: srs}
+    columns: {cliend_id: id, completed_at: day}
+    items: "srs_"
+"""
+
+
+def test_all_errors_of_a_file_are_told_at_once_by_line(write):
+    """A feed with a wrong key hides no other; a misspelt column is not also called missing."""
+    with pytest.raises(ConfigError) as caught:
+        read_clinic_yaml(write(whole=SEVERAL))
+
+    told = [line.split(". ")[0] for line in str(caught.value).splitlines()]
+    assert told == [
+        "lakeside.yml:1: clinic: the file is called lakeside.yml",
+        "lakeside.yml:4: feeds.1.table: Input should be 'responses', 'sessions', 'episodes', "
+        "'clients' or 'therapists'",
+        "lakeside.yml:5: feeds.1.colums: the key is not known",
+        "lakeside.yml:6: feeds.2: responses gets no rater",
+        "lakeside.yml:8: feeds.2.columns.cliend_id: responses has no column cliend_id",
+        "lakeside.yml:9: feeds.2.items: the pattern has no {n}",
+    ]
+
+
+def test_a_wrong_key_above_the_feeds_leaves_their_rules_for_later(write):
+    """Without the format, what fits a feed would be guessed: one error, not five."""
+    with pytest.raises(ConfigError) as caught:
+        read_clinic_yaml(write("format: redcap", "fromat: redcap"))
+
+    assert str(caught.value) == "lakeside.yml:3: fromat: the key is not known. Did you mean format."
+
+
+def test_every_double_key_is_told(write):
+    with pytest.raises(ConfigError) as caught:
+        read_clinic_yaml(write("group: fjord", "group: fjord\ngroup: x\nformat: redcap"))
+
+    assert [line[:15] for line in str(caught.value).splitlines()] == [
+        "lakeside.yml:3:",
+        "lakeside.yml:5:",
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "just words\n"])
