@@ -33,6 +33,8 @@ INCH = 72
 TEXT_POINTS = 11
 ROW_POINTS = 30
 DENSE_ROW_POINTS = 22
+# More bars than this share one height and have no labels: their shape is what can be read.
+MOST_LABELED = 60
 WIDTH_POINTS = 640
 
 
@@ -80,9 +82,12 @@ def forest(
     if not bars:
         return None
     has_legend = bool(series or zone_label)
+    is_labeled = len(bars) <= MOST_LABELED
     row_points = ROW_POINTS if len(bars) <= 10 else DENSE_ROW_POINTS
     figure, axes = _canvas(
-        len(bars) * row_points, max(len(bar.label) for bar in bars), has_legend=has_legend
+        min(len(bars), MOST_LABELED) * row_points,
+        max(len(bar.label) for bar in bars) if is_labeled else 0,
+        has_legend=has_legend,
     )
     if zone is not None:
         axes.axvspan(*zone, color=ZONE, lw=0, label=zone_label or None)
@@ -102,7 +107,9 @@ def _draw_bars(axes: Any, bars: Sequence[Bar]) -> None:
     """Draw all bars of one look in one call: an artist per bar is what takes the time."""
     places = range(len(bars) - 1, -1, -1)
     placed = list(zip(places, bars, strict=True))
-    for place, bar in placed:
+    is_labeled = len(bars) <= MOST_LABELED
+    width, size, edge = (2.2, 8, 2) if is_labeled else (0.5, 2, 0.5)
+    for place, bar in placed if is_labeled else ():
         axes.annotate(
             bar.label, (0, place), (-8, 0), xycoords=("axes fraction", "data"),
             textcoords="offset points", ha="right", va="center", color=INK,
@@ -111,13 +118,13 @@ def _draw_bars(axes: Any, bars: Sequence[Bar]) -> None:
         wide = [(p, b) for p, b in placed if b.series == series and b.low is not None]
         if wide:
             ends = [b.low for _, b in wide], [b.high for _, b in wide]
-            axes.hlines([p for p, _ in wide], *ends, color=color, lw=2.2)
+            axes.hlines([p for p, _ in wide], *ends, color=color, lw=width)
         for is_firm in (True, False):
             part = [(p, b) for p, b in placed if (b.series, b.is_firm) == (series, is_firm)]
             if part:
                 axes.plot(
-                    [b.value for _, b in part], [p for p, _ in part], MARKERS[series], ms=8,
-                    mec=color, mew=2, mfc=color if is_firm else "none",
+                    [b.value for _, b in part], [p for p, _ in part], MARKERS[series], ms=size,
+                    mec=color, mew=edge, mfc=color if is_firm else "none",
                 )  # fmt: skip
 
 

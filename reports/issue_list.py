@@ -257,19 +257,20 @@ def _sheet(
     sheet.auto_filter.ref = f"A1:{last}{len(lines) + 1}"
     for number, width in enumerate(columns.values(), start=1):
         sheet.column_dimensions[get_column_letter(number)].width = width
-    top, bold = Alignment(wrap_text=True, vertical="top"), Font(bold=True)
+    header, body = WriteOnlyCell(sheet), WriteOnlyCell(sheet)
+    header.alignment = body.alignment = Alignment(wrap_text=True, vertical="top")
+    header.font = Font(bold=True)
 
-    def cells(line: Iterable[Any], *, is_header: bool = False) -> list[WriteOnlyCell]:
+    def cells(line: Iterable[Any], look: WriteOnlyCell) -> list[WriteOnlyCell]:
         made = [WriteOnlyCell(sheet, safe_cell(value)) for value in line]
         for cell in made:
-            cell.data_type, cell.alignment = "s", top
-            if is_header:
-                cell.font = bold
+            # Setting the look of each cell anew takes half of the time a sheet takes.
+            cell.data_type, cell._style = "s", look._style
         return made
 
-    sheet.append(cells(columns, is_header=True))
+    sheet.append(cells(columns, header))
     for line in lines:
-        sheet.append(cells(line))
+        sheet.append(cells(line, body))
 
 
 def _write_csv(path: Path, rows: list[list[str]]) -> Path:
