@@ -30,11 +30,12 @@ def places_with(mark: str, roots: Iterable[Path]) -> set[str]:
     Parquet file as ``<path>:<column>``.
     """
     found = set()
-    for path, name in files_outside(roots):
-        if path.suffix in DATABASES:
-            found |= set(_columns_with(mark, path, name))
-        elif mark.lower().encode() in _bytes_of(path).lower():
-            found.add(name)
+    with duckdb.connect() as con:
+        for path, name in files_outside(roots):
+            if path.suffix in DATABASES:
+                found |= set(_columns_with(mark.lower(), con, path, name))
+            elif mark.lower().encode() in _bytes_of(path).lower():
+                found.add(name)
     return found
 
 
@@ -47,24 +48,31 @@ def _bytes_of(path: Path) -> bytes:
         return b" ".join(parts.read(name) for name in parts.namelist())
 
 
-def _columns_with(mark: str, path: Path, name: str) -> Iterator[str]:
-    with duckdb.connect() as con:
-        if path.suffix == ".parquet":
-            relations = {f"{name}:": f"read_parquet('{path}')"}
-        else:
-            con.execute(f"attach '{path}' as it (read_only)")
-            tables = con.execute(
-                "select schema_name, table_name from duckdb_tables() where database_name = 'it'"
-            ).fetchall()
-            relations = {f"{s}.{t}.": f'it."{s}"."{t}"' for s, t in tables}
-        for prefix, relation in relations.items():
-            described = con.execute(f"describe select * from {relation}").fetchall()
-            columns = [column for column, *_ in described]
-            holding = ", ".join(
-                f"bool_or(contains(lower(\"{column}\"::varchar), '{mark.lower()}'))"
-                for column in columns
-            )
-            held = con.execute(f"select {holding} from {relation}").fetchone()
-            for column, holds in zip(columns, held, strict=True):
-                if holds or mark.lower() in column.lower():
-                    yield f"{prefix}{column}"
+def _columns_with(
+    mark: str, con: duckdb.DuckDBPyConnection, path: Path, name: str
+) -> Iterator[str]:
+    if path.suffix == ".parquet":
+        yield from _holding(mark, con, f"{name}:", f"read_parquet('{path}')")
+        return
+    con.execute(f"attach '{path}' as it (read_only)")
+    tables = con.execute(
+        "select schema_name, table_name from duckdb_tables() where database_name = 'it'"
+    ).fetchall()
+    for schema, table in tables:
+        yield from _holding(mark, con, f"{schema}.{table}.", f'it."{schema}"."{table}"')
+    con.execute("detach it")
+
+
+def _holding(
+    mark: str, con: duckdb.DuckDBPyConnection, prefix: str, relation: str
+) -> Iterator[str]:
+    described = con.execute(f"describe select * from {relation}").fetchall()
+    yield from (f"{prefix}{column}" for column, *_ in described if mark in column.lower())
+    texts = [column for column, kind, *_ in described if "VARCHAR" in kind or kind == "JSON"]
+    if not texts:
+        return
+    holding = ", ".join(
+        f"bool_or(contains(lower(\"{column}\"::varchar), '{mark}'))" for column in texts
+    )
+    held = con.execute(f"select {holding} from {relation}").fetchone()
+    yield from (f"{prefix}{column}" for column, holds in zip(texts, held, strict=True) if holds)
