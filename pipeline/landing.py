@@ -12,9 +12,11 @@ from pipeline.clinics import read_clinic
 from pipeline.home import Home
 from pipeline.ledger import Ledger
 from pipeline.manifests import is_manifest
+from pipeline.progress import say
 from transforms.clinic import Clinic
 
 CLINIC_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+MOST_NAMED = 5
 HALF_WRITTEN = (".tmp", ".part", ".partial", ".crdownload", ".filepart")
 
 
@@ -55,6 +57,7 @@ def new_deliveries(home: Home, ledger: Ledger, now: datetime, fingerprint: str) 
     accepted = {key for key, row in known.items() if row["status"] == "accepted"}
     waiting = {key for key, row in known.items() if row["fingerprint"] == fingerprint} - accepted
     new: list[Delivery] = []
+    repeated: list[str] = []
     for clinic in sorted(path for path in home.landing.iterdir() if _is_clinic(path)):
         found: dict[tuple[str, str], Delivery] = {}
         accepted_here = [
@@ -64,17 +67,30 @@ def new_deliveries(home: Home, ledger: Ledger, now: datetime, fingerprint: str) 
             if path.is_file() and not _is_ignored(path):
                 delivery = _delivery(clinic, path, now)
                 delivery = _told_apart(home, delivery, accepted_here)
-                found.setdefault((delivery.clinic_id, delivery.file_id), delivery)
+                key = (delivery.clinic_id, delivery.file_id)
+                first = found.setdefault(key, delivery).source_file
+                first = known[key]["source_file"] if key in accepted else first
+                if first != delivery.source_file:
+                    repeated.append(f"{clinic.name}/{delivery.source_file} is {first}")
         if found.keys() - accepted - waiting:
             new += [found[key] for key in found if key not in accepted]
+    if repeated:
+        shown = ", ".join(repeated[:MOST_NAMED]) + (" …" if len(repeated) > MOST_NAMED else "")
+        say(f"{len(repeated)} file(s) with the same content as another, read once: {shown}")
     return new
 
 
-def odd_folders(home: Home) -> list[str]:
-    """Return landing folders whose name cannot be a clinic id."""
-    return sorted(
-        path.name for path in home.landing.iterdir() if path.is_dir() and not _is_clinic(path)
-    )
+def out_of_place(home: Home) -> list[str]:
+    """Return what lies in landing/ and belongs to no clinic, each with what to do."""
+    found = []
+    for path in sorted(home.landing.iterdir()):
+        if path.is_dir() and not _is_clinic(path):
+            remedy = "not a clinic id (a-z, 0-9, _ and -); left alone. Rename it."
+            found.append(f"landing/{path.name}: {remedy}")
+        elif path.is_file() and not _is_ignored(path):
+            remedy = "in no clinic's folder; left alone. Move it into landing/<clinic>/."
+            found.append(f"landing/{path.name}: {remedy}")
+    return found
 
 
 def _is_clinic(path: Path) -> bool:

@@ -20,7 +20,7 @@ from pipeline import publish as publishing
 from pipeline.clinics import rules, write_registry
 from pipeline.fingerprint import fingerprint
 from pipeline.home import Home
-from pipeline.landing import Delivery, new_deliveries, odd_folders
+from pipeline.landing import Delivery, new_deliveries, out_of_place
 from pipeline.ledger import Ledger
 from pipeline.progress import say, timed
 from pipeline.summary import write_summary
@@ -79,13 +79,13 @@ def open_run() -> dict:
     approval.write_log(home, ledger)
     run_id, state = _unused_run_id(ledger, now), fingerprint(home)
     deliveries = new_deliveries(home, ledger, now, state)
-    for folder in odd_folders(home):
-        say(f"landing/{folder}: not a clinic id (a-z, 0-9, _ and -); left alone. Rename it.")
+    for said in out_of_place(home):
+        say(said)
     is_new = bool(deliveries) or _is_stale(home, ledger, state)
     ledger.open_run(run_id, now, state)
     if not is_new:
         ledger.close_run(run_id, now, "nothing_new", "no new file, no changed configuration")
-        say("Nothing new in landing/: no release was made.")
+        say(f"Nothing new in {home.landing}: no release was made.")
     else:
         _write_deliveries(home, run_id, deliveries)
         n_clinics = len({delivery.clinic_id for delivery in deliveries})

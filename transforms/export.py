@@ -62,6 +62,14 @@ def read_export(
     return read_members(path, clinic, con=con, scratch=scratch, read=read)
 
 
+def _to_read_it(clinic: Clinic) -> str:
+    file = f"{clinic.clinic}.yml"
+    if clinic.feeds:
+        return f"It fits `files` of no feed in {file}. Correct a pattern there, or add a feed"
+    draft = f"describe it in config/clinics/{file}, which `rapport inspect` drafts"
+    return f"Begin it with one of {', '.join(TABLES)}, or {draft}"
+
+
 def _read(
     path: Path,
     clinic: Clinic,
@@ -85,11 +93,7 @@ def _read(
             path, con=con, scratch=scratch, options=workbook_options(path.name, clinic)
         )
     if not clinic.feeds_for(path.name, None):
-        raise FileRefused(
-            "F06",
-            "The file's name belongs to no table",
-            f"Begin it with one of {', '.join(TABLES)}, or add a feed to the clinic's YAML",
-        )
+        raise FileRefused("F06", "The file's name belongs to no table", _to_read_it(clinic))
     options = text_options(path.name, clinic)
     sources = delimited.read(path, con=con, scratch=scratch, options=options)
     return with_file_beside(path, clinic, sources, con, scratch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pipeline.landing import new_deliveries, odd_folders
+from pipeline.landing import new_deliveries, out_of_place
 from pipeline.ledger import Ledger
 
 NOW = datetime(2026, 1, 1)
@@ -77,8 +77,37 @@ def test_half_written_and_hidden_files_are_left_alone(home):
     assert found(home, Ledger(home)) == []
 
 
-def test_a_folder_that_cannot_be_a_clinic_is_named_and_not_read(home):
-    land(home, "Weird Name/a.csv")
+def test_what_lies_out_of_place_is_named_and_not_read(home):
+    for name in ("Weird Name/a.csv", "loose.csv", ".hidden", "half.csv.part"):
+        land(home, name)
 
-    assert odd_folders(home) == ["Weird Name"]
+    assert [said.split(":")[0] for said in out_of_place(home)] == [
+        "landing/Weird Name",
+        "landing/loose.csv",
+    ]
     assert found(home, Ledger(home)) == []
+
+
+def test_a_second_copy_is_named_as_long_as_it_lies_there(home, capsys):
+    """Who looks for the file must learn why it is not read: of one night, and of an earlier."""
+    ledger = Ledger(home)
+    land(home, "harbor/a.csv")
+    land(home, "harbor/copy.csv")
+    assert found(home, ledger) == ["a.csv"]
+    assert capsys.readouterr().err.endswith("read once: harbor/copy.csv is a.csv\n")
+
+    settle(home, ledger, "accepted")
+    (home.landing / "harbor" / "a.csv").unlink()
+    capsys.readouterr()
+
+    assert found(home, ledger) == []
+    assert capsys.readouterr().err.startswith("1 file(s) with the same content as another")
+
+
+def test_files_of_different_content_are_not_called_copies(home, capsys):
+    land(home, "harbor/a.csv", "1")
+    land(home, "harbor/b.csv", "2")
+    land(home, "summit/a.csv", "1")
+
+    assert len(found(home, Ledger(home))) == 3
+    assert capsys.readouterr().err == ""
