@@ -7,16 +7,20 @@ no cell value, and no count of a therapist's clients.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 
+from reports.answering import BY_SESSION, ClinicAnswering, answering_of
 from reports.headline import Headline, headline
 from reports.trends import RUNS, Trend, trends_of
 
-# Rules about the way a form was answered (domain: careless and invalid responding).
-RESPONSE_STYLE = ("S14", "S15", "S18", "S28", "S29", "S31")
+# Rules about the way a form was answered (domain: careless and invalid responding): the same
+# answer throughout, impossible speed, repeated answers, all at the top; then jumps, another mode
+# and entry in bulk.
+RESPONSE_STYLE = ("S14", "S15", "S18", "S30", "S28", "S29", "S31")
 
 _PARTS = {
     "waivers": (
@@ -40,13 +44,23 @@ _PARTS = {
     ),
     "repaired": (
         "dq_quarantine",
-        """SELECT clinic_id, rule_id, max(title) AS title, status,
+        """SELECT clinic_id, rule_id, max(title) AS title, coalesce(fixed_how, status) AS how,
             count(DISTINCT coalesce(row_key::VARCHAR, file_id || '/' || source_line)) AS n_rows,
             median(date_diff('day', first_seen, fixed_at)) AS median_days
         FROM quality.dq_quarantine
         WHERE status IN ('fixed', 'waived', 'erased')
-        GROUP BY clinic_id, rule_id, status
-        ORDER BY status, clinic_id, rule_id""",
+        GROUP BY clinic_id, rule_id, how
+        ORDER BY how, clinic_id, rule_id""",
+    ),
+    "ceiling": (
+        "fct_session_process",
+        """SELECT clinic_id, count(*) FILTER (WHERE is_alliance_ceiling) AS numerator,
+            count(*) AS denominator, avg(is_alliance_ceiling::INTEGER) AS share
+        FROM process.fct_session_process
+        WHERE NOT is_alliance_missing
+        GROUP BY clinic_id
+        HAVING count(DISTINCT client_key) >= 11
+        ORDER BY share DESC, clinic_id""",
     ),
     "answering": (
         "mbc_fidelity",
@@ -86,11 +100,15 @@ class Findings:
     headline : of the whole run; None where the release has no waivers table
     headlines : per clinic id
     trends : per (rule_id, clinic_id)
+    answering : per clinic, by session number; none where no group is large enough
+    denominators : what a rule counts, in words, per rule id; empty where it is not told
     """
 
     headline: Headline | None
     headlines: dict[str, Headline]
     trends: dict[tuple[str, str], Trend]
+    answering: list[ClinicAnswering] = field(default_factory=list)
+    denominators: dict[str, str] = field(default_factory=lambda: defaultdict(str))
     parts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
@@ -99,14 +117,24 @@ def read_findings(con: duckdb.DuckDBPyConnection, run_id: str, clinics: list[str
     there = {
         row[0]
         for row in con.execute(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'quality'"
+            "SELECT table_name FROM information_schema.tables "
+            "WHERE table_schema IN ('quality', 'process')"
         ).fetchall()
     }
     has_headline = {"dq_waivers", "dq_rule_status"} <= there
     return Findings(
         headline=headline(con, run_id) if has_headline else None,
         headlines={c: headline(con, run_id, c) for c in clinics} if has_headline else {},
-        trends=trends_of(_rows(con, RUNS, [run_id])),
+        trends=trends_of(_rows(con, RUNS, {"run_id": run_id})),
+        answering=answering_of(_rows(con, BY_SESSION, None))
+        if "fct_session_process" in there
+        else [],
+        denominators=defaultdict(
+            str,
+            con.execute("SELECT rule_id, denominator FROM quality.dq_rules").fetchall()
+            if "dq_rules" in there
+            else [],
+        ),
         parts={
             part: _rows(con, sql, {"run_id": run_id} if "$run_id" in sql else None)
             if table in there

@@ -6,8 +6,8 @@ Pure: takes what ``reports.quality`` read, knows nothing of files or HTML.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from reports.quality import EVERY_CLINIC, Check, Clinic, FileBalance, RunQuality
 
@@ -89,20 +89,24 @@ class Tally:
 
 @dataclass(frozen=True)
 class ClinicGrade:
-    """The headline of one clinic in one run."""
+    """The headline of one clinic in one run.
+
+    Attributes
+    ----------
+    grade, tally : as if there were no waivers; ``meaning`` says what gave the grade
+    grade_with_waivers, tally_with_waivers : where what is waived does not count
+    """
 
     clinic: Clinic
     tally: Tally
+    tally_with_waivers: Tally
     n_accepted: int
     n_rejected: int
     n_refused: int
     n_held_rows: int
     grade: str
-
-    @property
-    def meaning(self) -> str:
-        """The grade in words."""
-        return GRADES[self.grade]
+    meaning: str
+    grade_with_waivers: str
 
 
 def files_by_status(files: Iterable[FileBalance]) -> dict[str, int]:
@@ -118,17 +122,36 @@ def files_by_status(files: Iterable[FileBalance]) -> dict[str, int]:
     return counts
 
 
-def grade_of(checks: list[Check], files: list[FileBalance]) -> str:
-    """Return the grade of one clinic (see ``GRADES``)."""
+def grade_of(checks: Sequence[Check], files: Sequence[FileBalance]) -> tuple[str, str]:
+    """Return the grade of one clinic (see ``GRADES``) and what gave it."""
     if not checks and not files:
-        return "–"
+        return "–", GRADES["–"]
     failed = {check.severity for check in checks if check.state == "fail"}
-    if any(line.status != "accepted" for line in files) or "fatal" in failed:
-        return "D"
-    holds_rows = any(c.severity in HOLDS_BACK and c.n_failed for c in checks)
-    if holds_rows or any(check.state == "error" for check in checks):
-        return "C"
-    return "B" if failed else "A"
+    off = sorted({line.status for line in files} - {"accepted"})
+    grounds = [
+        *(("D", f"a file was {status}") for status in off),
+        *(("D", "a fatal rule failed") for _ in failed & {"fatal"}),
+    ]
+    if any(check.severity in HOLDS_BACK and check.n_failed for check in checks):
+        grounds.append(("C", "rows are held back"))
+    if any(check.state == "error" for check in checks):
+        grounds.append(("C", "a check could not run"))
+    if failed:
+        grounds.append(("B", "warnings or information fell short"))
+    if not grounds:
+        return "A", GRADES["A"]
+    grade = grounds[0][0]
+    words = "; ".join(ground for letter, ground in grounds if letter == grade)
+    return grade, words[0].upper() + words[1:]
+
+
+def with_waivers(checks: Iterable[Check]) -> list[Check]:
+    """Return the checks as they count where what is waived counts as neither passed nor failed."""
+    return [
+        replace(check, state=check.state_with_waivers)
+        for check in checks
+        if check.state_with_waivers != "waived"
+    ]
 
 
 def grade_clinics(quality: RunQuality) -> list[ClinicGrade]:
@@ -138,15 +161,20 @@ def grade_clinics(quality: RunQuality) -> list[ClinicGrade]:
         checks = [check for check in quality.checks if check.clinic_id == clinic.clinic_id]
         files = [line for line in quality.files if line.clinic_id == clinic.clinic_id]
         statuses = files_by_status(files)
+        grade, meaning = grade_of(checks, files)
+        counted = with_waivers(checks)
         grades.append(
             ClinicGrade(
                 clinic=clinic,
                 tally=Tally.of(checks),
+                tally_with_waivers=Tally.of(counted),
                 n_accepted=statuses["accepted"],
                 n_rejected=statuses["rejected"],
                 n_refused=statuses["refused"],
                 n_held_rows=sum(line.n_quarantined for line in files),
-                grade=grade_of(checks, files),
+                grade=grade,
+                meaning=meaning,
+                grade_with_waivers=grade_of(counted, files)[0] if checks else grade,
             )
         )
     order = "DCBA–"

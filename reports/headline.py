@@ -81,6 +81,11 @@ class Headline:
         return ", ".join(parts)
 
 
+def without_waivers(n_applied: int, n_pass: int) -> Headline:
+    """Return the headline of a run whose release or summary knows of no waivers."""
+    return Headline(n_applied, n_pass, 0, 0, 0, 0, None)
+
+
 def headline(con: duckdb.DuckDBPyConnection, run_id: str, clinic_id: str | None = None) -> Headline:
     """Read the headline of one run, of all clinics and the published tables or of one clinic."""
     scope: dict[str, Any] = {"run_id": run_id, "clinic_id": clinic_id}

@@ -35,7 +35,12 @@ class Clinic:
 
 @dataclass(frozen=True)
 class Check:
-    """One rule on the files that one clinic delivered in the run."""
+    """One rule on the files that one clinic delivered in the run.
+
+    Attributes
+    ----------
+    state_with_waivers : as ``state``, and ``waived`` where only what a waiver covers falls short
+    """
 
     clinic_id: str
     rule_id: str
@@ -46,6 +51,7 @@ class Check:
     n_failed: int
     threshold: float | None
     state: str
+    state_with_waivers: str
     message: str | None
     table_names: str
     n_files_short: int
@@ -174,6 +180,13 @@ _CHECKS = """
             WHEN bool_or(state = 'pass') THEN 'pass'
             ELSE 'not_applicable'
         END AS state,
+        CASE
+            WHEN bool_or(state = 'fail' AND NOT is_waived) THEN 'fail'
+            WHEN bool_or(state = 'error' AND NOT is_waived) THEN 'error'
+            WHEN bool_or(state IN ('fail', 'error')) THEN 'waived'
+            WHEN bool_or(state = 'pass') THEN 'pass'
+            ELSE 'not_applicable'
+        END AS state_with_waivers,
         string_agg(DISTINCT message, ' ' ORDER BY message)
             FILTER (WHERE state IN ('fail', 'error')) AS message,
         coalesce(string_agg(DISTINCT table_name, ', ' ORDER BY table_name), '') AS table_names,

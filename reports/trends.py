@@ -10,10 +10,10 @@ by at least one percentage point: with many rows every split is surprising.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate, groupby
 from typing import Any
 
 from markupsafe import Markup
@@ -24,13 +24,23 @@ RUNS_A_SIDE = 2
 RUNS_SHOWN = 30
 WIDTH, HEIGHT, MARGIN = 90, 22, 3
 
-RUNS = """
-    SELECT coalesce(clinic_id, 'all') AS clinic_id, rule_id, run_id, max(run_at) AS run_at,
-        sum(n_scope)::BIGINT AS n_scope, sum(n_failed)::BIGINT AS n_failed
-    FROM quality.dq_rule_results
-    WHERE run_id <= ? AND state IN ('pass', 'fail')
-    GROUP BY ALL
-    HAVING sum(n_scope) > 0
+# The last 30 runs of each rule and clinic, and the first run of all in which a row broke it: what
+# a page costs does not grow with the runs before it.
+RUNS = f"""
+    WITH counted AS (
+        SELECT coalesce(clinic_id, 'all') AS clinic_id, rule_id, run_id, max(run_at) AS run_at,
+            sum(n_scope)::BIGINT AS n_scope, sum(n_failed)::BIGINT AS n_failed
+        FROM quality.dq_rule_results
+        WHERE run_id <= $run_id AND state IN ('pass', 'fail')
+        GROUP BY ALL
+        HAVING sum(n_scope) > 0
+    )
+    SELECT clinic_id, rule_id, run_at, n_scope, n_failed,
+        min(run_at) FILTER (WHERE n_failed > 0) OVER (PARTITION BY clinic_id, rule_id)
+            AS first_seen
+    FROM counted
+    QUALIFY row_number() OVER (PARTITION BY clinic_id, rule_id ORDER BY run_id DESC)
+        <= {RUNS_SHOWN}
     ORDER BY clinic_id, rule_id, run_id
 """
 
@@ -60,14 +70,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Trend:
-    """One rule of one clinic over the runs that had rows to look at, the oldest first."""
+    """One rule of one clinic over the last 30 runs that had rows to look at, the oldest first.
+
+    Attributes
+    ----------
+    first_seen : first run of all in which a row broke the rule; None where none ever did
+    """
 
     counts: tuple[Count, ...]
-
-    @property
-    def first_seen(self) -> datetime | None:
-        """First run in which a row broke the rule; None where none ever did."""
-        return next((count.run_at for count in self.counts if count.n_failed), None)
+    first_seen: datetime | None
 
     @property
     def change(self) -> Change | None:
@@ -76,18 +87,20 @@ class Trend:
 
     @property
     def line(self) -> Markup:
-        """The share over the last 30 runs as a small drawing; empty for a single run."""
-        return sparkline([count.share for count in self.counts[-RUNS_SHOWN:]])
+        """The share over the runs as a small drawing; empty for a single run."""
+        return sparkline([count.share for count in self.counts])
 
 
 def trends_of(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], Trend]:
     """Return the trend per rule and clinic from the answer of ``RUNS``."""
-    counts: dict[tuple[str, str], list[Count]] = defaultdict(list)
-    for row in rows:
-        counts[row["rule_id"], row["clinic_id"]].append(
-            Count(row["run_at"], row["n_scope"], row["n_failed"])
-        )
-    return {key: Trend(tuple(found)) for key, found in counts.items()}
+    trends = {}
+    for (rule_id, clinic_id), of_rule in groupby(
+        rows, key=lambda row: (row["rule_id"], row["clinic_id"])
+    ):
+        runs = list(of_rule)
+        counts = tuple(Count(run["run_at"], run["n_scope"], run["n_failed"]) for run in runs)
+        trends[rule_id, clinic_id] = Trend(counts, runs[0]["first_seen"])
+    return trends
 
 
 def change_point(counts: Sequence[Count]) -> Change | None:
@@ -95,12 +108,24 @@ def change_point(counts: Sequence[Count]) -> Change | None:
     splits = range(RUNS_A_SIDE, len(counts) - RUNS_A_SIDE + 1)
     if not splits or not any(count.n_failed for count in counts):
         return None
-    both = _log_likelihood(counts)
+    sums = list(
+        accumulate(
+            ((count.n_failed, count.n_scope) for count in counts),
+            lambda so_far, new: (so_far[0] + new[0], so_far[1] + new[1]),
+            initial=(0, 0),
+        )
+    )
+    n_failed, n_scope = sums[-1]
+    both = _log_likelihood(n_failed, n_scope)
     gains = {
-        at: _log_likelihood(counts[:at]) + _log_likelihood(counts[at:]) - both for at in splits
+        at: _log_likelihood(*sums[at])
+        + _log_likelihood(n_failed - sums[at][0], n_scope - sums[at][1])
+        - both
+        for at in splits
     }
     at = max(splits, key=lambda split: gains[split])
-    before, after = _share(counts[:at]), _share(counts[at:])
+    before = sums[at][0] / sums[at][1]
+    after = (n_failed - sums[at][0]) / (n_scope - sums[at][1])
     # 2 x the gain follows chi-square with one degree of freedom, its tail is erfc(sqrt(gain)).
     chance = math.erfc(math.sqrt(max(gains[at], 0.0))) * len(splits)
     if chance >= LEVEL or abs(after - before) < SMALLEST_STEP:
@@ -108,16 +133,10 @@ def change_point(counts: Sequence[Count]) -> Change | None:
     return Change(counts[at].run_at, before, after)
 
 
-def _share(counts: Sequence[Count]) -> float:
-    return sum(count.n_failed for count in counts) / sum(count.n_scope for count in counts)
-
-
-def _log_likelihood(counts: Sequence[Count]) -> float:
-    share = _share(counts)
-    n_failed = sum(count.n_failed for count in counts)
-    n_good = sum(count.n_scope for count in counts) - n_failed
-    failed = n_failed * math.log(share) if n_failed else 0.0
-    return failed + (n_good * math.log(1 - share) if n_good else 0.0)
+def _log_likelihood(n_failed: int, n_scope: int) -> float:
+    n_good = n_scope - n_failed
+    failed = n_failed * math.log(n_failed / n_scope) if n_failed else 0.0
+    return failed + (n_good * math.log(n_good / n_scope) if n_good else 0.0)
 
 
 def sparkline(shares: Sequence[float]) -> Markup:

@@ -20,6 +20,7 @@ from typing import Any
 
 import duckdb
 
+from reports.answering import ENDINGS, FORMS
 from reports.cells import safe_cell
 from reports.findings import RESPONSE_STYLE, read_findings
 from reports.grades import (
@@ -33,6 +34,7 @@ from reports.grades import (
     worst_first,
 )
 from reports.guidance import Guidance, advice
+from reports.headline import without_waivers
 from reports.issue_list import issues_per_clinic, write_lists
 from reports.pages import anchor, short_key, write_page, write_text
 from reports.quality import HeldRow, RunQuality, read_run_quality
@@ -89,11 +91,14 @@ def write_report(
     with duckdb.connect(str(analytics), read_only=True) as con:
         findings = read_findings(con, run_id, list(clinics))
     categories, cells = heat_map(quality)
+    tally = Tally.of(checks)
+    headline = findings.headline or without_waivers(tally.n_applied, tally.n_pass)
     page = write_page(
         folder / "index.html",
         "run.html.j2",
         quality=quality,
-        tally=Tally.of(checks),
+        headline=headline,
+        tally=tally,
         statuses=files_by_status(quality.files),
         grades=grade_clinics(quality),
         grade_meanings=GRADES,
@@ -105,6 +110,8 @@ def write_report(
         held=held,
         findings=findings,
         response_style=RESPONSE_STYLE,
+        forms_asked=FORMS,
+        endings=ENDINGS,
         issue_lists={i.clinic.clinic_id: i.name for i in issues_per_clinic(quality)},
         held_places={(row.rule_id, row.clinic_id): r.page or "" for r in held for row in r.rows},
         needs_attention=NEEDS_ATTENTION,
@@ -112,7 +119,8 @@ def write_report(
         common_factors=COMMON_FACTORS if (folder / COMMON_FACTORS).exists() else None,
         data_docs=_data_docs(reports),
     )
-    write_text(folder / "run.json", json.dumps(_summary(quality), indent=1, ensure_ascii=False))
+    summary = _summary(quality) | {"headline": headline.text}
+    write_text(folder / "run.json", json.dumps(summary, indent=1, ensure_ascii=False))
     return page
 
 
@@ -136,6 +144,7 @@ def write_index(
     runs.sort(key=lambda run: (run["run_at"] or "", run["run_id"]), reverse=True)
     for run in runs:
         run["release"] = _release_state(run["run_id"], releases or (), published)
+        run.setdefault("headline", without_waivers(run["n_applied"], run["n_pass"]).text)
     return write_page(
         reports / "index.html",
         "index.html.j2",
@@ -230,7 +239,12 @@ def _summary(quality: RunQuality) -> dict[str, Any]:
         "n_received": sum(line.n_received for line in quality.files),
         "n_quarantined": sum(line.n_quarantined for line in quality.files),
         "grades": [
-            {"clinic": grade.clinic.label, "grade": grade.grade, "meaning": grade.meaning}
+            {
+                "clinic": grade.clinic.label,
+                "grade": grade.grade,
+                "grade_with_waivers": grade.grade_with_waivers,
+                "meaning": grade.meaning,
+            }
             for grade in grade_clinics(quality)
         ],
         "worst": {

@@ -50,7 +50,12 @@ for (const form of document.querySelectorAll("form[data-filters]")) {
   };
   form.addEventListener("input", apply);
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", () => setTimeout(apply));
+  const showAll = () => {
+    for (const field of form.querySelectorAll("input, select")) field.value = "";
+    apply();
+  };
+  form.querySelector("[data-all]").addEventListener("click", showAll);
+  form.addEventListener("showall", showAll);
   form.hidden = false;
   apply();
 }
@@ -58,6 +63,8 @@ for (const form of document.querySelectorAll("form[data-filters]")) {
 const reveal = () => {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   for (let box = target && target.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
+  // A link to a row that the filters hide.
+  if (target && target.hidden) for (const form of document.querySelectorAll("form[data-filters]")) form.dispatchEvent(new Event("showall"));
   if (target) target.scrollIntoView({ block: "center" });
 };
 addEventListener("hashchange", reveal);
@@ -66,7 +73,7 @@ reveal();
 // Print short lists of rows open; the long ones stay a line, their rows are in the CSV.
 const opened = [];
 addEventListener("beforeprint", () => {
-  for (const box of document.querySelectorAll("details:not([open])")) {
+  for (const box of document.querySelectorAll("details:not([open], [data-unprinted])")) {
     if (box.querySelectorAll("tbody tr").length <= 60) { box.open = true; opened.push(box); }
   }
 });

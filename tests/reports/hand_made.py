@@ -5,6 +5,8 @@ from pathlib import Path
 
 import duckdb
 
+from tests.reports.hand_made_findings import add_findings
+
 RUN = "2026-11-22T050000-a1b2"
 HOSTILE = '<img src=x onerror=alert(1)>"\u202efdp.csv'
 CANARY = "Canary Zebra 1971-03-09"
@@ -29,7 +31,8 @@ CREATE TABLE quality.dq_quarantine (
     table_name VARCHAR, clinic_id VARCHAR, file_id VARCHAR, source_file VARCHAR,
     source_sheet VARCHAR, source_line BIGINT, row_key UUID, rule_id VARCHAR, title VARCHAR,
     column_name VARCHAR, reason VARCHAR, severity VARCHAR, first_seen TIMESTAMP,
-    last_seen TIMESTAMP, status VARCHAR, fixed_by_file VARCHAR, fixed_at TIMESTAMP);
+    last_seen TIMESTAMP, status VARCHAR, fixed_by_file VARCHAR, fixed_at TIMESTAMP,
+    fixed_how VARCHAR);
 CREATE TABLE quality.dq_balance (
     clinic_id VARCHAR, file_id VARCHAR, source_file VARCHAR,
     table_name VARCHAR, received_at TIMESTAMP, run_id VARCHAR, status VARCHAR, reason VARCHAR,
@@ -129,7 +132,7 @@ def build_database(path: Path) -> Path:
                    ('5eed' || lpad(i::VARCHAR, 4, '0') || '-0000-4000-8000-0123456789ab')::UUID,
                    'S04', 'Answers lie in the range',
                    'item_' || (1 + i % 12), 'The answer lies outside the range of the form',
-                   'quarantine', ?, ?, 'open', NULL, NULL
+                   'quarantine', ?, ?, 'open', NULL, NULL, NULL
             FROM range(37) AS r (i)
             """,
             [at, at],
@@ -141,7 +144,7 @@ def build_database(path: Path) -> Path:
                    ('abcd' || lpad(i::VARCHAR, 4, '0') || '-0000-4000-8000-0123456789ab')::UUID,
                    'N02', 'Attendance is a known code', 'attendance',
                    'The attendance code is not in the list',
-                   'quarantine', ?, ?, 'open', NULL, NULL
+                   'quarantine', ?, ?, 'open', NULL, NULL, NULL
             FROM range(3) AS r (i)
             """,
             [at, at],
@@ -153,11 +156,12 @@ def build_database(path: Path) -> Path:
                    ('beef' || lpad(i::VARCHAR, 4, '0') || '-0000-4000-8000-0123456789ab')::UUID,
                    'S15', 'No impossible speed', 'started_at',
                    'The form took less than two seconds per item', 'warn',
-                   ?, ?, 'flagged', NULL, NULL
+                   ?, ?, 'flagged', NULL, NULL, NULL
             FROM range(12) AS r (i)
             """,
             [at, at],
         )
+        add_findings(connection)
     return path
 
 
@@ -180,7 +184,8 @@ def fill_up(path: Path, *, n_checks: int, n_rows_per_rule: int) -> None:
             INSERT INTO quality.dq_quarantine
             SELECT 'responses', 'moor', 'm1', 'redcap_flat.csv', NULL, j, uuid(), 'X' || (i * 10),
                    'A rule among many', 'item_1', 'A reason in plain words', 'quarantine',
-                   TIMESTAMP '2026-11-22 05:00', TIMESTAMP '2026-11-22 05:00', 'open', NULL, NULL
+                   TIMESTAMP '2026-11-22 05:00', TIMESTAMP '2026-11-22 05:00', 'open', NULL, NULL,
+                   NULL
             FROM range(? // 10) AS r (i), range(?) AS s (j)
             """,
             [n_checks, n_rows_per_rule],

@@ -20,15 +20,18 @@ def test_repaired_rows_leave_the_list_and_are_counted(database):
     """Three rows of N02, repaired after 0, 2 and 4 days: the middle one is 2."""
     with duckdb.connect(str(database)) as con:
         con.execute(
-            "UPDATE quality.dq_quarantine SET status = 'fixed', "
+            "UPDATE quality.dq_quarantine SET status = 'fixed', fixed_how = 'deleted', "
             "fixed_at = first_seen + to_days(((source_line - 12) * 2)::INTEGER) "
             "WHERE rule_id = 'N02'"
         )
-        (row,) = read_findings(con, RUN, []).parts["repaired"]
+        rows = read_findings(con, RUN, []).parts["repaired"]
 
-    assert (row["clinic_id"], row["rule_id"], row["n_rows"], row["median_days"]) == (
-        "linden", "N02", 3, 2.0,
-    )  # fmt: skip
+    found = [(r["how"], r["clinic_id"], r["rule_id"], r["n_rows"], r["median_days"]) for r in rows]
+    assert found == [
+        ("corrected", "linden", "N04", 2, 2.0),
+        ("deleted", "linden", "N02", 3, 2.0),
+        ("waived", "linden", "N04", 1, None),
+    ]
     assert "held-N02" not in write_report(database, database.parent, RUN).read_text("utf-8")
 
 
@@ -37,7 +40,8 @@ def test_a_clean_clinic_shows_no_failure(database):
         con.execute("DELETE FROM quality.dq_rule_results WHERE clinic_id <> 'moor'")
         con.execute("DELETE FROM quality.dq_rule_results WHERE state = 'error'")
         con.execute("DELETE FROM quality.dq_balance WHERE clinic_id <> 'moor'")
-        con.execute("DELETE FROM quality.dq_quarantine")
+        for table in ("quarantine", "waivers", "form_changes"):
+            con.execute(f"DELETE FROM quality.dq_{table}")
 
     page = write_report(database, database.parent, RUN)
     findings = page.read_text("utf-8").split('<h2 id="legend">')[0].split('<main id="content"')[1]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reports.grades import Tally, files_by_status, grade_of, worst_first
+from reports.grades import Tally, files_by_status, grade_of, with_waivers, worst_first
 from reports.quality import Check, FileBalance
 
 
@@ -10,7 +10,8 @@ def check(rule_id="S04", severity="quarantine", state="fail", n_failed=1, n_scop
     return Check(
         clinic_id=other.get("clinic_id", "harbor"), rule_id=rule_id, title="A title",
         category="conformance", severity=severity, n_scope=n_scope, n_failed=n_failed,
-        threshold=0.0, state=state, message=None, table_names="responses", n_files_short=1,
+        threshold=0.0, state=state, state_with_waivers=other.get("with_waivers", state),
+        message=None, table_names="responses", n_files_short=1,
     )  # fmt: skip
 
 
@@ -80,7 +81,31 @@ def test_nothing_in_scope_has_no_pass_share():
     ],
 )
 def test_the_grade_follows_the_gravest_finding(checks, files, grade):
-    assert grade_of(checks, files) == grade
+    assert grade_of(checks, files)[0] == grade
+
+
+def test_the_reason_is_what_gave_the_grade_and_nothing_less():
+    held, stuck = check(), check(rule_id="S21", severity="warn", state="error", n_failed=0)
+
+    assert grade_of([held, stuck], [delivered()])[1] == "Rows are held back; a check could not run"
+    assert grade_of([held], [delivered()])[1] == "Rows are held back"
+    assert grade_of([held], [delivered("rejected"), delivered("refused", "f2")])[1] == (
+        "A file was refused; a file was rejected"
+    )
+
+
+def test_what_is_waived_counts_neither_as_passed_nor_as_failed():
+    checks = [
+        check("A", state="pass", n_failed=0),
+        check("B", "warn", state="fail", with_waivers="waived"),
+        check("C", "warn", state="error", n_failed=0, with_waivers="error"),
+    ]
+
+    counted = with_waivers(checks)
+
+    assert [c.rule_id for c in counted] == ["A", "C"]
+    assert Tally.of(counted).pass_share == 0.5
+    assert grade_of(with_waivers(checks[:2]), [delivered()])[0] == "A"
 
 
 def test_a_workbook_with_one_rejected_sheet_counts_once_as_rejected():

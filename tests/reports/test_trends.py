@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from reports.trends import Count, Trend, change_point, sparkline
+from reports.trends import RUNS, Count, change_point, sparkline, trends_of
 
 
 def runs(*failed, of=100):
@@ -41,9 +41,24 @@ def test_a_step_of_one_point_is_told():
     assert change_point(runs(0, 0, 1000, 1000, of=100_000)).after == 0.01
 
 
-def test_first_seen_is_the_first_run_with_a_broken_row():
-    assert Trend(tuple(runs(0, 0, 3, 0))).first_seen == datetime(2026, 11, 3)
-    assert Trend(tuple(runs(0, 0))).first_seen is None
+def test_a_trend_shows_thirty_runs_and_knows_the_first_of_all(con):
+    """40 runs, broken in the 3rd and the last: the line has 30 runs and the 3rd is named."""
+    con.execute("create schema quality")
+    con.execute(
+        "create table quality.dq_rule_results as select 'run-' || (100 + i) as run_id, "
+        "timestamp '2026-01-01' + to_days(i::integer) as run_at, 'harbor' as clinic_id, "
+        "rule_id, state, 50 as n_scope, if(rule_id = 'S04' and i in (3, 40), 1, 0) as n_failed "
+        "from range(1, 41) as r (i), (values ('S01', 'pass'), ('S04', 'fail')) as s (rule_id, "
+        "state)"
+    )
+    found = con.execute(RUNS, {"run_id": "run-140"})
+    names = [column[0] for column in found.description]
+
+    trends = trends_of([dict(zip(names, row, strict=True)) for row in found.fetchall()])
+
+    assert trends["S04", "harbor"].first_seen == datetime(2026, 1, 4)
+    assert [c.n_failed for c in trends["S04", "harbor"].counts] == [0] * 29 + [1]
+    assert trends["S01", "harbor"].first_seen is None
 
 
 def test_a_line_needs_two_runs_and_rises_with_the_share():

@@ -27,8 +27,10 @@ def test_the_headline_counts_checks_files_and_rows(page):
     """Typed by hand: 11 results, 1 not applicable, 6 passes, 3 fails, 1 error."""
     text = text_of(page)
 
-    assert "6 of 10 checks passed" in text
-    assert "2 files were not loaded. 3 checks fell short, 1 could not run. 940 rows" in text
+    assert "60 % pass, 2 waivers, 1 expires in 5 days, 1 expired" in text
+    assert "6 of 10 checks passed, 3 fell short, 1 could not run." in text
+    assert "2 of those that fell short are waived; not counting them, 75 % passed." in text
+    assert "2 files were not loaded. 940 rows are held back." in text
 
 
 def test_the_worst_rule_is_the_first_row(page):
@@ -199,7 +201,7 @@ def test_the_longest_list_moves_to_its_own_page_in_full(analytics, tmp_path):
             """
             INSERT INTO quality.dq_quarantine
             SELECT 'responses', 'moor', 'm1', '=cmd()', NULL, i, NULL, 'S05', 'A rule',
-                   'item_1', '@SUM(A1)', 'quarantine', NULL, NULL, 'open', NULL, NULL
+                   'item_1', '@SUM(A1)', 'quarantine', NULL, NULL, 'open', NULL, NULL, NULL
             FROM range(4949) AS r (i)
             """
         )
