@@ -20,14 +20,21 @@
         {%- for name in names if name.startswith('n_') and not name.startswith(('n_therapists', 'n_modalities')) -%}
             {%- do counts.append(name) -%}
         {%- endfor -%}
+        {# A number that every row must have is a setting, not a result. #}
+        {%- set settings = [] -%}
+        {%- for name, column in model.columns.items() -%}
+            {%- if column.constraints | selectattr('type', 'equalto', 'not_null') | list -%}
+                {%- do settings.append(name) -%}
+            {%- endif -%}
+        {%- endfor -%}
         {%- set persons = ['client_key', 'episode_key', 'therapist_key'] | select('in', names) | list -%}
         {%- if 'scope_level' in names and counts and not persons -%}
-            {{ cf_update_complements(relation, clinics, columns, counts) }}
+            {{ cf_update_complements(relation, clinics, columns, counts, settings) }}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
 
-{% macro cf_update_complements(relation, clinics, columns, counts) -%}
+{% macro cf_update_complements(relation, clinics, columns, counts, settings) -%}
     {# What tells the cells of a table apart: text and whole numbers, but for words about a cell. #}
     {%- set words = [
         'caution', 'confounding', 'definition_version', 'evidence', 'exclusion_reasons',
@@ -214,7 +221,7 @@
     set
         {% for column in columns if column.name not in counts %}
         {% if column.name.startswith('verdict') or ('double' in (column.dtype | lower)
-            and column.name != 'ci_level' and not column.name.startswith('benchmark_')) %}
+            and column.name not in settings and not column.name.startswith('benchmark_')) %}
         {{ column.name }} = case when hides_estimate = 1 then null else shown.{{ column.name }} end,
         {% endif %}
         {% endfor %}

@@ -30,10 +30,9 @@ from pipeline.quarantine import (
     write_redeliveries,
 )
 from pipeline.scores import write_scores
-from pipeline.snapshots import absent, snapshot_of
+from pipeline.snapshots import Snapshot, absent, snapshot_of
 from pipeline.vault_facts import keep_therapist_flags
 from transforms.contract import TABLES
-from transforms.form_profile import Profile
 from transforms.registry import Registry
 
 # Parents before children; the order of TABLES is by importance to the reader.
@@ -104,6 +103,7 @@ def _settle(
         staged /= f"{delivery.file_id}.parquet"
         if not staged.exists():
             continue
+        snapshot = snapshot_of(profile, name) if profile else None
         accepted = accept_rows(
             con,
             home,
@@ -112,9 +112,9 @@ def _settle(
             clinic_id=delivery.clinic_id,
             excluded=excluded_query(home, run_id, verdict, TABLES[name], staged),
             marked_at=delivery.received_at,
-            absent=_absent(con, home, profile, name, staged),
+            absent=_absent(con, home, delivery.clinic_id, snapshot, name, staged),
         )
-        write_redeliveries(con, home, run_id, verdict, TABLES[name], staged)
+        write_redeliveries(con, home, run_id, verdict, TABLES[name], staged, snapshot)
         write_quarantine(con, home, run_id, verdict, TABLES[name], staged)
         if name == "responses":
             scored = scores_path(home, run_id, delivery.clinic_id, delivery.file_id)
@@ -135,13 +135,17 @@ def _settle(
 
 
 def _absent(
-    con: duckdb.DuckDBPyConnection, home: Home, profile: Profile | None, name: str, staged: Path
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    clinic_id: str,
+    snapshot: Snapshot | None,
+    name: str,
+    staged: Path,
 ) -> Callable[[], str] | None:
     """Return what finds the rows a snapshot deletes; None where the file is an increment."""
-    snapshot = snapshot_of(profile, name) if profile else None
     if snapshot is None:
         return None
-    return partial(absent, con, home, TABLES[name], profile.clinic_id, snapshot, staged)
+    return partial(absent, con, home, TABLES[name], clinic_id, snapshot, staged)
 
 
 def _record(

@@ -76,13 +76,16 @@ QUARANTINE = pa.schema(
         ("seen_at", pa.timestamp("us")),
     ]
 )
-# ``event`` is delivered (the row came again and was in order) or erased.
+# ``event`` is delivered (the row came again and was in order), deleted (a full snapshot lacks
+# it) or erased.
 QUARANTINE_EVENTS = pa.schema(
     [
         ("clinic_id", pa.string()),
         ("table_name", pa.string()),
         ("row_key", pa.uuid()),
         ("event", pa.string()),
+        # Of a row without a key: the file it was in.
+        ("earlier_file_id", pa.string()),
         ("file_id", pa.string()),
         ("source_file", pa.string()),
         ("run_id", pa.string()),

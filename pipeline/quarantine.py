@@ -17,6 +17,7 @@ from pipeline.duck import quoted
 from pipeline.home import Home
 from pipeline.landing import Delivery
 from pipeline.parquet import copy_unless_empty
+from pipeline.snapshots import Snapshot, of_source
 from transforms.contract import Table
 
 # Stands for the rule in rows that are held back only because their whole file was rejected.
@@ -151,11 +152,14 @@ def write_redeliveries(
     verdict: Verdict,
     table: Table,
     staged: Path,
+    snapshot: Snapshot | None = None,
 ) -> None:
-    """Note which rows this file brings in good order that the clinic's quarantine knows by key.
+    """Note what this file tells about rows that the clinic's quarantine knows.
 
-    They tell the tables that a row was repaired. A row that equals the one already loaded counts
-    too. Uses the temp table ``unwanted`` that `pipeline.lake.accept` leaves.
+    A row that comes in good order was repaired, also when it equals the one already loaded. A row
+    that a full snapshot of its source lacks was deleted at the clinic; a row without a key is
+    followed by its file, which the snapshot replaces. Uses the temp table ``unwanted`` that
+    `pipeline.lake.accept` leaves.
     """
     delivery = verdict.delivery
     known = home.lake / "quality" / "quarantine" / delivery.clinic_id
@@ -163,25 +167,43 @@ def write_redeliveries(
     if not held:
         return
     files = ", ".join(quoted(path) for path in held)
+    known = f"select * from read_parquet([{files}], union_by_name = true)"
+    came = f"""
+        select distinct staged.{table.key} as row_key, 'delivered' as event,
+            null::varchar as earlier_file_id
+        from read_parquet({quoted(staged)}) as staged
+        semi join ({known}) as held on staged.{table.key} = held.row_key
+        anti join unwanted
+            on staged.{table.key} = unwanted.row_key
+            and staged.source_line = unwanted.source_line
+    """
+    gone = (
+        f"""
+        union all
+        select distinct row_key, 'deleted' as event,
+            case when row_key is null then file_id end as earlier_file_id
+        from ({of_source(con, known, snapshot)}) as held
+        anti join read_parquet({quoted(staged)}) as staged on held.row_key = staged.{table.key}
+        where file_id <> {quoted(delivery.file_id)}
+    """
+        if snapshot
+        else ""
+    )
     copy_unless_empty(
         con,
         f"""
-        select distinct
+        select
             {quoted(delivery.clinic_id)} as clinic_id,
             '{table.name}' as table_name,
-            staged.{table.key} as row_key,
-            'delivered' as event,
+            row_key,
+            event,
+            earlier_file_id,
             {quoted(delivery.file_id)} as file_id,
             {quoted(delivery.source_file)} as source_file,
             {quoted(run_id)} as run_id,
             cast({quoted(delivery.received_at.isoformat())} as timestamp) as happened_at
-        from read_parquet({quoted(staged)}) as staged
-        semi join read_parquet([{files}], union_by_name = true) as held
-            on staged.{table.key} = held.row_key
-        anti join unwanted
-            on staged.{table.key} = unwanted.row_key
-            and staged.source_line = unwanted.source_line
-        order by row_key
+        from ({came} {gone})
+        order by row_key, earlier_file_id
         """,
         _quality_file(home, "quarantine_events", run_id, delivery, table),
     )

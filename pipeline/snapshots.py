@@ -50,7 +50,7 @@ def in_scope(
     con: duckdb.DuckDBPyConnection, home: Home, table: Table, clinic_id: str, snapshot: Snapshot
 ) -> str:
     """Return SQL for the current rows a snapshot speaks about."""
-    return _of_source(con, current_rows(home, table, clinic_id), snapshot)
+    return of_source(con, current_rows(home, table, clinic_id), snapshot)
 
 
 def absent(
@@ -111,7 +111,7 @@ def share_absent(
     before : staged rows of an earlier snapshot of the same night, which replace the lake's
     """
     held = (
-        _of_source(con, f"select * from read_parquet({quoted(before)})", snapshot)
+        of_source(con, f"select * from read_parquet({quoted(before)})", snapshot)
         if before
         else in_scope(con, home, table, clinic_id, snapshot)
     )
@@ -125,8 +125,8 @@ def share_absent(
     ).fetchone()
 
 
-def _of_source(con: duckdb.DuckDBPyConnection, rows: str, snapshot: Snapshot) -> str:
-    """Return SQL for those rows that files of the snapshot's source brought."""
+def of_source(con: duckdb.DuckDBPyConnection, rows: str, snapshot: Snapshot) -> str:
+    """Return SQL for those rows (with source_file and source_sheet) that its source brought."""
     named = con.execute(f"select distinct source_file, source_sheet from ({rows})").fetchall()
     tests = [
         f"source_file = {text(file)} and source_sheet is not distinct from "

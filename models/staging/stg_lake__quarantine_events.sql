@@ -14,6 +14,7 @@ selected as (
         clinic_id,
         file_id,
         row_key,
+        earlier_file_id,
         run_id,
 
         ---------- strings

@@ -107,6 +107,7 @@ QUARANTINE_EVENTS = {
     "source_file": "VARCHAR",
     "run_id": "VARCHAR",
     "happened_at": "TIMESTAMP",
+    "earlier_file_id": "VARCHAR",
 }
 WAIVERS = {
     "rule_id": "VARCHAR",

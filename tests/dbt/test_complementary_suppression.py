@@ -77,7 +77,7 @@ def hide(con):
     columns = [SimpleNamespace(name=name, dtype=kind) for name, kind in COLUMNS.items()]
     counts = ["n_clients", "n_excluded"]
     update = _ENVIRONMENT.globals["cf_update_complements"]
-    con.execute(update("common_factors.cf_made", "core.dim_clinics", columns, counts))
+    con.execute(update("common_factors.cf_made", "core.dim_clinics", columns, counts, ["ci_level"]))
     rows = con.execute("select scope_id from common_factors.cf_made where n_clients is null")
     return sorted(scope for (scope,) in rows.fetchall())
 

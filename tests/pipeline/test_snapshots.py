@@ -165,3 +165,25 @@ def test_what_was_known_on_a_date_after_correction_late_form_and_deletion(clinic
     assert clinic.held(4) == [(2, 1), (3, 3), *rest] == clinic.held()
     for day in (1, 2, 3, 4):
         assert clinic.documented(day) == clinic.held(day)
+
+
+def test_quarantine_hears_of_rows_that_a_snapshot_lacks(clinic):
+    """s1 was broken and is deleted, a row without key is replaced with its file; s3 is repaired."""
+    header = "session_id,client_id,therapist_id,session_at,attendance"
+    sound = [f"s{n},c{n},t1,2026-01-{n:02} 10:00,attended" for n in range(1, 11)]
+    broken = [row.replace("attended", "perhaps") for row in (sound[0], sound[2])]
+    clinic.configure(SNAPSHOTS)
+    clinic.land("sessions_1.csv", *broken, sound[1][2:], *sound[3:], header=header)
+    clinic.night()
+    clinic.land("sessions_2.csv", *sound[1:], header=header)
+    clinic.night()
+
+    events = clinic.place.lake / "quality" / "quarantine_events" / "clinic" / "*.parquet"
+    assert clinic.ask(
+        f"select event, row_key is null, earlier_file_id is null, source_file, count(*) "
+        f"from read_parquet('{events}') group by all order by all"
+    ) == [
+        ("deleted", False, True, "sessions_2.csv", 1),
+        ("deleted", True, False, "sessions_2.csv", 1),
+        ("delivered", False, True, "sessions_2.csv", 1),
+    ]

@@ -1,6 +1,6 @@
 {#
-    Each delivery of a row that quarantine knows by its key, broken or in order, numbered as they
-    came: by arrival of the file, then by its name.
+    Each delivery of a row that quarantine knows by its key, broken or in order, and each full
+    snapshot that lacks it, numbered as they came: by arrival of the file, then by its name.
 #}
 
 with
@@ -25,18 +25,22 @@ delivered as (
         row_key,
         file_id,
         source_file,
+        event,
         min(happened_at) as arrived_at
 
     from quarantine_events
 
-    where event = 'delivered'
+    where
+        event in ('delivered', 'deleted')
+        and row_key is not null
 
     group by
         clinic_id,
         table_name,
         row_key,
         file_id,
-        source_file
+        source_file,
+        event
 
     union all
 
@@ -46,6 +50,7 @@ delivered as (
         row_key,
         file_id,
         source_file,
+        'delivered' as event,
         min(arrived_at) as arrived_at
 
     from findings
@@ -71,6 +76,8 @@ once as (
         row_key,
         file_id,
         min(source_file) as source_file,
+        -- A row of the file is not missing from it.
+        max(event) as event,
         min(arrived_at) as arrived_at
 
     from delivered

@@ -1,6 +1,7 @@
 {#
     A row that is delivered again keeps one entry per rule and column, where it was delivered
-    last. It is repaired once a later delivery of its key no longer says so.
+    last. It is fixed once a later delivery of its key no longer says so: the row was corrected, or
+    deleted at the clinic where a full snapshot lacks it.
 #}
 
 with
@@ -29,6 +30,27 @@ files as (
     group by
         clinic_id,
         file_id
+
+),
+
+{# Rows without a key are followed by their file, which a full snapshot replaces. #}
+replaced_files as (
+
+    select
+        clinic_id,
+        table_name,
+        earlier_file_id,
+        min(happened_at) as replaced_at,
+        {{ first_by('source_file', 'happened_at', 'source_file') }} as source_file
+
+    from {{ ref('stg_lake__quarantine_events') }}
+
+    where event = 'deleted'
+
+    group by
+        clinic_id,
+        table_name,
+        earlier_file_id
 
 ),
 
@@ -111,14 +133,26 @@ repaired as (
         latest.*,
         case
             when not latest.is_still_said then latest.source_file
-            else next_delivery.source_file
+            else coalesce(next_delivery.source_file, replaced_files.source_file)
         end as fixed_by_file,
         case
             when not latest.is_still_said then files.received_at
-            else next_delivery.arrived_at
-        end as fixed_at
+            else coalesce(next_delivery.arrived_at, replaced_files.replaced_at)
+        end as fixed_at,
+        case
+            when not latest.is_still_said then 'corrected'
+            when next_delivery.event = 'delivered' then 'corrected'
+            when next_delivery.event = 'deleted' then 'deleted'
+            when replaced_files.replaced_at is not null then 'deleted'
+        end as fixed_how
 
     from latest
+
+    left join replaced_files
+        on
+            latest.clinic_id = replaced_files.clinic_id
+            and latest.table_name = replaced_files.table_name
+            and latest.only_file_id = replaced_files.earlier_file_id
 
     left join deliveries as next_delivery
         on
@@ -173,7 +207,8 @@ selected as (
             else 'open'
         end as status,
         repaired.fixed_by_file,
-        repaired.fixed_at
+        repaired.fixed_at,
+        repaired.fixed_how
 
     from repaired
 
