@@ -7,20 +7,17 @@ from collections import defaultdict
 from dataclasses import replace
 
 from transforms.column_profiles import Profile
+from transforms.column_roles import Guess, date_column, date_format, role
 from transforms.draft_yaml import FeedDraft, Value
 from transforms.export_survey import SYSTEMS
 from transforms.guesses import (
     CHANGE_ME,
-    Guess,
     ItemGroup,
-    date_column,
-    date_format,
     instrument_of,
     is_named,
     item_groups,
     named_like,
     plain_group,
-    role,
 )
 from transforms.instrument import Instrument
 from transforms.readers.source import Source
@@ -92,6 +89,8 @@ def _people(
             notes.append("no column names the client: write the right one for client_id")
     column, guess = date_column(columns)
     guesses.append(guess)
+    if column and guess.confidence != "high":
+        notes.append(f"completed_at is {column.name}: {guess.reason}")
     keys: dict[str, Value] = {"columns": mapped}
     if column is None:
         return keys | {"set": {"completed_at": DAY}}, guesses, [*notes, _no_date()]

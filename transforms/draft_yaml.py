@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from transforms.guesses import Guess
+from transforms.column_roles import Guess
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORDS = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")

@@ -1,7 +1,7 @@
-"""What each column of an export may be, from its name and from counts; never from one cell.
+"""Which columns are a questionnaire's items, and which questionnaire, from names and counts.
 
-A guess says how sure it is and why. `CHANGE_ME` stands where nothing could be guessed: a file
-mapped so is refused or held back, never loaded under a wrong name.
+`CHANGE_ME` stands where nothing could be guessed: a file mapped so is refused or held back, never
+loaded under a wrong name.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from transforms.column_profiles import Profile
+from transforms.column_roles import Guess
 from transforms.instrument import Instrument
 from transforms.readers.source import plural
 from transforms.readers.survey_header import is_personal
@@ -21,38 +22,6 @@ WIDEST = 100  # No item has a higher answer: a higher number may be a telephone 
 FEWEST_ITEMS = 5  # Below that, count and range of the answers fit too many questionnaires.
 _NUMBER = re.compile(r"\d+")
 _PART = re.compile(r"[a-z]+|\d+")
-_ROLES: dict[str, tuple[str, ...]] = {
-    "client_id": (
-        r"client[ _-]?(id|no|nr|code|number|key)?", r"externalreference|externaldatareference",
-        r"(patient|pt|participant|subject|anon|person|pseudonym)[ _-]?(id|no|nr|code|number)?",
-        r"(record|study|case)[ _-]?id", r"_row", r"custom data 1", r"id",
-    ),
-    "therapist_id": (
-        r".*(therapist|clinician|counsell?or|practitioner|provider)[ _-]?(id|no|code|number)?",
-    ),
-    "session_id": (
-        r".*(session|sess|appointment|visit)[ _-]?(id)", r".+_session",
-        r"(session|appointment|visit)[ _-]?(no|nr|number|code)?",
-    ),
-    "response_id": (r"response[ _-]?id", r"respondent[ _-]?id", r"submission[ _-]?id"),
-    "instrument": (r"instrument|questionnaire|form|measure|scale",),
-    "rater": (r"rater|rated[ _-]?by|informant",),
-}  # fmt: skip
-_NOT_COMPLETED = re.compile(
-    r"birth|dob|born|first|enrol|start|refer|created|modified|upload|review|death|discharge", re.I
-)
-_BIRTH = re.compile(r"birth|dob\b|born|death", re.I)
-_COMPLETED = re.compile(r"complet|submit|enddate|end date|sent|timestamp|answered", re.I)
-
-
-@dataclass(frozen=True)
-class Guess:
-    """One thing guessed. ``confidence``: high, medium, low or none."""
-
-    what: str
-    value: str
-    confidence: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -74,76 +43,6 @@ class ItemGroup:
     def is_whole(self) -> bool:
         """Whether the numbers run from 1 without a hole."""
         return self.numbers == tuple(range(1, len(self.numbers) + 1))
-
-
-def is_called(column: str, name: str) -> bool:
-    """Whether a column's name is one of those a canonical column usually has."""
-    return any(re.fullmatch(pattern, column.strip(), re.I) for pattern in _ROLES[name])
-
-
-def role(columns: list[Profile], name: str) -> tuple[str | None, Guess]:
-    """Return the column that is a canonical one, such as client_id, by its name."""
-    for rank, pattern in enumerate(_ROLES[name]):
-        fits = [one for one in columns if re.fullmatch(pattern, one.name.strip(), re.I)]
-        filled = [one for one in fits if one.n_filled]
-        if filled:
-            alone = len(filled) == 1 and rank < max(1, len(_ROLES[name]) - 1)
-            reason = "by its name" if alone else "by its name; others fit as well or it is unclear"
-            return filled[0].name, Guess(
-                name, filled[0].name, "high" if alone else "medium", reason
-            )
-    fits = [one for one in columns if is_called(one.name, name)]
-    if fits and name == "client_id":
-        return fits[0].name, Guess(name, fits[0].name, "low", "by its name, but it is empty here")
-    return None, Guess(name, "-", "none", "no column is called like one")
-
-
-def date_column(columns: list[Profile]) -> tuple[Profile | None, Guess]:
-    """Return the column with the day a form was completed."""
-    dates = [one for one in columns if one.is_date and not _BIRTH.search(one.name)]
-    ranked = sorted(
-        dates,
-        key=lambda one: (
-            bool(_NOT_COMPLETED.search(one.name)) and not _COMPLETED.search(one.name),
-            not _COMPLETED.search(one.name),
-            -one.n_filled,
-        ),
-    )
-    if not ranked:
-        return None, Guess("completed_at", "-", "none", "no column holds dates")
-    best = ranked[0]
-    unclear = bool(_NOT_COMPLETED.search(best.name)) or len(ranked) > 1
-    reason = f"{best.n_filled:,} filled cells are dates" + ("; not the only column" * unclear)
-    return best, Guess("completed_at", best.name, "medium" if unclear else "high", reason)
-
-
-def date_format(column: Profile) -> tuple[str | None, Guess]:
-    """Return the strptime format of a column's dates; None for ISO 8601."""
-    order = column.order
-    if order == "iso":
-        return None, Guess("date format", "ISO 8601", "high", "year, month, day")
-    mark = column.mark or "/"
-    year = "%y" if column.n_two_digit_years * 2 > column.n_filled else "%Y"
-    parts = ("%m", "%d", year) if order == "month first" else ("%d", "%m", year)
-    clock = ""
-    if column.n_minutes * 2 > column.n_filled:
-        hours = "%I" if column.n_halves * 2 > column.n_filled else "%H"
-        seconds = ":%S" if column.n_seconds * 2 > column.n_filled else ""
-        clock = f" {hours}:%M{seconds}" + (" %p" if hours == "%I" else "")
-    found = mark.join(parts) + clock
-    sure = "high" if order in ("day first", "month first") else "low"
-    counts = f"{column.n_day_first:,} dates fit day first only, {column.n_month_first:,} "
-    counts += "month first only"
-    return found, Guess("date format", found, sure, counts)
-
-
-def decimal_sign(columns: list[Profile]) -> Guess:
-    """Tell a decimal comma from a point by counting both."""
-    commas, points = (sum(getattr(one, n) for one in columns) for n in ("n_commas", "n_points"))
-    sign = "," if commas > points else "."
-    reason = f"{commas:,} numbers with a comma, {points:,} with a point"
-    sure = "medium" if commas and points else "high"
-    return Guess("decimal", sign, sure, reason)
 
 
 def item_groups(columns: list[Profile], *, texts: bool = False) -> list[ItemGroup]:
@@ -221,8 +120,13 @@ def instrument_of(group: ItemGroup, registry: Registry) -> tuple[Instrument | No
     fits = [one for one in with_items if _fits(one, group)]
     both = [one for one in fits if one in named]
     if both:
-        one = _default(both, registry)
-        return one, _instrument_guess(group, one, "high", f"name, {shown} fit")
+        # A form with a lower highest answer would have been used to its end.
+        nearest = min(one.items.max for one in both)
+        one = _default([one for one in both if one.items.max == nearest], registry)
+        others = sorted({other.instrument_id for other in both} - {one.instrument_id})
+        more = f"; {', '.join(others)} as well" if others else ""
+        sure = "medium" if others else "high"
+        return one, _instrument_guess(group, one, sure, f"name, {shown} fit{more}")
     if named and not any(one.items.n == n for one in named):
         reason = f"by name only; {shown} do not fit its {named[0].items.n} items"
         return None, Guess(group.stem, CHANGE_ME, "none", reason)
@@ -241,9 +145,13 @@ def instrument_of(group: ItemGroup, registry: Registry) -> tuple[Instrument | No
 
 
 def named_like(stem: str, some: list[Instrument]) -> list[Instrument]:
-    """Return those a name begins like: with their number, else without it."""
+    """Return those a name begins like: with their number, else all forms of that family."""
     exact = [one for one in some if is_named(one.instrument_id, stem, whole=True)]
-    return exact or [one for one in some if is_named(one.instrument_id, stem)]
+    return exact or [
+        one
+        for one in some
+        if is_named(one.instrument_id, stem) or is_named(one.instrument_id.split("_")[0], stem)
+    ]
 
 
 def is_named(instrument_id: str, stem: str, *, whole: bool = False) -> bool:

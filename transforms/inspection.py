@@ -17,11 +17,11 @@ from transforms.clinic import WORKBOOK_SUFFIXES, Clinic, Feed, canonical_table
 from transforms.clinic_options import FhirOptions, QualtricsOptions
 from transforms.clinic_shapes import Beside
 from transforms.column_profiles import Profile, profiles
+from transforms.column_roles import Guess, date_column, decimal_sign, is_called
 from transforms.draft_feeds import drafted_feeds
 from transforms.draft_yaml import Draft, FeedDraft
 from transforms.errors import FileRefused
 from transforms.export import read_export
-from transforms.guesses import Guess, date_column, decimal_sign, is_called
 from transforms.readers.archive import unpacked
 from transforms.readers.qualtrics import read_header
 from transforms.readers.redcap_dictionary import read_dictionary
@@ -103,7 +103,8 @@ def _read(
         sources[0].drop(con)
         everyone = trial.model_copy(update={"qualtrics": _EVERYONE})
         return trial, read_export(file, everyone, con=con, scratch=scratch)
-    if found.format == "delimited" and not _names_clients(sources[0]):
+    has_key = _names_clients(sources[0]) or _tells_rows_apart(con, sources[0])
+    if found.format == "delimited" and not has_key:
         return _with_file_beside(file, trial, sources, con, scratch)
     return trial, sources
 
@@ -135,6 +136,14 @@ def _with_file_beside(
         for source in both:
             source.drop(con)
     return trial, sources
+
+
+def _tells_rows_apart(con: duckdb.DuckDBPyConnection, source: Source) -> bool:
+    """Whether a column that is no date and no measure differs in every row."""
+    return any(
+        one.n_distinct == source.n_rows and not (one.is_date or one.n_points or one.n_commas)
+        for one in profiles(con, source)
+    )
 
 
 def _trial_clinic(file: Path, found: Recognized, clinic: str, scratch: Path) -> Clinic:

@@ -298,6 +298,55 @@ def test_wide_items_are_recognized(tmp_path, drafted):
     assert found.items == [("phq9", list(range(1, 10)))]
 
 
+def test_german_names_are_known_and_a_birth_date_is_never_the_day_of_a_form(tmp_path, drafted):
+    """The list of a practice; its birth dates come first and are filled as often."""
+    names = ",".join(f"PHQ9_{n}" for n in range(1, 10))
+    path = tmp_path / "praxis.csv"
+    path.write_text(
+        f"Pat.-Nr.,Geb.-Datum,Aufnahmedatum,Datum,Therapeut,{names}\n"
+        f"P1,13.03.1980,14.02.2026,31.05.2026,T1{',1' * 9}\n",
+        encoding="utf-8",
+    )
+
+    found = drafted(path)
+
+    assert found.n_rows == {"responses": 1}
+    assert found.guesses["client_id"] == "Pat.-Nr."
+    assert found.guesses["completed_at"] == "Datum"
+    assert found.guesses["therapist_id"] == "Therapeut"
+    assert "# CHECK: completed_at is Datum" in found.text
+
+
+def test_a_short_name_finds_the_form_of_its_family_that_fits(tmp_path, con, registry):
+    """WAI-SR: 12 items from 1 to 5; the WAI has 36, the WAI-S goes to 7."""
+    path = tmp_path / "wai.csv"
+    names = ",".join(f"wai{n}" for n in range(1, 13))
+    path.write_text(f"client_id,date,{names}\nc1,2026-05-01{',1' * 12}\nc2,2026-05-01{',5' * 12}\n")
+
+    found = inspect_file(path, "fjord", registry, con=con, scratch=tmp_path)
+
+    (guess,) = [one for one in found.guesses if one.what == "items wai"]
+    assert guess.value.startswith("wai_sr ")
+    assert guess.confidence == "medium"
+    assert "; wai_s, wai_srt as well" in guess.reason
+
+
+@pytest.mark.parametrize(("own", "is_joined"), [("k1 k2 k3", False), ("x x x", True)])
+def test_files_are_joined_by_row_only_without_a_key_of_their_own(
+    tmp_path, con, registry, own, is_joined
+):
+    """Two exports of one folder often have as many rows and the same clients."""
+    for name in ("a", "b"):
+        rows = "".join(f"{one},{n % 2}\n" for n, one in enumerate(own.split()))
+        (tmp_path / f"{name}.csv").write_text(f"who,{name}1\n{rows}")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+
+    found = inspect_file(tmp_path / "a.csv", "fjord", registry, con=con, scratch=scratch)
+
+    assert ("beside" in found.draft.keys) is is_joined
+
+
 def test_an_archive_is_drafted_from_the_export_in_it(tmp_path, drafted, demo):
     """REDCap and its data dictionary in one zip."""
     exports = list((demo / "lakeside").glob("*.csv"))
