@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import re
+import shutil
+from pathlib import Path
+
 import duckdb
 import pytest
 from typer.testing import CliRunner
@@ -75,7 +80,13 @@ def resubmitted(home_with, night):
             with duckdb.connect(str(place.published.resolve()), read_only=True) as con:
                 before = con.execute(STATUS).fetchall()
                 sessions = con.execute("select count(*) from core.fct_sessions").fetchone()[0]
+    shutil.copytree(place.reports, pages_of(place))  # a regrade writes them again
     return place, before, sessions
+
+
+def pages_of(place) -> Path:
+    """Return where the reports lie as they were after the second night."""
+    return place.root.with_name("reports of the second night")
 
 
 def test_broken_rows_and_what_points_to_them_are_held_back(resubmitted):
@@ -117,6 +128,52 @@ def test_a_row_that_comes_broken_again_stays_open_where_it_is_now(resubmitted, a
     still_open = [row for row in ask(place, STATUS) if row[3] == "open"]
 
     assert still_open == [("responses_2.csv", 4, "S04", "open", None, True)]
+
+
+def test_the_page_shows_next_day_that_it_was_fixed(resubmitted):
+    """Rows to correct and issue list are down to what is broken still; the rest left quarantine."""
+    place, _, _ = resubmitted
+    first, second = sorted(run.parent for run in pages_of(place).glob("*/run.json"))
+
+    assert _listed(first) == {
+        ("N02", "sessions_1.csv", "3"), ("S02", "responses_1.csv", "3"),
+        ("S04", "responses_1.csv", "4"), ("S04", "responses_1.csv", "5"),
+        ("FILE", "sessions_2.csv", "2"), ("F06", "sessions_2.csv", "3"),
+        ("F06", "sessions_2.csv", "4"),
+    }  # fmt: skip
+    assert _listed(second) == {("S04", "responses_2.csv", "4")}
+    for name in ("F06", "FILE", "N02", "S02", "S04"):
+        assert ("Repaired", "clinic", name) not in _left_quarantine(first)
+        assert ("Repaired", "clinic", name) in _left_quarantine(second)
+    issues = [
+        list(csv.DictReader((run / "issues-clinic.csv").open(encoding="utf-8-sig")))
+        for run in (first, second)
+    ]
+    assert [len(rows) for rows in issues] == [7, 1]
+
+
+def _listed(run: Path) -> set[tuple[str, str, str]]:
+    """Return rule, file and line of each row the page of a run shows under Rows to correct."""
+    held = (run / "index.html").read_text(encoding="utf-8").split('id="held"')[1]
+    shown = set()
+    for block in held.split('id="balance"')[0].split("<summary>")[1:]:
+        rule = block.split()[0]
+        cells = [_cells(row) for row in re.findall(r"<tr.*?</tr>", block, re.DOTALL)[1:]]
+        shown |= {(rule, file, line) for _, file, line, *_ in cells}
+    return shown
+
+
+def _left_quarantine(run: Path) -> set[tuple[str, str, str]]:
+    """Return how, clinic and rule of the table of rows that left quarantine; empty without it."""
+    text = (run / "index.html").read_text(encoding="utf-8")
+    after = text.partition("Rows that left quarantine")[2].partition("</table>")[0]
+    rows = [_cells(row) for row in re.findall(r"<tr.*?</tr>", after, re.DOTALL)[1:]]
+    return {(how, clinic, rule.split()[0]) for how, clinic, rule, *_ in rows}
+
+
+def _cells(row: str) -> list[str]:
+    inside = re.findall(r"<t[dh].*?>(.*?)</t[dh]>", row, re.DOTALL)
+    return [" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in inside]
 
 
 def test_whole_file_rows_say_in_words_what_happened(resubmitted, ask):
