@@ -14,7 +14,8 @@ from typing import Any
 import duckdb
 
 from reports.answering import BY_SESSION, ClinicAnswering, answering_of
-from reports.headline import Headline, headline
+from reports.headline import Headline, headlines
+from reports.quality import RunQuality
 from reports.trends import RUNS, Trend, trends_of
 
 # Rules about the way a form was answered (domain: careless and invalid responding): the same
@@ -97,23 +98,21 @@ class Findings:
 
     Attributes
     ----------
-    headline : of the whole run; None where the release has no waivers table
-    headlines : per clinic id
+    headlines : per clinic id, and of the whole run under None
     trends : per (rule_id, clinic_id)
     answering : per clinic, by session number; none where no group is large enough
     denominators : what a rule counts, in words, per rule id; empty where it is not told
     """
 
-    headline: Headline | None
-    headlines: dict[str, Headline]
+    headlines: dict[str | None, Headline]
     trends: dict[tuple[str, str], Trend]
     answering: list[ClinicAnswering] = field(default_factory=list)
     denominators: dict[str, str] = field(default_factory=lambda: defaultdict(str))
     parts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
-def read_findings(con: duckdb.DuckDBPyConnection, run_id: str, clinics: list[str]) -> Findings:
-    """Read all parts for the page of one run."""
+def read_findings(con: duckdb.DuckDBPyConnection, quality: RunQuality) -> Findings:
+    """Read all parts for the page of the run whose checks were read."""
     there = {
         row[0]
         for row in con.execute(
@@ -121,10 +120,9 @@ def read_findings(con: duckdb.DuckDBPyConnection, run_id: str, clinics: list[str
             "WHERE table_schema IN ('quality', 'process')"
         ).fetchall()
     }
-    has_headline = {"dq_waivers", "dq_rule_status"} <= there
+    run_id = quality.run_id
     return Findings(
-        headline=headline(con, run_id) if has_headline else None,
-        headlines={c: headline(con, run_id, c) for c in clinics} if has_headline else {},
+        headlines=headlines(con, quality.checks, quality.run_at),
         trends=trends_of(_rows(con, RUNS, {"run_id": run_id})),
         answering=answering_of(_rows(con, BY_SESSION, None))
         if "fct_session_process" in there

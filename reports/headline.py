@@ -5,32 +5,23 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import duckdb
 
+from reports.quality import Check
+
 # A waiver that ends within so many days is announced.
 SOON_DAYS = 14
 
-_STATES = """
-    select state, state_with_waivers, count(*)
-    from quality.dq_rule_status
-    where run_id = $run_id
-        and ($clinic_id is null or clinic_id = $clinic_id)
-        and state <> 'not_applicable'
-    group by all
-"""
 _WAIVERS = """
-    select
-        count(*) filter (where not is_expired) as n_active,
-        count(*) filter (where is_expired) as n_expired,
-        count(*) filter (where not is_expired and days_left <= $soon) as n_ending,
-        min(days_left) filter (where not is_expired and days_left <= $soon) as next_days
-    from quality.dq_waivers
-    where valid_from <= (select cast(max(run_at) as date) from quality.dq_rule_status
-        where run_id = $run_id)
-        and ($clinic_id is null or coalesce(clinic_id, $clinic_id) = $clinic_id)
+    SELECT clinic_id, is_expired, days_left
+    FROM quality.dq_waivers
+    WHERE valid_from <= $day
 """
 
 
@@ -82,20 +73,45 @@ class Headline:
 
 
 def without_waivers(n_applied: int, n_pass: int) -> Headline:
-    """Return the headline of a run whose release or summary knows of no waivers."""
+    """Return the headline of a run whose summary knows of no waivers."""
     return Headline(n_applied, n_pass, 0, 0, 0, 0, None)
 
 
-def headline(con: duckdb.DuckDBPyConnection, run_id: str, clinic_id: str | None = None) -> Headline:
-    """Read the headline of one run, of all clinics and the published tables or of one clinic."""
-    scope: dict[str, Any] = {"run_id": run_id, "clinic_id": clinic_id}
-    states = con.execute(_STATES, scope).fetchall()
-    waivers = con.execute(_WAIVERS, scope | {"soon": SOON_DAYS}).fetchone()
+def headlines(
+    con: duckdb.DuckDBPyConnection, checks: Sequence[Check], run_at: datetime | None
+) -> dict[str | None, Headline]:
+    """Return the headline of all checks of a run under None, and of each clinic under its id.
+
+    A waiver of every clinic counts for each of them. Waivers that begin after ``run_at`` do not
+    count; a release without the table has none.
+    """
+    has_waivers = con.execute(
+        "SELECT count(*) > 0 FROM information_schema.tables "
+        "WHERE table_schema = 'quality' AND table_name = 'dq_waivers'"
+    ).fetchone()[0]
+    waivers = (
+        con.execute(_WAIVERS, {"day": run_at.date()}).fetchall() if has_waivers and run_at else []
+    )
+    of_clinics: dict[str, list[Check]] = defaultdict(list)
+    for check in checks:
+        of_clinics[check.clinic_id].append(check)
+    found = {None: _headline(checks, waivers)}
+    for clinic_id, of_clinic in of_clinics.items():
+        found[clinic_id] = _headline(of_clinic, [w for w in waivers if w[0] in (None, clinic_id)])
+    return found
+
+
+def _headline(checks: Sequence[Check], waivers: Sequence[tuple[Any, bool, int]]) -> Headline:
+    days_left = [days for _, is_expired, days in waivers if not is_expired]
+    ending = [days for days in days_left if days <= SOON_DAYS]
     return Headline(
-        sum(n for _, _, n in states),
-        sum(n for state, _, n in states if state == "pass"),
-        sum(n for _, with_waivers, n in states if with_waivers == "waived"),
-        *waivers,
+        sum(check.state != "not_applicable" for check in checks),
+        sum(check.state == "pass" for check in checks),
+        sum(check.state_with_waivers == "waived" for check in checks),
+        len(days_left),
+        len(waivers) - len(days_left),
+        len(ending),
+        min(ending, default=None),
     )
 
 

@@ -89,10 +89,10 @@ def write_report(
         _write_rows(folder, rule, run_id=run_id, clinics=clinics)
     write_lists(quality, folder, guidance=guidance)
     with duckdb.connect(str(analytics), read_only=True) as con:
-        findings = read_findings(con, run_id, list(clinics))
+        findings = read_findings(con, quality)
     categories, cells = heat_map(quality)
     tally = Tally.of(checks)
-    headline = findings.headline or without_waivers(tally.n_applied, tally.n_pass)
+    headline = findings.headlines[None]
     page = write_page(
         folder / "index.html",
         "run.html.j2",

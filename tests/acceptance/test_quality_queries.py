@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.home import REPOSITORY
 from pipeline.publish import published_run
-from reports.headline import headline
+from reports.headline import headlines
+from reports.quality import read_run_quality
 
 PAGE = (REPOSITORY / "docs" / "quality-queries.md").read_text(encoding="utf-8")
 QUERIES = dict(re.findall(r"## (.+?)\n\n```sql\n(.+?)```", PAGE, flags=re.DOTALL))
@@ -58,8 +59,9 @@ def test_rules_on_finished_tables_have_a_result_for_every_clinic(demo_home, ask)
 
 
 def test_the_headline_reads_the_run(demo_home):
+    quality = read_run_quality(demo_home.published.resolve(), published_run(demo_home))
     with duckdb.connect(str(demo_home.published.resolve()), read_only=True) as con:
-        found = headline(con, published_run(demo_home))
+        found = headlines(con, quality.checks, quality.run_at)[None]
 
     assert 0.5 < found.pass_share < 1
     assert found.text == f"{int(found.pass_share * 100)} % pass"

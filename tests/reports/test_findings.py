@@ -7,6 +7,7 @@ import duckdb
 import pytest
 
 from reports.findings import read_findings
+from reports.quality import read_run_quality
 from reports.validation_report import write_report
 from tests.reports.hand_made import RUN
 
@@ -18,13 +19,14 @@ def database(analytics, tmp_path):
 
 def test_repaired_rows_leave_the_list_and_are_counted(database):
     """Three rows of N02, repaired after 0, 2 and 4 days: the middle one is 2."""
+    quality = read_run_quality(database, RUN)
     with duckdb.connect(str(database)) as con:
         con.execute(
             "UPDATE quality.dq_quarantine SET status = 'fixed', fixed_how = 'deleted', "
             "fixed_at = first_seen + to_days(((source_line - 12) * 2)::INTEGER) "
             "WHERE rule_id = 'N02'"
         )
-        rows = read_findings(con, RUN, []).parts["repaired"]
+        rows = read_findings(con, quality).parts["repaired"]
 
     found = [(r["how"], r["clinic_id"], r["rule_id"], r["n_rows"], r["median_days"]) for r in rows]
     assert found == [
