@@ -96,6 +96,7 @@ def environment(home: Home, target: Path) -> dict[str, str]:
         ),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "PYTHONWARNINGS": "ignore",
+        "OPENBLAS_NUM_THREADS": "1",  # models already share the cores; more only spin
         "TZ": "UTC",
     }
 
