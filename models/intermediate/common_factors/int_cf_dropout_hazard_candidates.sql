@@ -51,7 +51,10 @@ sessions as (
         episode_key,
         session_key,
         session_number,
-        is_last_session,
+        lead(session_key) over (
+            partition by episode_key
+            order by session_at, session_key
+        ) is null as is_last_treatment_session,
         alliance_pomp,
         lag(alliance_pomp) over (
             partition by episode_key
@@ -107,10 +110,10 @@ select
             sessions.alliance_pomp_2_before
         ) as double
     ) as alliance_carried_pomp,
-    case when sessions.is_last_session and numbered.dropout_unilateral then 1 else 0 end
+    case when sessions.is_last_treatment_session and numbered.dropout_unilateral then 1 else 0 end
         as has_left,
     sessions.session_key is not null
-    and not (sessions.is_last_session and numbered.dropout_unilateral is null) as is_used
+    and not (sessions.is_last_treatment_session and numbered.dropout_unilateral is null) as is_used
 
 from numbered
 

@@ -67,7 +67,7 @@ known as (
         process.session_at,
         process.session_number,
         episodes.course_status,
-        process.is_last_session,
+        lead(process.session_key) over in_order is null as is_last_session,
         bookings.n_missed,
         last_value(process.alliance_pomp ignore nulls) over so_far as alliance,
         avg(process.alliance_pomp) over so_far as alliance_mean,
@@ -87,7 +87,8 @@ known as (
     left join scales on process.outcome_instrument_id = scales.instrument_id
 
     where
-        episodes.course_status in (
+        process.session_number is not null
+        and episodes.course_status in (
             'open', 'completed', 'dropout', 'moved_or_stepped', 'provider_or_other', 'deceased'
         )
 
