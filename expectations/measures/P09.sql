@@ -7,10 +7,7 @@ with forms as (
         scores.version,
         scores.rater,
         scores.score,
-        date_trunc('month', scores.completed_at) as month,
-        min(date_trunc('month', scores.completed_at)) over (
-            partition by scores.clinic_id, scores.instrument_id, scores.version, scores.rater
-        ) as first_month
+        date_trunc('month', scores.completed_at) as month
     from core.fct_scores as scores
     inner join core.dim_instruments as instruments
         on scores.instrument_id = instruments.instrument_id
@@ -19,6 +16,11 @@ with forms as (
         and scores.scale = instruments.primary_scale
         and instruments.is_default
     where scores.score is not null
+),
+firsts as (
+    select clinic_id, instrument_id, version, rater, min(month) as first_month
+    from forms
+    group by clinic_id, instrument_id, version, rater
 ),
 norms as (
     select instrument_id, version, rater, clinical_mean as mean_reference,
@@ -36,7 +38,7 @@ norms as (
 own as (
     select clinic_id, instrument_id, version, rater,
         avg(score) as mean_reference, stddev_samp(score) as sd_reference
-    from forms
+    from forms inner join firsts using (clinic_id, instrument_id, version, rater)
     where month < first_month + interval 1 month * :first_months
     group by clinic_id, instrument_id, version, rater
     having count(*) >= :min_forms
@@ -44,7 +46,7 @@ own as (
 months as (
     select clinic_id, instrument_id, version, rater, month,
         avg(score) as mean_score, stddev_samp(score) as sd_score
-    from forms
+    from forms inner join firsts using (clinic_id, instrument_id, version, rater)
     where month >= first_month + interval 1 month * :first_months
     group by clinic_id, instrument_id, version, rater, month
     having count(*) >= :min_forms
