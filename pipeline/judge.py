@@ -15,11 +15,14 @@ from pipeline.form_watch import write_form_changes
 from pipeline.home import Home
 from pipeline.ledger import Ledger
 from pipeline.parquet import write_rows
-from pipeline.progress import say
+from pipeline.progress import log, say
 from pipeline.quality import RULE_RESULTS
 from pipeline.table_hashes import check_repeatable
 from pipeline.waivers import read_waivers
 from transforms.errors import BuildError
+
+SEVERITIES = ("fatal", "quarantine", "warn", "inform")
+SHOWN_IN_LOG = 20
 
 
 def judge(home: Home, run_id: str) -> dict[str, int]:
@@ -57,7 +60,7 @@ def judge(home: Home, run_id: str) -> dict[str, int]:
     ]
     path = home.work(run_id) / "rejected.json"
     path.write_text(json.dumps(rejected, indent=1), encoding="utf-8")
-    return _say_states([row["state"] for row in results])
+    return _say_states(results)
 
 
 def rejected_files(home: Home, run_id: str) -> dict[tuple[str, str], list[str]]:
@@ -80,12 +83,13 @@ def audit(home: Home, run_id: str) -> dict[str, int]:
     write_rows(path, results, RULE_RESULTS)
     tests = _results_path(home, f"{run_id}-dbt")
     _append(home.building, [path, *([tests] if tests.exists() else [])])
+    states = _say_states(results)
     if broken := broken_promises(results):
         raise BuildError(
             f"audit: {len(broken)} promise(s) of the marts broken: {'; '.join(broken[:5])}. "
             "The published release is unchanged; report this as a defect."
         )
-    return _say_states([row["state"] for row in results])
+    return states
 
 
 def write_test_results(home: Home, run_id: str) -> None:
@@ -143,8 +147,26 @@ def _results_path(home: Home, name: str) -> Path:
     return home.lake / "quality" / "rule_results" / f"{name}.parquet"
 
 
-def _say_states(states: list[str]) -> dict[str, int]:
+def _say_states(results: list[dict]) -> dict[str, int]:
+    """Say how many checks ended in which state; a task's log also names those that fell short."""
+    states = [row["state"] for row in results]
     counts = {state: states.count(state) for state in sorted(set(states))}
     shown = (f"{n:,} {state.replace('_', ' ')}" for state, n in counts.items())
     say("    checks: " + (", ".join(shown) or "none, nothing was delivered"))
+    short = [row for row in results if row["state"] in ("fail", "error") and not row["is_waived"]]
+    for row in sorted(short, key=_worst_first)[:SHOWN_IN_LOG]:
+        log(f"    ✗ {_in_words(row)}")
+    if len(short) > SHOWN_IN_LOG:
+        log(f"    … and {len(short) - SHOWN_IN_LOG} more on the run's page")
     return counts
+
+
+def _worst_first(row: dict) -> tuple:
+    where = (row["clinic_id"] or "", row["source_file"] or "", row["table_name"] or "")
+    return SEVERITIES.index(row["severity"]), -(row["n_failed"] or 0), row["rule_id"], *where
+
+
+def _in_words(row: dict) -> str:
+    where = " ".join(filter(None, (row["clinic_id"], row["source_file"], row["table_name"])))
+    how_many = f"{row['n_failed']:,} of {row['n_scope']:,}" if row["n_failed"] else row["state"]
+    return f"{row['rule_id']} ({row['severity']}) {row['title']}: {where}: {how_many}"

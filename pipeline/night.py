@@ -22,7 +22,8 @@ from pipeline.fingerprint import fingerprint
 from pipeline.home import Home
 from pipeline.landing import Delivery, new_deliveries, out_of_place
 from pipeline.ledger import Ledger
-from pipeline.progress import say, timed
+from pipeline.progress import log, say, timed
+from pipeline.report_page import address
 from pipeline.summary import write_summary
 from pipeline.vault import master_key, sweep_scratch
 from pipeline.waivers import write_waivers_and_rules
@@ -51,6 +52,10 @@ def step(name: str, arguments: dict | None) -> object:
         # Its message may hold a cell; the task's log has the trace.
         say(f"  ✗ {name}: broke off ({type(error).__name__}). Report this as a defect.")
         raise
+    finally:
+        if "run_id" in arguments:
+            page = address(Home.from_environment(), arguments["run_id"])
+            log(f"  page of this run, once the step `report` has written it: {page}")
 
 
 def open_run() -> dict:

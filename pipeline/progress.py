@@ -15,13 +15,21 @@ def say(text: str) -> None:
     """Print one line of progress where the person is, also from inside an Airflow task.
 
     Airflow takes over a task's stdout and stderr; the command line passes a descriptor of the
-    terminal in RAPPORT_PROGRESS_FD. In the service there is none and the line goes to the log.
+    terminal in RAPPORT_PROGRESS_FD. In the service there is none and the line goes to the log,
+    by stdout, because Airflow marks what comes by stderr as an error.
     """
     descriptor = os.environ.get("RAPPORT_PROGRESS_FD")
     if descriptor:
         os.write(int(descriptor), f"{text}\n".encode())
     else:
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the one place that prints
+        stream = sys.stdout if "AIRFLOW_CTX_TASK_ID" in os.environ else sys.stderr
+        print(text, file=stream, flush=True)
+
+
+def log(text: str) -> None:
+    """Print one line for readers of a task's log; a terminal gets the summary instead."""
+    if not os.environ.get("RAPPORT_PROGRESS_FD"):
+        say(text)
 
 
 @contextmanager

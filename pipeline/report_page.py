@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pipeline import publish
 from pipeline.home import Home
 from transforms.errors import NothingToDoError
+
+
+def address(home: Home, run_id: str) -> str:
+    """Return where a person opens a run's page: behind Airflow's login in the service, else a file.
+
+    The service sets Airflow's address for all its parts in AIRFLOW__API__BASE_URL.
+    """
+    page = home.reports / run_id / "index.html"
+    base = os.environ.get("AIRFLOW__API__BASE_URL")
+    return f"{base}/rapport/{page.relative_to(home.root)}" if base else str(page)
 
 
 def rewrite_pages(home: Home, run_id: str | None = None) -> Path:
