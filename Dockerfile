@@ -21,7 +21,8 @@ RUN pip install --no-deps --no-build-isolation -e . \
     && groupadd --gid 10001 rapport \
     && useradd --uid 10001 --gid rapport --home-dir /opt/airflow --create-home \
        --shell /usr/sbin/nologin rapport \
-    && install -d -o rapport -g rapport -m 0750 /var/lib/rapport /var/log/airflow
+    && install -d -o rapport -g rapport -m 0750 /var/lib/rapport /var/lib/rapport/reports \
+       /var/log/airflow
 
 ENV AIRFLOW_HOME=/opt/airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/rapport/dags \

@@ -131,6 +131,29 @@ def test_only_what_runs_steps_holds_the_vault_and_its_key(services):
     assert holds_key == mounts
 
 
+def test_the_web_interface_shows_reports_and_cannot_write_them(services):
+    mounts = {
+        name: [v for v in settings.get("volumes", []) if v.startswith("rapport_reports:")]
+        for name, settings in services.items()
+    }
+    writes = "rapport_reports:/var/lib/rapport/reports"
+
+    assert {name: found for name, found in mounts.items() if found} == {
+        "api-server": [f"{writes}:ro"],
+        "scheduler": [writes],
+        "rapport": [writes],
+    }
+    # A new volume takes the owner of the folder in the image.
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert re.search(r"install -d -o rapport [^&]*/var/lib/rapport/reports\b", dockerfile)
+
+
+def test_the_qa_lead_may_answer_and_not_administer(services):
+    users = services["api-server"]["environment"]["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"]
+
+    assert set(users.split(",")) == {"admin:admin", "qa:user"}
+
+
 def test_every_named_volume_and_network_is_declared(compose, services):
     mounted = [v for s in services.values() for v in s.get("volumes", [])]
     volumes = {v.split(":")[0] for v in mounted if not v.startswith("./")}
@@ -202,6 +225,10 @@ def test_everything_the_image_copies_exists():
     packages = re.search(r"^packages = \[(.*)\]$", (ROOT / "pyproject.toml").read_text(), re.M)
     rooms = {name.split(".")[0] + "/" for name in re.findall(r'"([\w.]+)"', packages.group(1))}
     assert rooms <= set(kept)
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    compiled = re.search(r"compileall -q ([a-z ]+)", dockerfile).group(1).split()
+    assert {f"{folder}/" for folder in compiled} <= set(kept)
+    assert [name for name in kept if not (ROOT / name).exists()] == []
 
 
 @pytest.fixture(scope="module")
