@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import datetime
 
@@ -175,6 +176,30 @@ def test_the_tables_of_a_clean_clinic_show_no_failure(judged):
 
     assert {row["state"] for row in results} == {"pass", "not_applicable"}
     assert sum(row["state"] == "pass" for row in results) > 40
+
+
+@pytest.mark.slow
+def test_the_pages_of_a_clean_clinic_show_no_failure(clean, tmp_path, monkeypatch):
+    """Headline, every check, rows to correct, index and Great Expectations' own pages."""
+    place, run_id = clean
+    root = tmp_path / "home"
+    shutil.copytree(place.root, root, symlinks=True)
+    monkeypatch.setenv("RAPPORT_HOME", str(root))
+    monkeypatch.delenv("RAPPORT_CONFIG", raising=False)
+    night.audit(run_id)
+    night.report(run_id)
+    page = (root / "reports" / run_id / "index.html").read_text(encoding="utf-8")
+    docs = root / "reports" / "data_docs"
+
+    assert set(re.findall(r'data-state="(\w+)"', page)) == {"pass", "not_applicable"}
+    assert re.search(r">([1-9][\d,]*) of \1 checks passed\.", page)
+    assert "Every row that came was loaded or is a known duplicate." in page
+    # Single rows may be flagged, fewer than the thresholds allow.
+    assert "Held back: " not in page
+    assert "Nothing fell short" in (root / "reports" / "index.html").read_text(encoding="utf-8")
+    suites = re.findall(r"<td><i class.*?</i> (\w+)</td>", (docs / "index.html").read_text())
+    assert len(suites) > 15
+    assert set(suites) == {"Succeeded"}
 
 
 @pytest.mark.slow
