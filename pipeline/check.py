@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -21,15 +21,15 @@ import duckdb
 
 from pipeline import accept, intake, judge, lake, night
 from pipeline.build import build_tables
-from pipeline.clinics import read_clinic, write_registry
+from pipeline.clinics import read_clinic, read_registry, write_registry
 from pipeline.home import Home
-from pipeline.landing import CLINIC_ID, Delivery
+from pipeline.landing import Delivery, require_export
 from pipeline.ledger import Ledger
 from pipeline.manifests import is_manifest
 from pipeline.vault import master_key
 from pipeline.waivers import write_waivers_and_rules
+from transforms.clinic_problems import unregistered
 from transforms.contract import TABLES
-from transforms.errors import ConfigError
 
 CLEAN, FINDINGS, CANNOT_READ = 0, 1, 2
 # What the rules, the duplicates and the form watch look up in what is loaded already.
@@ -84,6 +84,11 @@ class Checked:
     issues: list[Path] = field(default_factory=list)
 
     @property
+    def is_accepted(self) -> bool:
+        """Whether the file would be loaded, perhaps without some of its rows."""
+        return self.status == "accepted"
+
+    @property
     def exit_code(self) -> int:
         """0 clean, 1 findings, 2 cannot read."""
         if self.status == "refused":
@@ -106,10 +111,7 @@ def check(home: Home, file: Path, clinic_id: str, target: Path) -> Checked:
     ConfigError
         No such file, not a clinic's id, or the clinic's YAML is wrong.
     """
-    if not file.is_file():
-        raise ConfigError(str(file), "there is no such file", "Give the path of one export")
-    if not CLINIC_ID.fullmatch(clinic_id):
-        raise ConfigError("--clinic", "this is not a clinic id", "Use a-z, 0-9, _ and -")
+    require_export(file, clinic_id)
     clinic, now = read_clinic(home, clinic_id), datetime.now(UTC).replace(tzinfo=None)
     if clinic.is_dictionary(file.name):
         return Checked("companion")
@@ -117,7 +119,9 @@ def check(home: Home, file: Path, clinic_id: str, target: Path) -> Checked:
     with _trial_home(home, clinic_id) as trial, redirect_stdout(StringIO()):
         delivery = _land(home, trial, file, clinic_id, now)
         _companions(home, trial, file, clinic_id)
-        return _judged(trial, run_id, delivery, target)
+        checked = _judged(trial, run_id, delivery, target)
+    instruments = {one.instrument_id for one in read_registry(home).instruments}
+    return replace(checked, notes=[*unregistered(clinic, instruments), *checked.notes])
 
 
 @contextmanager
@@ -131,11 +135,11 @@ def _trial_home(home: Home, clinic_id: str) -> Iterator[Home]:
         key = home.vault / "key"
         if key.exists():
             shutil.copy(key, trial.vault / "key")  # keeps its mode
-        master_key(trial)
         for name in REFERENCES:
             _link_files(home.lake / name, trial.lake / name)
         identities = Path("identities") / f"clinic={clinic_id}"
         _link_files(home.vault / identities, trial.vault / identities)
+        master_key(trial)
         yield trial
 
 

@@ -18,7 +18,9 @@ SYMBOLS = {"fail": "✗", "error": "!"}
 
 def print_checked(checked: Checked, file_name: str, console: Console) -> None:
     """Print what the night would say of a file. No cell of it is shown."""
-    console.print(f"{file_name}: {SAYS[checked.status]}")
+    held_back = sum(quarantined for *_, quarantined in checked.balance)
+    but = f", but {held_back:,} row(s) held back" if held_back and checked.is_accepted else ""
+    console.print(f"{file_name}: {SAYS[checked.status]}{but}")
     if checked.reason:
         console.print(checked.reason)
     for note in checked.notes:
@@ -33,9 +35,11 @@ def print_checked(checked: Checked, file_name: str, console: Console) -> None:
         for one in checked.findings:
             rule = f"{SYMBOLS[one.state]} {one.rule_id}"
             counts = (f"{one.n_failed:,}", f"{one.n_scope:,}")
-            table.add_row(rule, one.severity, *counts, one.message or one.title)
+            said = one.message.partition("break it ")[2] or one.message
+            table.add_row(rule, one.severity, *counts, f"{one.title} {said}".strip())
         console.print(table)
-    elif checked.status == "accepted":
+        console.print("docs/checks/<rule>.md says why each matters and what to do.")
+    elif checked.is_accepted:
         console.print("Rules: all that applied were met")
     for path in (checked.report, *checked.issues):
         if path:

@@ -11,8 +11,7 @@ from rich.table import Table
 
 from pipeline.clinics import read_registry
 from pipeline.home import Home
-from pipeline.landing import CLINIC_ID
-from transforms.errors import ConfigError
+from pipeline.landing import require_export
 from transforms.inspection import Inspected, inspect_file
 
 
@@ -26,10 +25,7 @@ def inspect(home: Home, file: Path, clinic_id: str) -> Inspected:
     FileRefused
         No reader can read the file.
     """
-    if not file.is_file():
-        raise ConfigError(str(file), "there is no such file", "Give the path of one export")
-    if not CLINIC_ID.fullmatch(clinic_id):
-        raise ConfigError("--clinic", "this is not a clinic id", "Use a-z, 0-9, _ and -")
+    require_export(file, clinic_id)
     # Decoded copies hold raw cells: they lie in the vault where there is one.
     folder = home.scratch if home.scratch.is_dir() else None
     with (

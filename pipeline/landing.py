@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -14,6 +15,7 @@ from pipeline.ledger import Ledger
 from pipeline.manifests import is_manifest
 from pipeline.progress import say
 from transforms.clinic import Clinic
+from transforms.errors import ConfigError
 
 CLINIC_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 MOST_NAMED = 5
@@ -91,6 +93,18 @@ def out_of_place(home: Home) -> list[str]:
             remedy = "in no clinic's folder; left alone. Move it into landing/<clinic>/."
             found.append(f"landing/{path.name}: {remedy}")
     return found
+
+
+def require_export(file: Path, clinic_id: str) -> None:
+    """Raise ConfigError unless there is one readable file, and the id is one a clinic can have."""
+    if not file.exists():
+        raise ConfigError(str(file), "there is no such file", "Give the path of one export")
+    if not file.is_file():
+        raise ConfigError(str(file), "this is a folder", "Give the path of one export in it")
+    if not os.access(file, os.R_OK):
+        raise ConfigError(str(file), "you may not read this file", "Ask for the right to read it")
+    if not CLINIC_ID.fullmatch(clinic_id):
+        raise ConfigError("--clinic", "this is not a clinic id", "Use a-z, 0-9, _ and -")
 
 
 def _is_clinic(path: Path) -> bool:

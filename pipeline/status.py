@@ -15,7 +15,7 @@ LAST_RUNS = 10
 
 def print_status(home: Home) -> None:
     """Print the state of one home."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not home.ledger.exists():
         console.print(f"No run yet in {home.root}. Put exports into landing/ and `rapport run`.")
         return

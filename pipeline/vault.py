@@ -18,11 +18,22 @@ def master_key(home: Home) -> bytes:
 
     RAPPORT_KEY (64 hex digits) wins; otherwise ``vault/key`` is used, generated with mode 0600
     the first time. Losing the key means that new exports no longer join old ones: back it up.
+
+    Raises
+    ------
+    ConfigError
+        Not a key, readable by others, or gone although people were given pseudonyms with it.
     """
     if text := os.environ.get("RAPPORT_KEY"):
         return _parse(text, "RAPPORT_KEY")
     path = home.vault / "key"
     if not path.exists():
+        if any((home.vault / "identities").glob("clinic=*")):
+            raise ConfigError(
+                "vault/key",
+                "the key file is gone, and with a new one every client would become a new client",
+                "Restore it from the back-up, or set RAPPORT_KEY if you used that",
+            )
         _generate(path)
     if path.stat().st_mode & 0o077:
         raise ConfigError("vault/key", "others may read the key file", "Run chmod 600 on it")

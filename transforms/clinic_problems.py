@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 
 from transforms.cells import folded
@@ -26,6 +26,18 @@ def problems(clinic: Clinic) -> Iterator[Problem]:
     for number, feed in enumerate(clinic.feeds):
         for path, what, remedy in _feed_problems(clinic, feed):
             yield ("feeds", number, *path), what, remedy
+
+
+def unregistered(clinic: Clinic, instruments: Collection[str]) -> Iterator[str]:
+    """Say which instruments the feeds name that nobody defined; their rows would be held back."""
+    for number, feed in enumerate(clinic.feeds, 1):
+        given = (feed.constants.get("instrument"), *feed.values.get("instrument", {}).values())
+        for name in filter(None, given):
+            if name not in instruments:
+                similar = get_close_matches(name, sorted(instruments), n=1)
+                remedy = f"Did you mean {similar[0]}" if similar else "docs/instruments lists them"
+                where = f"{clinic.clinic}.yml: feeds.{number}"
+                yield f"{where}: {name} is not in config/instruments. {remedy}."
 
 
 def _date_problems(clinic: Clinic) -> Iterator[Problem]:

@@ -105,9 +105,9 @@ def _refusal_of(
             column, f"mixes both orders: day first in {days}, month first in {months}", ""
         )
     if declared == {"dm"} and n_month:
-        return _refusal(column, f"is declared day first, but month first in {months}", "")
+        return _refusal(column, f"is declared day first, but month first in {months}", "correct")
     if declared == {"md"} and n_day:
-        return _refusal(column, f"is declared month first, but day first in {days}", "")
+        return _refusal(column, f"is declared month first, but day first in {days}", "correct")
     if not declared and (n_day + n_month + n_either) * 2 > n_filled:
         order = f"day first, as {days} show" if n_day else f"month first, as {months} show"
         what = f"is written {order}" if n_day or n_month else f"does not say which: {either}"
@@ -119,13 +119,15 @@ def _refusal(column: Column, what: str, remedy: str) -> FileRefused:
     option, clock = (
         ("timestamp_format", " %H:%M") if column.kind == "timestamp" else ("date_format", "")
     )
+    export = "xport all dates in one order, best as 2026-12-31"
+    remedies = {
+        "declare": f'Write `{option}: "%d/%m/%Y{clock}"` (day first) or "%m/%d/%Y{clock}" (month '
+        "first), with the column's own marks and no time where it has none, into the clinic's YAML",
+        "correct": f"Correct `{option}` in the clinic's YAML, or e{export}",
+        "": f"E{export}",
+    }
     return FileRefused(
-        "F09",
-        f"Day and month in {column.name}: the column {what}",
-        f'Write `{option}: "%d/%m/%Y{clock}"` (day first) or "%m/%d/%Y{clock}" (month first), '
-        "with its own marks, into the clinic's YAML"
-        if remedy
-        else "Export all dates in one order, best as 2026-12-31",
+        "F09", f"Day and month in {column.name}: the column {what}", remedies[remedy]
     )
 
 

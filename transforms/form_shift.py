@@ -67,7 +67,8 @@ def _emptied(earlier: Form, new: Form, limits: Limits) -> Iterator[Shift]:
                 (item,),
                 f"no form answers item {item}, which "
                 f"{1 - earlier.missing_share(position):.0%} answered before",
-                "Ask the clinic whether the question was taken out; export it again",
+                "See in the clinic's YAML whether its answers are read (columns, decimal, "
+                "values); if so, ask the clinic whether the question was taken out",
             )
 
 

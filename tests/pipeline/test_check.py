@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
+import duckdb
 from typer.testing import CliRunner
 
-from pipeline.check import check
+from pipeline.check import BALANCE, check
 from pipeline.cli import app
+from pipeline.ledger import Ledger
 from tests.pipeline.half_nights import HEADER
 
 GOOD = "r1,c1,phq9,client,2026-01-05,1,1,1,1,1,1,1,1,1"
@@ -19,6 +21,31 @@ def _bytes(folder):
         for path in folder.rglob("*")
         if path.is_file()
     }
+
+
+def _of_the_night(place, run_id):
+    """Return the rows by outcome and the rules that fell short, as a night recorded them."""
+    ledger = Ledger(place)
+    files = {row["file_id"] for row in ledger.all_files() if row["run_id"] == run_id}
+    balance = [
+        tuple(row[name] for name in BALANCE)
+        for row in ledger.all_file_tables()
+        if row["file_id"] in files
+    ]
+    results = place.lake / "quality" / "rule_results" / f"{run_id}.parquet"
+    fell_short = duckdb.execute(
+        "select rule_id, severity, state, n_failed, n_scope from read_parquet(?) "
+        "where state in ('fail', 'error') and not is_waived",
+        [str(results)],
+    ).fetchall()
+    return balance, sorted(fell_short)
+
+
+def _shown(checked):
+    return sorted(
+        (one.rule_id, one.severity, one.state, one.n_failed, one.n_scope)
+        for one in checked.findings
+    )
 
 
 def test_a_refused_file_is_exit_code_2_in_the_nights_words(clinic, tmp_path):
@@ -36,7 +63,8 @@ def test_a_refused_file_is_exit_code_2_in_the_nights_words(clinic, tmp_path):
     assert checked.report.is_file()
 
 
-def test_the_lake_tells_a_duplicate_and_a_wrong_row_is_a_finding(clinic, tmp_path):
+def test_the_lake_tells_a_duplicate_and_a_later_night_counts_the_same(clinic, tmp_path):
+    """Every rule that fell short, with its counts and no other, is what the night records."""
     clinic.land("responses_1.csv", GOOD)
     clinic.night()
     before = _bytes(clinic.place.root)
@@ -54,6 +82,10 @@ def test_the_lake_tells_a_duplicate_and_a_wrong_row_is_a_finding(clinic, tmp_pat
     assert sorted(path.suffix for path in checked.issues) == [".csv", ".xlsx"]
     assert _bytes(clinic.place.root) == before
 
+    clinic.land(file.name, *file.read_text("utf-8").splitlines()[1:])
+    assert clinic.night() == {file.name: checked.status}
+    assert _of_the_night(clinic.place, "run2") == (checked.balance, _shown(checked))
+
 
 def test_a_clean_file_is_exit_code_0_and_has_no_issue_list(clinic, tmp_path):
     file = tmp_path / "responses_1.csv"
@@ -64,5 +96,6 @@ def test_a_clean_file_is_exit_code_0_and_has_no_issue_list(clinic, tmp_path):
     ended = CliRunner().invoke(app, command, env={"RAPPORT_HOME": str(clinic.place.root)})
 
     assert ended.exit_code == 0, ended.output
+    assert "Rules: all that applied were met" in ended.output
     assert list((tmp_path / "out").rglob("index.html")) != []
     assert list((tmp_path / "out").rglob("issues-*")) == []

@@ -47,6 +47,18 @@ def test_a_key_file_others_can_read_is_refused(home, monkeypatch, mode):
         vault.master_key(home)
 
 
+def test_a_lost_key_is_not_replaced_once_people_have_pseudonyms(home, monkeypatch):
+    """A new key would make every client a new client, in silence."""
+    monkeypatch.delenv("RAPPORT_KEY", raising=False)
+    vault.master_key(home)
+    vault.identities_folder(home, "harbor", "20260101T000000")
+    (home.vault / "key").unlink()
+
+    with pytest.raises(ConfigError, match=r"vault/key: the key file is gone.*back-up"):
+        vault.master_key(home)
+    assert not (home.vault / "key").exists()
+
+
 def test_scratch_is_swept(home):
     (home.scratch / "left.csv").write_text("x")
 

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from transforms.clinic import Clinic, canonical_clinic, load_clinic
+from transforms.clinic_problems import unregistered
 from transforms.clinic_yaml import clinic_schema, read_clinic_yaml
 from transforms.errors import ConfigError
 
@@ -153,6 +154,15 @@ def test_a_file_without_keys_is_refused(write, text):
 def test_a_mapped_format_needs_feeds(write):
     with pytest.raises(ConfigError, match="delimited needs `feeds`"):
         read_clinic_yaml(write(whole="clinic: lakeside\nformat: delimited\n"))
+
+
+def test_an_instrument_nobody_defined_is_told_with_the_nearest(write):
+    clinic = read_clinic_yaml(write("instrument: srs,", "instrument: srs4,"))
+
+    assert list(unregistered(clinic, {"srs", "phq9"})) == [
+        "lakeside.yml: feeds.1: srs4 is not in config/instruments. Did you mean srs."
+    ]
+    assert list(unregistered(clinic, {"srs4"})) == []
 
 
 DOCUMENTED = [
