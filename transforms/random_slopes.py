@@ -106,23 +106,22 @@ def fit_random_slopes(sums: ClientSums) -> SlopesFit:
 
 @dataclass(frozen=True)
 class _Parts:
-    """Z'Z (C, 2, 2), Z'[X y] (C, 2, 3) and Σ[X y]'[X y] (3, 3); here X = Z = [1 t]."""
+    """Per client Z'Z = [[n t] [t tt]], its determinant, and Z'y; here X = Z = [1 t]."""
 
-    zz: np.ndarray
-    zx: np.ndarray
-    total: np.ndarray
+    n: np.ndarray
+    t: np.ndarray
+    tt: np.ndarray
+    determinant: np.ndarray
+    y: np.ndarray
+    ty: np.ndarray
+    yy_total: float
     n_rows: int
 
     @classmethod
     def of(cls, sums: ClientSums) -> "_Parts":
-        zz = np.stack([np.stack([sums.n, sums.t], -1), np.stack([sums.t, sums.tt], -1)], -2)
-        zz = zz.astype(float)
-        zy = np.stack([sums.y, sums.ty], -1)[..., None]
-        zx = np.concatenate([zz, zy], axis=-1)
-        total = np.zeros((3, 3))
-        total[:2] = zx.sum(axis=0)
-        total[2, :2], total[2, 2] = total[:2, 2], sums.yy.sum()
-        return cls(zz, zx, total, sums.n_rows)
+        determinant = sums.n * sums.tt - sums.t**2
+        yy_total = float(sums.yy.sum())
+        return cls(sums.n, sums.t, sums.tt, determinant, sums.y, sums.ty, yy_total, sums.n_rows)
 
 
 @dataclass(frozen=True)
@@ -132,36 +131,59 @@ class _Point:
     fixed: np.ndarray
     inverse: np.ndarray
     rss: float
-    projected: np.ndarray  # Z'V⁻¹[X y] per client
-    information: np.ndarray  # Z'V⁻¹Z per client
+    residual: np.ndarray  # Z'V⁻¹(y − Xγ), (2, clients)
+    information: np.ndarray  # Z'V⁻¹Z per client: its three different elements, (3, clients)
 
 
 def _at(parts: _Parts, root: np.ndarray) -> _Point:
+    """Profile the deviance at Λ = root root'; every 2 × 2 matrix is written out by element.
+
+    By Woodbury's identity Z'V⁻¹Z = (I + Z'ZΛ)⁻¹Z'Z and, as X = Z, the sums over the clients are
+    X'V⁻¹X and X'V⁻¹y.
+    """
     lower = np.array([[root[0], 0.0], [root[1], root[2]]])
     spread = lower @ lower.T
-    mixing = np.eye(2) + parts.zz @ spread
-    determinant = mixing[:, 0, 0] * mixing[:, 1, 1] - mixing[:, 0, 1] * mixing[:, 1, 0]
-    inverted = np.empty_like(mixing)
-    inverted[:, 0, 0], inverted[:, 1, 1] = mixing[:, 1, 1], mixing[:, 0, 0]
-    inverted[:, 0, 1], inverted[:, 1, 0] = -mixing[:, 0, 1], -mixing[:, 1, 0]
-    inverted /= determinant[:, None, None]
-    projected = inverted @ parts.zx
-    information = inverted @ parts.zz
-    products = parts.total - np.tensordot(parts.zx, spread @ projected, axes=([0, 1], [0, 1]))
-    inverse = np.linalg.inv(products[:2, :2])
-    fixed = inverse @ products[:2, 2]
-    contrast = np.append(-fixed, 1.0)
-    rss = max(float(contrast @ products @ contrast), np.finfo(float).tiny)
+    (p, q), r = spread[0], spread[1, 1]
+    n, t, tt = parts.n, parts.t, parts.tt
+    determinant = 1 + p * n + 2 * q * t + r * tt + (root[0] * root[2]) ** 2 * parts.determinant
+    information = np.stack(
+        [n + r * parts.determinant, t - q * parts.determinant, tt + p * parts.determinant]
+    )
+    information /= determinant
+    projected = np.stack(
+        [
+            (1 + q * t + r * tt) * parts.y - (q * n + r * t) * parts.ty,
+            (1 + p * n + q * t) * parts.ty - (p * t + q * tt) * parts.y,
+        ]
+    )
+    projected /= determinant
+    products = information.sum(axis=1)[[[0, 1], [1, 2]]]
+    inverse = np.linalg.inv(products)
+    of_y = projected.sum(axis=1)
+    fixed = inverse @ of_y
+    explained = float((spread @ projected * [parts.y, parts.ty]).sum())
+    rss = max(parts.yy_total - explained - float(fixed @ of_y), np.finfo(float).tiny)
     freedom = parts.n_rows - 2
     deviance = freedom * (1 + math.log(2 * math.pi * rss / freedom))
-    deviance += float(np.log(determinant).sum()) + float(np.linalg.slogdet(products[:2, :2])[1])
-    residual = projected @ contrast
-    gradient = information.sum(axis=0) - freedom / rss * residual.T @ residual
-    of_fixed = projected[..., :2]
-    gradient -= np.tensordot(of_fixed @ inverse, of_fixed, axes=([0, 2], [0, 2]))
-    of_root = (gradient + gradient.T) @ lower
+    deviance += float(np.log(determinant).sum()) + float(np.linalg.slogdet(products)[1])
+    residual = projected - [
+        fixed[0] * information[0] + fixed[1] * information[1],
+        fixed[0] * information[1] + fixed[1] * information[2],
+    ]
+    gradient = products - freedom / rss * residual @ residual.T - _squares(information, inverse)
+    of_root = 2 * gradient @ lower
     slope = np.array([of_root[0, 0], of_root[1, 0], of_root[1, 1]])
-    return _Point(deviance, slope, fixed, inverse, rss, projected, information)
+    return _Point(deviance, slope, fixed, inverse, rss, residual, information)
+
+
+def _squares(information: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+    """Return the sum over the clients of information · inverse · information, (2, 2)."""
+    moments = information @ information.T
+    a, b, c = inverse[0, 0], inverse[0, 1], inverse[1, 1]
+    across = a * moments[0, 1] + b * (moments[0, 2] + moments[1, 1]) + c * moments[1, 2]
+    first = a * moments[0, 0] + 2 * b * moments[0, 1] + c * moments[1, 1]
+    last = a * moments[1, 1] + 2 * b * moments[1, 2] + c * moments[2, 2]
+    return np.array([[first, across], [across, last]])
 
 
 def _best_root(parts: _Parts) -> np.ndarray | None:
@@ -191,8 +213,9 @@ def _described(
     lower = np.array([[root[0], 0.0], [root[1], root[2]]])
     residual_variance = found.rss / (parts.n_rows - 2)
     relative = lower @ lower.T
-    own = (found.projected @ np.append(-found.fixed, 1.0)) @ relative
-    left = relative - relative @ found.information @ relative
+    own_slope = relative[1] @ found.residual
+    (a, b), (n, t, tt) = relative[1], found.information
+    left = b - (a**2 * n + 2 * a * b * t + b**2 * tt)  # variance of a slope that stays unknown
     per_t = y_unit[1] / t_unit[1]
     # The intercept belongs to t = 0, not to the mean of t.
     at_origin = np.array([[1.0, -t_unit[0] / t_unit[1]], [0.0, 1 / t_unit[1]]]) * y_unit[1]
@@ -211,8 +234,8 @@ def _described(
         correlation=correlation,
         residual_sd=math.sqrt(residual_variance) * y_unit[1],
         log_likelihood=-found.deviance / 2 - shift,
-        client_slopes=(own[:, 1] + found.fixed[1]) * per_t,
-        client_slope_sds=np.sqrt(np.maximum(residual_variance * left[:, 1, 1], 0)) * per_t,
+        client_slopes=(own_slope + found.fixed[1]) * per_t,
+        client_slope_sds=np.sqrt(np.maximum(residual_variance * left, 0)) * per_t,
     )
 
 
