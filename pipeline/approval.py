@@ -46,10 +46,13 @@ def decide(
     """Carry out a decision; return whether the tables must be built again before publishing.
 
     Files are held back before the decision is written down: a run killed between the two is
-    undecided, and the next night holds back all of it. Raises BuildError for a rejection.
+    undecided, and the next night holds back all of it. Killed later, the same answer may be given
+    again and is carried out to its end. Raises BuildError for a rejection.
     """
     asked = next((row for row in ledger.approvals() if row["run_id"] == run_id), None)
-    if asked is None or asked["choice"] is not None:
+    named = f"{choice} {', '.join(sorted(clinics))}" if choice == WITHOUT else choice
+    is_open = ledger.run(run_id)["status"] in ("waiting", "running")
+    if asked is None or not is_open or asked["choice"] not in (None, named):
         raise NothingToDoError(
             f"approve: run {run_id} does not wait for approval. See `rapport status`."
         )
@@ -58,9 +61,9 @@ def decide(
         hold(home, ledger, run_id, None, f"run {run_id} was rejected by {by}")
     if choice == WITHOUT:
         hold(home, ledger, run_id, set(clinics), f"held back by {by} from run {run_id}")
-    named = f"{choice} {', '.join(sorted(clinics))}" if choice == WITHOUT else choice
-    decision = {"choice": named, "decided_by": by, "reason": why, "decided_at": _now()}
-    ledger.log_approval(asked | decision)
+    if asked["choice"] is None:
+        decision = {"choice": named, "decided_by": by, "reason": why, "decided_at": _now()}
+        ledger.log_approval(asked | decision)
     write_log(home, ledger)
     if choice == REJECT:
         ledger.close_run(run_id, _now(), "rejected", f"rejected by {by}")

@@ -108,7 +108,7 @@ class Ledger:
         with self._engine.begin() as connection:
             connection.execute(
                 update(runs)
-                .where(runs.c.status == "running")
+                .where(runs.c.status.in_(("running", "waiting")))
                 .values(status="failed", message="ended without a word (killed?)")
             )
             connection.execute(

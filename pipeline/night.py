@@ -19,6 +19,7 @@ from pipeline import judge as judging
 from pipeline import publish as publishing
 from pipeline.clinics import rules, write_registry
 from pipeline.fingerprint import fingerprint
+from pipeline.gate import load_gate
 from pipeline.home import Home
 from pipeline.landing import Delivery, new_deliveries, out_of_place
 from pipeline.ledger import Ledger
@@ -71,6 +72,7 @@ def open_run() -> dict:
     sweep_scratch(home)
     publishing.clear_build(home)
     approval.hold_undecided(home, ledger)
+    load_gate(home)  # a gate that cannot be read is found now, not after the build
     known = {
         (row["clinic_id"], row["file_id"])
         for row in ledger.all_files()
@@ -237,9 +239,9 @@ def answer_here(home: Home, run_id: str, answer: dict) -> None:
     Raises NothingToDoError when another run has taken its place: its build is gone.
     """
     newest = Ledger(home).all_runs()[:1]
-    if not newest or (newest[0]["run_id"], newest[0]["status"]) != (run_id, "waiting"):
+    if not newest or newest[0]["run_id"] != run_id:
         raise NothingToDoError(
-            f"approve: run {run_id} is not the newest run or does not wait. See `rapport status`."
+            f"approve: run {run_id} is not the newest run. See `rapport status`."
         )
     decide(run_id, **answer)
     publish(run_id)

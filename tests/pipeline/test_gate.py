@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from datetime import datetime
 
 import duckdb
 import pytest
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
 
 from pipeline.approval import ask, decide
-from pipeline.gate import findings, load_gate
-from pipeline.home import Home
+from pipeline.gate import SCHEMA, findings, gate_schema, load_gate
+from pipeline.home import REPOSITORY, Home
 from pipeline.ledger import Ledger
 from transforms.errors import ConfigError, NothingToDoError
 
@@ -30,9 +34,11 @@ def place(tmp_path) -> Home:
     """A home with one run, its own gate, and a build with empty quality tables."""
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "gate.yml").write_text(GATE, encoding="utf-8")
+    shutil.copy(REPOSITORY / "config" / "rules.yml", tmp_path / "config")
     home = Home(tmp_path / "home", tmp_path / "config")
     home.root.mkdir()
     home.prepare()
+    (home.landing / "strict").mkdir()
     Ledger(home).open_run(RUN, AT, "f")
     home.building.parent.mkdir(parents=True)
     with duckdb.connect(str(home.building)) as con:
@@ -144,7 +150,7 @@ def test_without_findings_nobody_is_asked(place):
         decide(place, Ledger(place), RUN, choice="publish", clinics=[], by="qa", why="x")
 
 
-def test_publishing_is_written_down_once(place):
+def test_publishing_is_written_down_once_and_may_be_repeated_until_it_is_published(place):
     ledger = Ledger(place)
     _put(place, "dq_balance", "usual", "a", RUN, "accepted", 100, 50)
     assert ask(place, ledger, RUN)["is_asked"]
@@ -152,15 +158,49 @@ def test_publishing_is_written_down_once(place):
 
     answer = {"choice": "publish", "clinics": [], "by": "qa", "why": "seen"}
     assert decide(place, ledger, RUN, **answer) is False
-    with pytest.raises(NothingToDoError):
+    assert decide(place, ledger, RUN, **answer) is False  # killed before it was published
+    with pytest.raises(NothingToDoError, match="does not wait"):
+        decide(place, ledger, RUN, **answer | {"choice": "reject"})
+    ledger.close_run(RUN, AT, "published")
+    with pytest.raises(NothingToDoError, match="does not wait"):
         decide(place, ledger, RUN, **answer)
     with duckdb.connect(str(place.building), read_only=True) as con:
         log = con.execute("select choice, decided_by, reason from quality.dq_approvals").fetchall()
     assert log == [("publish", "qa", "seen")]
 
 
-def test_a_gate_that_cannot_be_read_stops_the_night(place):
-    (place.config / "gate.yml").write_text("default: {quarantined_share: 2}", encoding="utf-8")
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("default: {quarantined_share: 2}", "default.quarantined_share: Input should be less"),
+        ("clinics: {strict: {share: 0.1}}", "clinics.strict.share: Extra inputs"),
+        ("default: [", "not valid YAML"),
+        ("clinics: {strikt: {smallest_scope: 5}}", "clinics: unknown strikt. Name its folder"),
+        ("default: {mart_rules: [P03, P3]}", "mart_rules: unknown P3. See config/rules.yml"),
+    ],
+)
+def test_a_gate_that_would_judge_nothing_is_refused(place, text, where):
+    (place.config / "gate.yml").write_text(text, encoding="utf-8")
 
-    with pytest.raises(ConfigError, match=r"gate\.yml"):
+    with pytest.raises(ConfigError) as refusal:
         load_gate(place)
+    assert str(refusal.value).startswith(f"config/gate.yml: {where}")
+
+
+@pytest.mark.parametrize("place_of_clinic", ["config/clinics/new.yml", "home/landing/new/a.csv"])
+def test_a_clinic_is_known_by_its_yaml_or_its_folder(place, place_of_clinic):
+    (place.config / "gate.yml").write_text("clinics: {new: {smallest_scope: 5}}", encoding="utf-8")
+    file = place.config.parent / place_of_clinic
+    file.parent.mkdir(parents=True)
+    file.touch()
+
+    own = load_gate(place).of("new")
+    assert (own.smallest_scope, own.quarantined_share) == (5, 0.2)
+
+
+def test_the_published_schema_is_the_one_of_the_code_and_accepts_the_gate():
+    assert SCHEMA.read_text(encoding="utf-8") == gate_schema(), "write gate_schema() to SCHEMA"
+    content = YAML(typ="safe").load(REPOSITORY / "config" / "gate.yml")
+    validator = Draft202012Validator(json.loads(gate_schema()))
+    assert validator.is_valid(content)
+    assert not validator.is_valid(content | {"surprise": 1})
