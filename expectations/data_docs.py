@@ -16,6 +16,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 
 import great_expectations as gx
@@ -93,8 +94,7 @@ def write_data_docs(validations: Path, target: Path, run_id: str, run_at: dateti
     Path
         The index.
     """
-    pages = target.with_name(f"{target.name}-{run_id}")
-    shutil.rmtree(pages, ignore_errors=True)
+    pages = _unused(target.with_name(f"{target.name}-{run_id}"))
     view = DefaultJinjaPageView(custom_views_directory=str(FRAMES))
     style = (FRAMES / "style.css").read_text(encoding="utf-8")
     frame = {"style": style, "run_id": run_id, "version": gx.__version__}
@@ -140,6 +140,12 @@ def _suite_of(validation: ExpectationSuiteValidationResult) -> gx.ExpectationSui
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
+
+
+def _unused(folder: Path) -> Path:
+    """Return ``folder``, or that name with a number: a run may be audited twice."""
+    numbered = (folder.with_name(f"{folder.name}-{number}") for number in count(2))
+    return next(path for path in chain([folder], numbered) if not path.exists())
 
 
 def _switch(target: Path, pages: Path) -> None:
