@@ -163,30 +163,3 @@ def build_database(path: Path) -> Path:
         )
         add_findings(connection)
     return path
-
-
-def fill_up(path: Path, *, n_checks: int, n_rows_per_rule: int) -> None:
-    """Add checks to a database, and quarantined rows to every tenth of them."""
-    with duckdb.connect(str(path)) as connection:
-        connection.execute(
-            """
-            INSERT INTO quality.dq_rule_results
-            SELECT ?, TIMESTAMP '2026-11-22 05:00', 'moor', 'm1', 'm1', 'responses', 'X' || i,
-                   'A rule among many', 'plausibility', 'warn', 1000, i % 20, (i % 20) / 1000,
-                   0.01, if(i % 20 > 10, 'fail', 'pass'), NULL, false, NULL,
-                   NULL, NULL, NULL
-            FROM range(?) AS r (i)
-            """,
-            [RUN, n_checks],
-        )
-        connection.execute(
-            """
-            INSERT INTO quality.dq_quarantine
-            SELECT 'responses', 'moor', 'm1', 'redcap_flat.csv', NULL, j, uuid(), 'X' || (i * 10),
-                   'A rule among many', 'item_1', 'A reason in plain words', 'quarantine',
-                   TIMESTAMP '2026-11-22 05:00', TIMESTAMP '2026-11-22 05:00', 'open', NULL, NULL,
-                   NULL
-            FROM range(? // 10) AS r (i), range(?) AS s (j)
-            """,
-            [n_checks, n_rows_per_rule],
-        )

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from reports.validation_report import write_report
-from tests.reports.hand_made import RUN, build_database, fill_up
+from reports.pages import anchor
+from tests.reports.hand_made import RUN
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(
@@ -127,32 +127,149 @@ def test_a_phone_shows_the_page_without_scrolling_sideways(browser, reports):
     tab.close()
 
 
-@pytest.mark.slow
-def test_a_thousand_checks_open_in_under_two_seconds(tab, tmp_path):
-    """design.md section 7: a report with 1,000 checks opens in < 2 s. Best of three loads."""
-    database = build_database(tmp_path / "analytics.duckdb")
-    fill_up(database, n_checks=1000, n_rows_per_rule=200)
-    tab.set_default_timeout(30_000)
-    page = write_report(database, tmp_path / "reports", RUN).as_uri()
+def test_filters_hide_rules_on_a_phone_too(browser, reports):
+    tab = browser.new_page(viewport={"width": 390, "height": 844})
+    tab.goto((reports / RUN / "index.html").as_uri())
 
-    milliseconds = []
-    for _ in range(3):
-        tab.goto(page)
-        milliseconds.append(
-            tab.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
-        )
-
-    assert tab.locator("#checks tbody tr").count() == 1011
-    assert 0 < min(milliseconds) < 2000, milliseconds
+    assert len(visible_rules(tab)) == 4
+    tab.get_by_label("State").select_option("error")
+    assert visible_rules(tab) == [("error", "S21")]
+    tab.close()
 
 
-def test_axe_finds_no_barrier(browser, reports):
-    """WCAG 2 A and AA and axe's best practices, light and dark, with every list opened."""
+def test_a_link_to_a_rule_that_the_filter_hides_shows_it(tab, reports):
+    place = f"#check-{anchor('N03 harbor')}"
+
+    tab.goto((reports / RUN / "index.html").as_uri() + place)
+
+    assert tab.locator(place).is_visible()
+
+
+def rows_of(tab, table):
+    return [
+        [" ".join(cell.split()) for cell in row.locator("th, td").all_inner_texts()]
+        for row in tab.locator(f"#{table} tbody tr").all()
+    ]
+
+
+def test_the_headline_counts_waivers_and_grades_stand_with_and_without(tab, reports):
+    """Typed by hand: 6 of 10 pass; two of the four that fall short are waived: 6 of 8."""
+    tab.goto((reports / "index.html").as_uri())
+    assert tab.locator("h1").inner_text() == (
+        "Last run: 60 % pass, 2 waivers, 1 expires in 5 days, 1 expired"
+    )
+    row = " ".join(tab.locator("tbody tr").inner_text().split())
+    assert "Moor Counseling Service: C (A without what is waived )" in row
+
+    tab.get_by_role("link", name="Open run").click()
+    assert tab.locator("h1").inner_text() == "60 % pass, 2 waivers, 1 expires in 5 days, 1 expired"
+    moor = tab.locator(".card", has_text="Moor Counseling Service").inner_text()
+    assert "1 waiver; without what is waived\ngrade A, 100 %" in moor
+    assert "A check could not run." in moor
+    assert rows_of(tab, "waivers-table") == [
+        ["✕ Expired", "N03", "linden", "A. Lead", "Old calendar", "2026-10-31"],
+        ["○ 5 days left", "E12", "harbor", "A. Lead", "Migration of the case-mix form",
+         "2026-11-27"],
+        ["○ 90 days left", "S21", "moor", "A. Lead", "Moor has no table of episodes",
+         "2027-02-20"],
+    ]  # fmt: skip
+    assert tab.locator("#checks tr[data-state=error] .waived").inner_text() == "waived"
+
+
+def test_a_trend_tells_first_seen_and_when_the_share_changed(run_page):
+    """0 of 42,600 in three runs, then 4,237 of 56,800 in four."""
+    cell = run_page.locator("#checks tr", has_text="S04").first.locator("td").nth(6)
+
+    assert cell.inner_text() == "since 19 Nov 2026; ▲ rose on 19 Nov 2026, 0 % → 7.5 %"
+    assert cell.locator("svg.trend").is_visible()
+
+
+def test_approvals_form_changes_repairs_and_what_changed_are_told(run_page):
+    assert rows_of(run_page, "approvals") == [
+        [RUN, "linden: more rows held back than allowed", "publish", "a.lead", "Known migration",
+         "22 Nov 2026, 07:45"],
+    ]  # fmt: skip
+    assert rows_of(run_page, "form-changes") == [
+        ["22 Nov 2026", "linden", "export.xlsx", "✕ Rejected recoded items", "item_3",
+         "The answers of this column start at 1 now.", "Export raw codes."],
+        ["22 Nov 2026", "harbor", "sessions_2026-11.csv", "added column", "room",
+         "A new column.", "Nothing; it is not read."],
+    ]  # fmt: skip
+    assert rows_of(run_page, "repaired") == [
+        ["Repaired", "linden", "N04 Inside its episode", "2", "2"],
+        ["Waived", "linden", "N04 Inside its episode", "1", "–"],
+    ]
+    assert rows_of(run_page, "what-changed") == [
+        ["harbor", "phq9", "late form", "unchanged", "reliably improved", "3", "210"],
+    ]
+
+
+def test_signs_of_careless_answering_have_rule_count_and_denominator(run_page):
+    """S15: 12 of 14,200. Of 36 + 26 + 3 sessions with an alliance, 12 at the ceiling."""
+    rows = rows_of(run_page, "styles")
+
+    assert [row[2:] for row in rows] == [
+        ["Harbor Psychotherapy", "12", "14,200", "< 0.1 %"],
+        ["Harbor Psychotherapy", "12", "65", "18.5 %"],
+    ]
+    assert rows[0][1].endswith("of answered questionnaires with start and completion")
+
+
+def test_who_stops_answering_by_session_hides_small_groups(run_page):
+    """Eleven dropped out; eight of them have a symptom form at session 2, ten reach session 3."""
+    assert rows_of(run_page, "answering-table") == [
+        ["Harbor Psychotherapy", "Symptom form at an attended session", "210", "300", "70 %"],
+    ]
+    card = run_page.locator(".plots")
+    assert (
+        "At session 2, the last with enough of both: a symptom form from 100 % of clients who "
+        "completed and 72.7 % of those who dropped out; an alliance form from 100 % and 45.5 %."
+    ) in card.inner_text()
+    assert card.locator("svg[role=img]").count() == 2
+    card.locator("summary").press("Enter")
+    numbers = [row.all_inner_texts() for row in map(cells_of, card.locator("tbody tr").all())]
+    assert [row[:3] for row in numbers] == [
+        ["1", "completed", "12"], ["1", "dropped out", "11"], ["2", "completed", "12"],
+        ["2", "dropped out", "11"], ["3", "completed", "12"],
+    ]  # fmt: skip
+
+
+def cells_of(row):
+    return row.locator("th, td")
+
+
+def test_print_shows_open_lists_and_no_controls(run_page):
+    run_page.emulate_media(media="print")
+    run_page.evaluate("dispatchEvent(new Event('beforeprint'))")
+
+    for control in ("nav.sections", "form.filters", "[data-unprinted]"):
+        assert run_page.locator(control).first.is_hidden()
+    assert run_page.locator("#held-S04").is_visible()
+    cut = run_page.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter((box) => "
+        "getComputedStyle(box).overflow !== 'visible').length"
+    )
+    assert cut == 0
+    run_page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert run_page.locator("#held-S04").is_hidden()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [
+        ("light", 1280),
+        ("dark", 390),
+        pytest.param("dark", 1280, marks=pytest.mark.slow),
+        pytest.param("light", 390, marks=pytest.mark.slow),
+    ],
+)
+def test_axe_finds_no_barrier(browser, reports, scheme, width):
+    """WCAG 2 A and AA and axe's best practices, on both pages, with every list opened."""
     from axe_playwright_python.sync_playwright import Axe
 
-    for scheme in ("light", "dark"):
-        tab = browser.new_page(color_scheme=scheme)
-        tab.goto((reports / RUN / "index.html").as_uri())
+    for page in (reports / "index.html", reports / RUN / "index.html"):
+        tab = browser.new_page(color_scheme=scheme, viewport={"width": width, "height": 850})
+        tab.goto(page.as_uri())
         tab.evaluate("document.querySelectorAll('details').forEach((box) => { box.open = true; })")
         violations = Axe().run(tab).response["violations"]
         tab.close()
