@@ -62,8 +62,9 @@ def step(name: str, arguments: dict | None) -> object:
 def open_run() -> dict:
     """Tidy up after a killed run, find what is new, and give the night an id.
 
-    Returns ``{"run_id", "clinics", "is_new"}``. A night is worth running when a file is new, or
-    when the configuration or the code has changed since the last published release.
+    Returns ``{"run_id", "clinics", "is_new"}``. A night is worth running when a file is new, when
+    a killed night left rows that no release has, or when the configuration or the code has changed
+    since the last published release.
     """
     home, now = Home.from_environment(), datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     home.prepare()
@@ -272,11 +273,13 @@ def _clinics_without_result(home: Home, run_id: str) -> list[str]:
 
 
 def _is_stale(home: Home, ledger: Ledger, state: str) -> bool:
-    run_id = publishing.published_run(home)
-    if run_id is None:
-        return any(row["status"] == "accepted" for row in ledger.all_files())
+    accepted = [row["run_id"] for row in ledger.all_files() if row["status"] == "accepted"]
+    if publishing.published_run(home) is None:
+        return bool(accepted)
     latest = next((row for row in ledger.all_runs() if row["status"] == "published"), None)
-    return latest is None or latest["fingerprint"] != state
+    if latest is None or latest["fingerprint"] != state:
+        return True
+    return max(accepted, default="") > latest["run_id"]
 
 
 def _unused_run_id(ledger: Ledger, now: datetime) -> str:
