@@ -25,8 +25,9 @@ from pipeline.refusals import COUNTS
 from pipeline.snapshots import share_absent, snapshot_of
 from transforms.clinic import Clinic
 from transforms.contract import TABLES
+from transforms.errors import FileRefused
 from transforms.feeding import Wiring
-from transforms.form_change import ROW_RULE_CHANGES, Change, Key, changes, has_reference
+from transforms.form_change import ROW_RULE_CHANGES, Change, Key, changes, has_reference, lost
 from transforms.form_limits import load_limits
 from transforms.form_profile import Form, Profile
 from transforms.form_shift import Definition
@@ -62,6 +63,7 @@ class FormWatch:
         self._limits = load_limits(home.config / "form_change.yml")
         self._registry = read_registry(home)
         self._found: dict[str, list[Change]] = {}
+        self._lost: dict[str, list[Change]] = {}
         self._compared: set[str] = set()
 
     def look(
@@ -94,6 +96,11 @@ class FormWatch:
             for table, path in staged.items():
                 self._staged[profile.family, table] = path
 
+    def note_refused(self, delivery: Delivery, refusal: FileRefused) -> None:
+        """Note which columns of earlier deliveries a file lacks; the rule F02 counts it."""
+        found = lost(delivery.source_file, refusal.missing, self._earlier)
+        self._lost[delivery.file_id] = list(found)
+
     @property
     def blocked(self) -> set[str]:
         """Files a change keeps out of the lake."""
@@ -112,7 +119,7 @@ class FormWatch:
         """
         rows = [
             {"file_id": file_id, "source_file": names[file_id]} | asdict(change)
-            for file_id, found in self._found.items()
+            for file_id, found in (self._found | self._lost).items()
             for change in found
         ]
         write_json(self._work / "changes.json", rows)

@@ -106,6 +106,7 @@ def _take_in(
     try:
         return _read(con, home, run_id, clinic, delivery, watch)
     except FileRefused as refusal:
+        watch.note_refused(delivery, refusal)
         return IntakeResult(delivery.file_id, str(refusal), FILE_RULE[refusal.code])
     except BalanceError:
         raise

@@ -14,7 +14,7 @@ a date of birth or an identifier: logs are read by people who may not see patien
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class RapportError(Exception):
@@ -35,10 +35,16 @@ class ConfigError(RapportError):
 
 
 class FileRefused(RapportError):  # noqa: N818 - a refusal is an outcome, not an error of ours
-    """One export cannot be used. ``code`` is the rule it broke (F01, F02, …)."""
+    """One export cannot be used. ``code`` is the rule it broke (F01, F02, …).
 
-    def __init__(self, code: str, what: str, remedy: str) -> None:
+    ``missing`` holds the columns it lacks, each with the one that resembles it or None.
+    """
+
+    def __init__(
+        self, code: str, what: str, remedy: str, missing: Mapping[str, str | None] | None = None
+    ) -> None:
         self.code = code
+        self.missing = dict(missing or {})
         self.what = what
         self.remedy = remedy
         super().__init__(f"{what}. {remedy}.")

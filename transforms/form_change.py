@@ -6,14 +6,14 @@ others are worth a look.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from statistics import median
 
 from transforms.contract import TABLES
 from transforms.form_limits import Limits
-from transforms.form_profile import Form, Profile, Sheet, added
+from transforms.form_profile import Form, Profile, Sheet, added, family
 from transforms.form_shift import Definition, shifts
 
 ROW_RULE_CHANGES = ("fewer_rows", "more_rows", "stale_delivery", "empty_delivery")
@@ -153,6 +153,29 @@ def _gone(table: str, raw: str, now: str | None, *, is_blocking: bool) -> Change
     return Change(
         "missing_column", table, f"column {raw} is gone", remedy, is_blocking, column_name=raw
     )
+
+
+def lost(
+    source_file: str, missing: Mapping[str, str | None], earlier: Sequence[Profile]
+) -> Iterator[Change]:
+    """Say which columns of earlier deliveries a file lacks that cannot be read without them.
+
+    Parameters
+    ----------
+    missing : columns the reader asked for, each with the one that resembles it or None
+    earlier : profiles of the clinic's accepted deliveries, oldest first
+    """
+    same = [profile for profile in earlier if profile.family == family(source_file)]
+    for name, now in missing.items():
+        held = [
+            (sheet.table, raw)
+            for sheet in (same[-1].sheets if same else ())
+            for raw in sheet.columns
+            if raw.lower() == name.lower()
+        ]
+        if held:
+            table, raw = held[0]
+            yield _gone(table, raw, now, is_blocking=True)
 
 
 def _renamed(

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.form_profiles import accepted_profiles
 from pipeline.form_watch import found_changes
+from tests.pipeline.half_nights import HEADER
 
 MEANS = np.array([1.4, 1.2, 0.4, 1.8, 0.9, 1.1, 0.6, 0.3, 0.2])
 
@@ -84,6 +85,25 @@ def test_a_mapping_that_undoes_the_change_needs_no_acceptance(clinic, changes):
     )
     assert clinic.night("v2") == {"responses_2.csv": "accepted"}
     assert len(clinic.days()) == 80
+
+
+def test_a_required_column_that_went_is_a_change_of_the_refused_file(clinic, changes):
+    """Only against an accepted delivery of the same kind, and counted by F02 alone."""
+    clinic.land("responses_1.csv", *forms(0, 5))
+    clinic.night()
+    renamed = HEADER.replace("client_id", "client")
+    gone = HEADER.replace("client_id", "x")
+    clinic.land("responses_2.csv", *forms(5, 5), header=renamed)
+    clinic.land("responses_3.csv", *forms(10, 5), header=gone)
+    clinic.land("responses_extra.csv", *forms(15, 5), header=renamed)
+
+    assert set(clinic.night().values()) == {"refused"}
+    assert changes() == [
+        ("responses_2.csv", "renamed_column", "client_id"),
+        ("responses_3.csv", "missing_column", "client_id"),
+    ]
+    counts = clinic.place.work("run2") / "counts" / "clinic-forms.parquet"
+    assert clinic.ask(f"select sum(n_scope), sum(n_failed) from '{counts}'") == [(0, 0)]
 
 
 REDCAP = """\

@@ -115,12 +115,14 @@ def refuse_missing(missing: list[str], columns: tuple[str, ...], *, where: str =
     """Refuse (F02) if columns are missing; show only names that resemble what is missing."""
     if not missing:
         return
-    described = []
-    for name in missing:
-        similar = get_close_matches(name, columns, n=1, cutoff=0.7)
-        described.append(f"{name} (found {similar[0]})" if similar else name)
+    similar = {
+        name: next(iter(get_close_matches(name, columns, n=1, cutoff=0.7)), None)
+        for name in missing
+    }
+    described = [f"{name} (found {now})" if now else name for name, now in similar.items()]
     raise FileRefused(
         "F02",
         f"{where}{plural(len(missing), 'column')} missing: {', '.join(described)}",
         "Add them to the export, or map them in the clinic's YAML",
+        similar,
     )

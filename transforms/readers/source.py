@@ -139,7 +139,7 @@ class Source:
 def in_archive(member: str, refusal: FileRefused) -> FileRefused:
     """Return a refusal that names the file of an archive it is about."""
     what = f"{member} in the archive: {refusal.what}"
-    return FileRefused(refusal.code, what, refusal.remedy)
+    return FileRefused(refusal.code, what, refusal.remedy, refusal.missing)
 
 
 def plural(number: int, noun: str) -> str:
