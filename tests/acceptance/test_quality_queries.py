@@ -14,12 +14,15 @@ from reports.quality import read_run_quality
 
 PAGE = (REPOSITORY / "docs" / "quality-queries.md").read_text(encoding="utf-8")
 QUERIES = dict(re.findall(r"## (.+?)\n\n```sql\n(.+?)```", PAGE, flags=re.DOTALL))
-# A demo night asks nobody, waives nothing, repairs nothing and has no form to compare with.
-MAY_BE_EMPTY = ("waived", "repaired", "changed its form", "approved")
+# A demo night loads every file, asks nobody, waives nothing, repairs nothing and has nothing to
+# compare with. The same queries on rows typed in by hand: tests/reports/test_page_and_queries.py.
+MAY_BE_EMPTY = (
+    "not loaded", "waived", "left quarantine", "changed its form", "changed their class", "approved",
+)  # fmt: skip
 
 
-def test_the_page_answers_every_question_of_the_report():
-    assert len(QUERIES) == PAGE.count("\n## ") == 12
+def test_every_question_is_read_from_the_page():
+    assert len(QUERIES) == PAGE.count("\n## ") == 20
 
 
 @pytest.mark.parametrize("question", QUERIES)

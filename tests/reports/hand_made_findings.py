@@ -28,7 +28,7 @@ CREATE TABLE quality.dq_what_changed (
     run_id VARCHAR, run_at TIMESTAMP, earlier_run_id VARCHAR, clinic_id VARCHAR,
     instrument_id VARCHAR, version VARCHAR, method VARCHAR, cause VARCHAR, class_before VARCHAR,
     class_after VARCHAR, n_episodes BIGINT, n_compared BIGINT);
-CREATE TABLE quality.dq_rules (rule_id VARCHAR, denominator VARCHAR);
+CREATE TABLE quality.dq_rules (rule_id VARCHAR, denominator VARCHAR, remedy VARCHAR);
 CREATE TABLE quality.mbc_fidelity (
     scope_level VARCHAR, clinic_id VARCHAR, month DATE, metric VARCHAR, numerator BIGINT,
     denominator BIGINT, is_small BOOLEAN);
@@ -88,7 +88,7 @@ INSERT INTO quality.dq_what_changed VALUES
     ('2026-11-22T050000-a1b2', '2026-11-22 05:00', '2026-11-21T050000-old0', 'harbor', 'phq9', '1',
      'registry', 'late_form', 'unchanged', 'reliably_improved', 3, 210);
 INSERT INTO quality.dq_rules VALUES
-    ('S15', 'answered questionnaires with start and completion');
+    ('S15', 'answered questionnaires with start and completion', 'Check the two times.');
 INSERT INTO quality.mbc_fidelity VALUES
     ('clinic', 'harbor', DATE '2026-10-01', 'completion', 180, 240, false),
     ('clinic', 'harbor', DATE '2026-11-01', 'completion', 30, 60, false),
