@@ -16,17 +16,18 @@ def identical_answers(_rule: Rule, check: Check, sources: Sources) -> Finding | 
     if not items:
         return None
     answers = ", ".join(items)
+    n_answers = " + ".join(f"({item} is not null)::int" for item in items)
     moment = "instrument_id, version, rater, date_trunc('minute', completed_at)"
     rows = f"""
         with forms as (
             select {PLACE}, client_key, hash({moment}, {answers}) as copy
             from {rows_of(sources.staged)}
             where client_key is not null and {HAS_TIME}
-                and list_count([{answers}]) >= {check.min_items}
+                and {n_answers} >= {check.min_items}
                 and greatest({answers}) <> least({answers})
         ),
         copies as (
-            select copy from forms group by copy having count(distinct client_key) > 1
+            select copy from forms group by copy having min(client_key) <> max(client_key)
         )
         select {PLACE} from forms semi join copies using (copy)
     """

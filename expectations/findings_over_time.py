@@ -14,6 +14,8 @@ from transforms.sql import texts
 
 # Relation made once per pass: forms with the size of the move since the one before.
 MOVES = "score_moves"
+# A condition that only holds where a column differs from the row before it.
+_CHANGES = re.compile(r"(\w+) <> previous\.\1( and (?!.*\bor\b).*)?", re.DOTALL)
 # As in macros/clinical.sql: a clinic that does not record types delivers treatment.
 IS_TREATMENT = "coalesce(session_type, 'treatment') in ('treatment', 'group')"
 
@@ -26,11 +28,21 @@ def sequence(rule: Rule, check: Check, sources: Sources) -> Finding:
     before = "".join(f", lag({column}) over same as previous_{column}" for column in asked)
     where = re.sub(r"\bprevious\.(\w+)", r"previous_\1", check.where)
     given = " and ".join(f"{column} is not null" for column in (*check.within, check.at))
+    moved = ""
+    if changed := _CHANGES.fullmatch(check.where):
+        # Ordering the rows costs most: those whose column never changes are left out before.
+        moved = f"""
+            semi join (
+                select {within} from delivered
+                group by all having min({changed[1]}) <> max({changed[1]})
+            ) as moved using ({within})
+        """
     rows = f"""
-        with rows as (
+        with delivered as (
             select * from ({history(sources, columns, check.within)})
             where {given} and ({rule.applies_to})
-        )
+        ),
+        rows as (select * from delivered {moved})
         select {PLACE} from (
             select *, lag(row_key) over same as previous_key{before}
             from rows window same as ({order})

@@ -372,3 +372,14 @@ def test_a_rule_is_applied_on_the_days_it_is_valid(delivery, valid_from, valid_t
 
     assert [c["n_failed"] for c in delivery.counts if c["n_failed"]] == [1] * is_applied
     assert bool(delivery.counts) is is_applied
+
+
+def test_rows_that_never_change_are_left_out_only_where_change_is_needed(delivery):
+    """With `or` a row may break a rule although its column is what it was before."""
+    delivery.change("responses", "r4", session_key=None, completed_at=datetime(2025, 1, 17, 9))
+    s29 = RULES.rule("S29").model_dump()
+    s29["checks"][0]["where"] = "mode <> previous.mode or mode = previous.mode"
+
+    delivery.mark(Catalogue.model_validate({"rules": [s29]}))
+
+    assert delivery.marked("S29") == [("r4", "mode")]
