@@ -36,20 +36,46 @@ judged as (
 
 {{ cf_each_client_once('judged') }},
 
+{# The same clients as in cf_early_alliance_dropout: the first episode that rated session 3. #}
+
 landmark as (
 
     select
-        reasoned.*,
+        *,
+        case
+            when n_sessions_attended < 3 then 'fewer than 3 sessions attended'
+            when alliance_session3_pomp is null then 'no client-rated alliance at session 3'
+        end as alliance_missing_reason
+
+    from reasoned
+
+),
+
+landmark_ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by client_key, alliance_missing_reason is null
+            order by start_date, episode_key
+        ) as landmark_episode_number
+
+    from landmark
+
+),
+
+landmark_reasoned as (
+
+    select
+        *,
         coalesce(
-            exclusion_reason,
+            alliance_missing_reason,
             case
-                when n_sessions_attended < 3 then 'fewer than 3 sessions attended'
-                when alliance_session3_pomp is null
-                    then 'no client-rated alliance at session 3'
+                when landmark_episode_number > 1 then 'later episode of a client counted once'
             end
         ) as alliance_exclusion_reason
 
-    from reasoned
+    from landmark_ranked
 
 )
 
@@ -82,4 +108,4 @@ select
     cast(n_sessions_attended as double) as sessions_attended,
     case dropout_unilateral when true then 1 when false then 2 else 0 end as cause
 
-from landmark
+from landmark_reasoned
