@@ -55,7 +55,7 @@ def _say_outcome(rows: list[Row]) -> list[Markup]:
             said.append(TOO_FEW.format(forms))
             continue
         said.append(
-            Markup("{}{}: {} (r = {}, {}, {} clients).").format(
+            Markup("{}{}: {} (r\u00a0=\u00a0{}, {}, {} clients).").format(
                 *(row.warning, forms, _direction(row), row.show("estimate", "r")),
                 *(row.interval("r"), row.show("n_clients", "count")),
             )

@@ -156,7 +156,7 @@ def _say_congruence(rows: list[Row]) -> list[Markup]:
         if row := found.get(name):
             weak = row["ci_low"] is not None and row["ci_low"] <= 0
             said.append(
-                Markup("{}{} (r = {}, {}).").format(
+                Markup("{}{} (r\u00a0=\u00a0{}, {}).").format(
                     *("Not clearly: " if weak else "", words),
                     *(row.show("estimate", "r"), row.interval("r")),
                 )
