@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from dataclasses import replace
 
 from transforms.column_profiles import Profile
 from transforms.column_roles import Guess, date_column, date_format, role
+from transforms.draft_wide import waves, wide_feeds
 from transforms.draft_yaml import FeedDraft, Value
 from transforms.export_survey import SYSTEMS
 from transforms.guesses import (
@@ -16,7 +16,6 @@ from transforms.guesses import (
     instrument_of,
     is_named,
     item_groups,
-    named_like,
     plain_group,
 )
 from transforms.instrument import Instrument
@@ -24,11 +23,6 @@ from transforms.readers.source import Source
 from transforms.registry import Registry
 
 DAY = "YYYY-MM-DD"
-_SESSION = re.compile(
-    r"(?P<before>.+[_ .-](?:s|t|w|sess|session|visit|week|time)[_ -]?)"
-    r"(?P<session>\d+)(?P<after>.*)",
-    re.I,
-)
 _TOTAL = re.compile(r"total|sum|score", re.I)
 _EVENTS = ("redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance")
 Drafted = tuple[list[FeedDraft], list[Guess], list[str]]
@@ -39,12 +33,15 @@ def drafted_feeds(
 ) -> Drafted:
     """Return the feeds, the guesses behind them and what the whole file lacks."""
     people, guesses, notes = _people(_by_survey_first(columns, source.sheet), format_name)
-    wide = wide_stems(columns)
+    wide = waves(columns) if format_name in ("delimited", "workbook") else []
     long = _long(columns, people) if format_name in ("delimited", "workbook") else None
     if long:
         feeds, more = _long_feeds(long, people)
-    elif wide and format_name in ("delimited", "workbook"):
-        feeds, more = _wide_feeds(wide, people, registry)
+    elif wide:
+        feeds, more = wide_feeds(wide, columns, people, registry)
+        if any("per_session" in feed.keys["wide"] for feed in feeds):
+            notes = [note for note in notes if not note.startswith("completed_at")]
+            guesses = [one for one in guesses if one.what != "completed_at"]
     else:
         feeds, more = _flat_feeds(source, columns, people, format_name, registry)
     place = {"redcap": "form", "workbook": "sheet"}.get(format_name)
@@ -192,59 +189,6 @@ def _submitted(columns: list[Profile], group: ItemGroup, instrument: Instrument)
         and (is_named(instrument.instrument_id, one.name) or one.name.startswith(group.stem))
     ]
     return found[0] if len(found) == 1 else None
-
-
-def wide_stems(columns: list[Profile]) -> dict[str, list[Profile]]:
-    """Return the columns that a session's number tells apart, by pattern; three sessions or more.
-
-    Patterns hold {session}, and {item} where the rest of the names is numbered too.
-    """
-    stems: dict[str, list[Profile]] = defaultdict(list)
-    for one in columns:
-        match = _SESSION.fullmatch(one.name)
-        if not match or not one.is_number:
-            continue
-        before, after = match["before"], match["after"]
-        pattern = f"{before}{{session}}{after}"
-        item = re.search(r"\d+(?=\D+\{session\})", pattern)
-        if item and re.search(r"\d", before):
-            stem = pattern[: item.start()]
-            numbered = f"{stem}{{item}}{pattern[item.end() :]}"
-            stems[numbered if stem.endswith(("_", "-", " ", ".", "q", "i")) else pattern].append(
-                one
-            )
-        else:
-            stems[pattern].append(one)
-    return {pattern: some for pattern, some in stems.items() if len(some) >= 3}
-
-
-def _wide_feeds(
-    wide: dict[str, list[Profile]], people: dict[str, Value], registry: Registry
-) -> tuple[list[FeedDraft], list[Guess]]:
-    client = people["columns"]["client_id"]
-    feeds, guesses = [], []
-    for pattern, some in wide.items():
-        named = named_like(pattern, [one for one in registry.instruments if one.is_default])
-        instrument = named[0] if len({one.instrument_id for one in named}) == 1 else None
-        name = instrument.instrument_id if instrument else CHANGE_ME
-        sure, why = ("medium", "by name") if instrument else ("none", "no known name")
-        guesses.append(
-            Guess(f"wide {pattern}", name, sure, f"{why}; {len(some)} sessions' columns")
-        )
-        mapped = {"client_id": client, "session_id": {"join": [client, "_session"]}}
-        shape: dict[str, Value] = {}
-        if "{item}" in pattern:
-            shape["items"] = pattern
-        else:
-            shape["submitted"] = {instrument.primary_scale if instrument else "total": pattern}
-        constants = _constants(instrument, mapped) | dict(people.get("set", {}))
-        if "completed_at" in people["columns"]:
-            mapped["completed_at"] = people["columns"]["completed_at"]
-        keys = {"table": "responses", "set": constants, "columns": mapped, "wide": shape}
-        extra = {k: v for k, v in people.items() if k not in ("columns", "set")}
-        notes = ("one date for all sessions: see `dates` and `per_session` in docs/formats",)
-        feeds.append(FeedDraft(keys | extra, notes, rank=2 if instrument else 1))
-    return feeds, guesses
 
 
 def _long(columns: list[Profile], people: dict[str, Value]) -> tuple[Profile, Profile] | None:

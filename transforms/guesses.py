@@ -120,6 +120,7 @@ def instrument_of(group: ItemGroup, registry: Registry) -> tuple[Instrument | No
     fits = [one for one in with_items if _fits(one, group)]
     both = [one for one in fits if one in named]
     if both:
+        both = [one for one in both if one.items.n == n] or both
         # A form with a lower highest answer would have been used to its end.
         nearest = min(one.items.max for one in both)
         one = _default([one for one in both if one.items.max == nearest], registry)
@@ -140,6 +141,9 @@ def instrument_of(group: ItemGroup, registry: Registry) -> tuple[Instrument | No
     if is_scale and group.is_whole and len(ids) == 1:
         one = _default(exactly, registry)
         return one, _instrument_guess(group, one, "low", f"{shown} fit no other questionnaire")
+    most = max(one.items.n_columns or one.items.n for one in with_items)
+    if n > most and group.pattern:
+        shown += "; more than any one questionnaire has: give each a feed with a list of its items"
     many = f"; fits {', '.join(ids)}" if group.low is not None and group.is_whole and ids else ""
     return None, Guess(f"items {group.stem}", CHANGE_ME, "none", f"no known name; {shown}{many}")
 

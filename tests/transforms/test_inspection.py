@@ -147,7 +147,8 @@ REAL = [
     ("fhir/us_core/QuestionnaireResponse-phq-9-example.json", (), 1, "", 10),
     ("google_forms/Psychological_aspects.csv", NO_DAY, 2 * 223, "phq9", 9),
     ("sudden_gains/sgdata.csv", NO_DAY, 486, "bdi2", 0),
-    ("therapist_effects/patients_5000.csv", NO_DAY, 5000, "CHANGE_ME", 2),
+    # 5,000 totals before and 4,500 after treatment; no items.
+    ("therapist_effects/patients_5000.csv", NO_DAY, 5000 + 4500, "phq9", 0),
 ]  # fmt: skip
 
 
@@ -345,6 +346,51 @@ def test_files_are_joined_by_row_only_without_a_key_of_their_own(
     found = inspect_file(tmp_path / "a.csv", "fjord", registry, con=con, scratch=scratch)
 
     assert ("beside" in found.draft.keys) is is_joined
+
+
+def test_waves_called_by_words_are_drafted_with_the_day_of_each(tmp_path, drafted):
+    """Twelve alliance items and a date, before, in the middle and after; one has no third."""
+    names = [name for when in ("pre", "mid", "post")
+             for name in (f"date_{when}", *(f"wai{n}_{when}" for n in range(1, 13)))]  # fmt: skip
+    waves = [f",2026-0{month}-01{',1,5' * 6}" for month in (1, 2, 3)]
+    path = tmp_path / "waves.csv"
+    path.write_text(
+        f"code,{','.join(names)}\nk1{''.join(waves)}\nk2{''.join(waves[:2])}{',' * 13}\n"
+    )
+
+    found = drafted(path)
+
+    assert found.n_rows == {"responses": 3 + 2}
+    assert found.items == [("wai_sr", list(range(1, 13)))]
+    assert "sessions: [pre, mid, post]" in found.text
+    assert 'per_session: {date: "date_{session}"}' in found.text
+    with duckdb.connect() as con:
+        query = f"select count(distinct completed_at) from '{tmp_path / 'responses.parquet'}'"
+        assert con.execute(query).fetchone() == (3,)
+
+
+def test_a_session_may_stand_before_the_questionnaire(tmp_path, drafted):
+    names = [name for t in (1, 2, 3)
+             for name in (f"T{t}_date", *(f"T{t}_PHQ{n}" for n in range(1, 10)))]  # fmt: skip
+    waves = [f",2026-0{month}-01{',0' * 4}{',3' * 5}" for month in (1, 2, 3)]
+    path = tmp_path / "waves.csv"
+    path.write_text(f"code,{','.join(names)}\nk1{''.join(waves)}\n")
+
+    found = drafted(path)
+
+    assert found.n_rows == {"responses": 3}
+    assert found.items == [("phq9", list(range(1, 10)))]
+
+
+@pytest.mark.parametrize("names", [("phq9_t1", "phq9_t2"), ("a_fu1", "a_fu2"), ("x_1", "x_2")])
+def test_two_columns_are_no_course_of_sessions(tmp_path, con, registry, names):
+    """Two numbers may be items; a follow-up without a first measurement is none."""
+    path = tmp_path / "few.csv"
+    path.write_text(f"client_id,day,{','.join(names)}\nc1,2026-05-01,1,2\nc2,2026-05-01,1,2\n")
+
+    found = inspect_file(path, "fjord", registry, con=con, scratch=tmp_path)
+
+    assert not any(one.what.startswith("wide") for one in found.guesses)
 
 
 def test_an_archive_is_drafted_from_the_export_in_it(tmp_path, drafted, demo):
