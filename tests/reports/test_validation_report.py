@@ -257,3 +257,16 @@ def test_an_index_without_runs_says_what_to_do(tmp_path):
 
     assert "No run has a report yet" in index
     assert "landing folder" in index
+
+
+def test_great_expectations_own_pages_are_linked_where_they_are(analytics, reports, tmp_path):
+    docs = tmp_path / "data_docs" / "index.html"
+    docs.parent.mkdir()
+    docs.write_text("suites", encoding="utf-8")
+    pages = [write_report(analytics, tmp_path, RUN), write_index(tmp_path, [RUN])]
+
+    for page in pages:
+        (link,) = re.findall(r'href="([^"]*data_docs[^"]*)"', page.read_text(encoding="utf-8"))
+        assert (page.parent / link).resolve() == docs.resolve()
+    for page in (reports / RUN / "index.html", reports / "index.html"):
+        assert "data_docs" not in page.read_text(encoding="utf-8")

@@ -35,6 +35,9 @@ def client(plugin, home, monkeypatch):
     (home.reports / ".hidden.html").write_text("hidden", encoding="utf-8")
     (home.root / "secret.html").write_text("secret", encoding="utf-8")
     os.symlink(home.root / "secret.html", home.reports / "link.html")
+    (home.reports / "data_docs-run").mkdir()
+    (home.reports / "data_docs-run" / "index.html").write_text("the suites", encoding="utf-8")
+    os.symlink("data_docs-run", home.reports / "data_docs")
     create_auth_manager()
     return TestClient(plugin.app, raise_server_exceptions=False)
 
@@ -65,6 +68,12 @@ def test_a_login_reads(logged_in):
     answer = logged_in.get("/reports/index.html")
 
     assert (answer.status_code, answer.text) == (200, "the index")
+
+
+def test_the_link_to_great_expectations_pages_of_the_last_run_is_followed(logged_in):
+    answer = logged_in.get("/reports/data_docs/index.html")
+
+    assert (answer.status_code, answer.text) == (200, "the suites")
 
 
 @pytest.mark.parametrize(
