@@ -131,6 +131,8 @@ def _flat_feeds(
         drafted.add(key)
         notes = () if guess.confidence == "high" else (f"instrument: {guess.reason}",)
         keys = _flat_keys(source, free, group, instrument, people, format_name)
+        if group is plain:
+            notes = (*notes, "a list of appointments? See the last example of docs/clinic-yaml.md")
         if texts and group.low is None:
             notes = (*notes, "answers are texts: map each to its code under `values: {items: …}`")
         feeds.append(FeedDraft(keys, notes, is_active, rank))
