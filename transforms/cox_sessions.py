@@ -64,17 +64,21 @@ class _Risk:
 
     def at_risk(self, values: np.ndarray) -> np.ndarray:
         """Return the sums over the risk set of every event time."""
-        n_times = len(self.event_times)
-        changes = np.zeros((n_times + 1, *values.shape[1:]))
-        np.add.at(changes, self.first_event, values)
-        np.subtract.at(changes, self.last_event, values)
-        return np.cumsum(changes, axis=0)[:-1]
+        n_places = len(self.event_times) + 1
+        entered = _sums_by(self.first_event, values, n_places)
+        left = _sums_by(self.last_event, values, n_places)
+        return np.cumsum(entered - left, axis=0)[:-1]
 
     def tied(self, values: np.ndarray) -> np.ndarray:
         """Return the sums over the events of every event time."""
-        sums = np.zeros((len(self.event_times), *values.shape[1:]))
-        np.add.at(sums, self.at, values[self.is_event])
-        return sums
+        return _sums_by(self.at, values[self.is_event], len(self.event_times))
+
+
+def _sums_by(codes: np.ndarray, values: np.ndarray, n_codes: int) -> np.ndarray:
+    """Return the sums of the rows of ``values`` per code; bincount is far faster than add.at."""
+    columns = values.reshape(len(values), math.prod(values.shape[1:])).T
+    sums = [np.bincount(codes, weights=column, minlength=n_codes) for column in columns]
+    return np.stack(sums, axis=-1).reshape(n_codes, *values.shape[1:])
 
 
 def fit_session_cox(
@@ -118,8 +122,7 @@ def fit_session_cox(
     if clusters is not None:
         _, codes = np.unique(clusters, return_inverse=True)
         n_clusters = int(codes.max()) + 1
-        sums = np.zeros((n_clusters, len(beta)))
-        np.add.at(sums, codes, _score_residuals(risk, beta) * spread)
+        sums = _sums_by(codes, _score_residuals(risk, beta) * spread, n_clusters)
         robust = inverse @ (sums.T @ sums) @ inverse
     return SessionCoxFit(
         n, n_events, None, beta / spread, inverse, robust, n_clusters, log_likelihood
@@ -195,9 +198,7 @@ def _score_residuals(risk: _Risk, beta: np.ndarray) -> np.ndarray:
     n_times, x = len(risk.event_times), risk.covariates
 
     def per_time(values: np.ndarray) -> np.ndarray:
-        sums = np.zeros((n_times, *values.shape[1:]))
-        np.add.at(sums, risk.at, values)
-        return sums
+        return _sums_by(risk.at, values, n_times)
 
     steps, weighted = per_time(1 / zero), per_time(mean / zero[:, None])
     own = per_time(risk.share / zero)

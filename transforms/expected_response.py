@@ -123,7 +123,9 @@ def fit(forms: Forms, band: np.ndarray, rows: np.ndarray, n_bands: int, rate: fl
 
 
 def _is_enough(forms: Forms, rows: np.ndarray) -> bool:
-    return len(rows) >= FEWEST_ROWS and len(np.unique(forms.episode[rows])) >= EPISODES_PER_BAND / 2
+    if len(rows) < FEWEST_ROWS:
+        return False
+    return np.count_nonzero(np.bincount(forms.episode[rows])) >= EPISODES_PER_BAND / 2
 
 
 def _fit_one(forms: Forms, rows: np.ndarray, rate: float) -> tuple[Floats, Floats]:
@@ -142,7 +144,8 @@ def _fit_one(forms: Forms, rows: np.ndarray, rate: float) -> tuple[Floats, Float
 
 
 def _design(pre: Floats, t: np.ndarray) -> Floats:
-    return np.column_stack([np.ones(len(pre)), pre, np.log1p(t)])
+    logs = np.log1p(np.arange(t.max(initial=0) + 1))  # t repeats: each logarithm once
+    return np.column_stack([np.ones(len(pre)), pre, logs[t]])
 
 
 def _bin(t: np.ndarray) -> np.ndarray:
