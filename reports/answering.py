@@ -107,7 +107,7 @@ def _plot(lines: Mapping[str, Sequence[tuple[int, float]]], *, alt: str) -> Mark
         Markup('<text class="mid" x="{}" y="{}">{}</text>').format(
             _x(number, last), BOTTOM + 16, number
         )
-        for number in sorted({1, *range(5, last + 1, 5)})
+        for number in sorted({1, *range(5, last - 1, 5), last})
     ]
     parts.append(
         Markup('<text class="mid" x="{}" y="{}">session</text>').format(
