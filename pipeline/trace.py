@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import duckdb
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from pipeline.clinics import read_registry
@@ -23,6 +24,7 @@ from transforms.registry import Registry
 WARNING = (
     "This shows one person's answers and scores. Do not copy it into a message, a ticket or a file."
 )
+WIDEST = 1_000  # characters: what a table would take on a terminal without edges
 FORMS = """
     select
         scores.episode_key, scores.completed_at, scores.response_key, scores.instrument_id,
@@ -229,6 +231,7 @@ def _cells(episodes: list[dict]) -> list[dict]:
 
 
 def _print(console: Console, title: str, rows: list[dict], leave_out: tuple[str, ...] = ()) -> None:
+    """Print rows as a table, or one below the other where the terminal is too narrow for it."""
     if not rows:
         console.print(f"\n{title}: none")
         return
@@ -238,6 +241,13 @@ def _print(console: Console, title: str, rows: list[dict], leave_out: tuple[str,
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*(_shown(row[name]) for name in names))
+    needed = Measurement.get(console, console.options.update(width=WIDEST), table).maximum
+    if needed > console.width:
+        console.print(f"\n{title}")
+        for row in rows:
+            filled = (f"{name} {_shown(row[name])}" for name in names if row[name] is not None)
+            console.print("- " + " · ".join(filled))
+        return
     console.print(table)
 
 
