@@ -145,7 +145,10 @@ def nightly() -> None:
         defaults=REJECT,
         response_timeout=timedelta(hours=HOURS_TO_ANSWER),
         params={
-            "without": Param("", type="string", title="Clinics to leave out, with commas"),
+            # Airflow's page disables every button while a field that may not be null is empty.
+            "without": Param(
+                None, type=["null", "string"], title="Clinics to leave out, with commas"
+            ),
             "reason": Param("", type="string", title="Reason; no patient data"),
         },
     )

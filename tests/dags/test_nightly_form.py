@@ -70,6 +70,8 @@ def test_a_person_is_asked_and_silence_rejects(bag):
     assert approve.defaults == ["reject"]
     assert approve.response_timeout == timedelta(hours=12)
     assert "report" in approve.body
+    assert "null" in approve.params.get_param("without").schema["type"]  # else no button works
+    assert approve.params.get_param("reason").schema["type"] == "string"  # asked for on the page
     assert dag.get_task("is_approval_needed").downstream_task_ids == {
         "approve",
         "publish",
