@@ -49,6 +49,44 @@ labeled as (
 
 ),
 
+{#
+    Who recovered also improved, and only a case at the start can recover: what lies between such
+    counts of one scope, instrument and method (improved but not recovered, no case at the start)
+    is a count as well.
+#}
+nested as (
+
+    select
+        *,
+        metric in ('recovered', 'reliably_recovered')
+        and max(n_used) over same_method - n_used
+        between 1 and {{ var('small_number', 11) - 1 }} as gives_away_cases,
+        coalesce(
+            metric in ('recovered', 'reliably_recovered')
+            and (
+                {% for wider in ['reliably_improved', 'recovered'] %}
+                max(
+                    case
+                        when metric = '{{ wider }}' and precision_label <> 'suppressed'
+                            then n_events
+                    end
+                ) over same_method - n_events
+                between 1 and {{ var('small_number', 11) - 1 }}
+                {{- ' or' if not loop.last }}
+                {% endfor %}
+            ),
+            false
+        ) as gives_away_events
+
+    from labeled
+
+    window
+        same_method as (
+            partition by scope_level, scope_id, instrument_id, version, method
+        )
+
+),
+
 {# Improved, unchanged and deteriorated make 1: one hidden alone would follow from the others. #}
 ranked as (
 
@@ -68,7 +106,7 @@ ranked as (
             order by n_events, metric
         ) as smallest_number
 
-    from labeled
+    from nested
 
 ),
 
@@ -77,7 +115,10 @@ shown as (
     select
         *,
         precision_label <> 'suppressed'
-        and not (is_of_three and n_hidden = 1 and smallest_number = 1) as is_shown
+        and not gives_away_cases
+        and not gives_away_events
+        and not (is_of_three and n_hidden = 1 and smallest_number = 1) as is_shown,
+        case when not gives_away_cases then n_used end as visible_n_used
 
     from ranked
 
@@ -96,9 +137,9 @@ select
     case when shown.is_shown then shown.ci_high end as ci_high,
     shown.ci_level,
     case when shown.is_shown then shown.n_events end as n_events,
-    {{ cf_visible_count('shown.n_used') }} as n_episodes,
-    {{ cf_excluded_count('exclusions.candidate_count', 'shown.n_used') }} as n_excluded,
-    {{ cf_reasons_in_words('shown.n_used', 'not scored twice, not judged by the method or outside the denominator') }} as exclusion_reasons,
+    {{ cf_visible_count('shown.visible_n_used') }} as n_episodes,
+    {{ cf_excluded_count('exclusions.candidate_count', 'shown.visible_n_used') }} as n_excluded,
+    {{ cf_reasons_in_words('shown.visible_n_used', 'not scored twice, not judged by the method or outside the denominator') }} as exclusion_reasons,
     case when shown.is_shown then shown.precision_label else 'suppressed' end as precision_label,
     shown.reason as not_estimable_reason,
     {{ cf_benchmark_columns() }},
