@@ -34,6 +34,16 @@ BAR_MARGINAL = 5.0
 BAR_MEMORY_GIB = 4.0
 BAR_FIXED_SECONDS = 60.0
 GIB = 1024**3
+CF_TABLES = "cf_ tables"
+# What a dbt model is for, by the folder it lies in; nodes that are no model go by their kind.
+FAMILIES = {
+    "staging": "staging",
+    "intermediate": "core",
+    "core": "core",
+    "quality": "quality",
+    "common_factors": CF_TABLES,
+    "outcome_change": CF_TABLES,
+}
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,7 @@ class Point:
     peak_bytes: int
     peak_rss_bytes: int
     steps: dict[str, float] = field(default_factory=dict)
+    families: dict[str, float] = field(default_factory=dict)
 
 
 def slope(x: list[float], y: list[float]) -> float | None:
@@ -61,6 +72,14 @@ def slope(x: list[float], y: list[float]) -> float | None:
 def marginal_ratio(points: list[Point]) -> float | None:
     """Return extra run seconds per extra baseline second (of two points: their quotient)."""
     return slope([p.baseline_seconds for p in points], [p.run_seconds for p in points])
+
+
+def cf_ratio(points: list[Point]) -> float | None:
+    """Return extra seconds of the ``cf_*`` tables alone per extra baseline second."""
+    if not all(CF_TABLES in p.families for p in points):
+        return None
+    baseline = [p.baseline_seconds for p in points]
+    return slope(baseline, [p.families[CF_TABLES] for p in points])
 
 
 def fixed_seconds(points: list[Point]) -> float | None:
@@ -129,6 +148,7 @@ def measure_size(console: Console, place: Path, n_sessions: int, seed: int) -> P
         peak_bytes=measured.peak_bytes,
         peak_rss_bytes=measured.peak_rss_bytes,
         steps=read_steps(home),
+        families=read_families(home),
     )
     shutil.rmtree(place)
     console.print(
@@ -145,6 +165,22 @@ def read_steps(home: Path) -> dict[str, float]:
 
     runs = sorted(path.name for path in (home / "work").glob("*") if path.is_dir())
     return timings(Home(home), runs[-1]) if runs else {}
+
+
+def read_families(home: Path) -> dict[str, float]:
+    """Return what each family of dbt nodes took of the build, in seconds.
+
+    dbt times a node by the clock while ``THREADS`` of them run at once, so the sums are divided
+    by that.
+    """
+    folders = {path.stem: path.parent.name for path in (ROOT / "models").rglob("*.*")}
+    results = sorted((home / "work").glob("*/run_results.json"))[-1]
+    seconds: dict[str, float] = {}
+    for node in json.loads(results.read_text(encoding="utf-8"))["results"]:
+        kind, _, node_name = node["unique_id"].split(".")[:3]
+        family = FAMILIES.get(folders.get(node_name), "process") if kind == "model" else f"{kind}s"
+        seconds[family] = seconds.get(family, 0.0) + node["execution_time"] / THREADS
+    return seconds
 
 
 def size_table(points: list[Point]) -> Table:
@@ -189,10 +225,22 @@ def step_table(points: list[Point]) -> Table:
     return table
 
 
+def family_table(points: list[Point]) -> Table:
+    """Return what the build's time went to."""
+    table = Table(title="The build by family, seconds", title_justify="left")
+    table.add_column("family")
+    for point in points:
+        table.add_column(f"{point.n_sessions:,}", justify="right")
+    for name in sorted(points[-1].families, key=lambda name: -points[-1].families[name]):
+        table.add_row(name, *(f"{point.families.get(name, 0.0):.1f}" for point in points))
+    return table
+
+
 def verdicts(points: list[Point]) -> list[tuple[str, float, float, bool]]:
     """Return (what, measured, bar, kept) for each bar that these sizes can judge."""
     judged = [
         ("marginal cost ratio", marginal_ratio(points), BAR_MARGINAL),
+        ("of it the cf_ tables", cf_ratio(points), BAR_MARGINAL),
         ("fixed cost of a run, s", fixed_seconds(points), BAR_FIXED_SECONDS),
         ("peak memory, GiB", max(p.peak_bytes for p in points) / GIB, BAR_MEMORY_GIB),
     ]
@@ -233,6 +281,7 @@ def main(arguments: list[str] | None = None) -> int:
     place.rmdir()
     console.print(size_table(points))
     console.print(step_table(points))
+    console.print(family_table(points))
     judged = verdicts(points)
     for what, got, bar, kept in judged:
         word = "kept" if kept else f"MISSED by {got - bar:.2f}"

@@ -9,9 +9,11 @@ from rich.console import Console
 from benchmarks.bench import (
     GIB,
     Point,
+    cf_ratio,
     fixed_seconds,
     marginal_ratio,
     measure_baseline,
+    read_families,
     size_table,
     slope,
     step_table,
@@ -52,6 +54,28 @@ def test_the_fixed_cost_does_not_count_as_marginal_cost():
 def test_between_two_sizes_the_ratio_is_the_quotient_of_the_differences():
     """(70 - 40) / (8 - 2) = 5."""
     assert marginal_ratio([point(1, 2.0, 40.0), point(2, 8.0, 70.0)]) == pytest.approx(5.0)
+
+
+def test_families_share_the_threads_and_the_cf_tables_have_a_ratio_of_their_own(tmp_path):
+    """4 and 14 node seconds on two threads: (7 - 2) / (8 - 2) of the baseline's seconds."""
+    points = []
+    for n_sessions, baseline, seconds in [(1, 2.0, 4.0), (2, 8.0, 14.0)]:
+        run = tmp_path / str(n_sessions) / "work" / "run"
+        run.mkdir(parents=True)
+        nodes = {
+            "model.rapport.int_cf_effect_size": seconds / 4,
+            "model.rapport.cf_effect_size": seconds * 3 / 4,
+            "model.rapport.fct_alerts": 3.0,
+            "test.rapport.unique_x.0": 1.0,
+        }
+        results = [{"unique_id": node, "execution_time": n} for node, n in nodes.items()]
+        (run / "run_results.json").write_text(json.dumps({"results": results}))
+        families = read_families(tmp_path / str(n_sessions))
+        points.append(Point(n_sessions, 1, baseline, 9.0, 1, 1, families=families))
+
+    assert points[0].families == {"cf_ tables": 2.0, "process": 1.5, "tests": 0.5}
+    assert cf_ratio(points) == pytest.approx(5 / 6)
+    assert cf_ratio(LINE) is None
 
 
 def test_each_bar_is_kept_at_its_value_and_missed_above():
