@@ -14,6 +14,7 @@ import numpy as np
 from transforms.estimates import two_sided_z
 
 DROPOUT, COMPETING, CENSORED = 1, 2, 0
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,10 @@ class CumulativeIncidence:
     se: np.ndarray
 
     def interval(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-        """Return pointwise intervals on the log(−log) scale; NaN where nobody has left yet."""
+        """Return pointwise log(−log) intervals; NaN where nobody has left yet, or everybody has."""
         z = two_sided_z(level)
-        inside = (self.incidence > 0) & (self.incidence < 1) & (self.se > 0)
+        # All have left: 1 but for rounding, and so is a standard error of 0.
+        inside = (self.incidence > 0) & (self.incidence < 1 - ROUNDING) & (self.se > 0)
         f = np.where(inside, self.incidence, 0.5)
         spread = z * np.where(inside, self.se, 0.0) / (f * np.log(f))
         low, high = f ** np.exp(-spread), f ** np.exp(spread)
