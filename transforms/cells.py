@@ -28,6 +28,7 @@ class Reading:
     # In a workbook real dates arrive as ISO whatever format its text dates have.
     has_real_dates: bool = False
     has_odd_spaces: bool = True
+    has_blanks: bool = True
     # Answers are choice texts: capitals and white space do not tell two of them apart.
     has_texts: bool = False
     values: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -35,7 +36,9 @@ class Reading:
 
 def cleaned(raw: str, reading: Reading) -> str:
     """Return SQL for trimmed text; empty text and missing codes are NULL."""
-    trimmed = f"nullif(trim({raw}{_ODD_SPACES if reading.has_odd_spaces else ''}), '')"
+    trimmed = raw
+    if reading.has_blanks:
+        trimmed = f"nullif(trim({raw}{_ODD_SPACES if reading.has_odd_spaces else ''}), '')"
     if not reading.missing_codes:
         return trimmed
     codes = sql.texts(reading.missing_codes)

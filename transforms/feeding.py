@@ -32,6 +32,11 @@ class Wiring:
     submitted: dict[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
 
+    def is_one_cell(self, column: str) -> bool:
+        """Whether the text of a canonical column is that of one cell, neither set nor joined."""
+        joined = self.cells.get(column)
+        return column not in self.constants and joined is not None and len(joined.join) == 1
+
     def raw(self, column: str) -> str:
         """Return SQL for the text of a canonical column as the clinic wrote it."""
         if column in self.constants:

@@ -116,7 +116,8 @@ class _Part:
         names += [f"item_{number}" for number in self.wiring.items]
         names += [f"submitted_{scale}" for scale in self.wiring.submitted]
         # A plain item's text was not cleaned yet: blanks alone are no value.
-        return {name: f"(v_{name} is null and trim(t_{name}) <> '')" for name in names}
+        given = "trim(t_{}) <> ''" if self.reading.has_blanks else "t_{} is not null"
+        return {name: f"(v_{name} is null and {given.format(name)})" for name in names}
 
     def _is_given(self, column: str) -> bool:
         return column in self.wiring.cells or column in self.wiring.constants

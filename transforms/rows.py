@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from transforms import sql
 from transforms.cells import Reading, cleaned, translated
 from transforms.clinic import Clinic, Feed
@@ -24,6 +26,7 @@ def feed_reading(feed: Feed, source: Source, clinic: Clinic) -> Reading:
         decimal_comma=clinic.decimal == ",",
         has_real_dates=source.has_real_dates,
         has_odd_spaces=source.has_odd_spaces,
+        has_blanks=source.has_blanks,
         has_texts=source.has_texts,
     )
 
@@ -34,6 +37,8 @@ def clean_cell(wiring: Wiring, clinic: Clinic, column: str) -> str:
     Closed sets and instrument ids are lowercase, so `Client` is `client`.
     """
     reading = reading_of(wiring, clinic)
+    if not wiring.is_one_cell(column):
+        reading = replace(reading, has_blanks=True)
     clean = cleaned(wiring.raw(column), reading)
     clean = translated(clean, wiring.feed.values.get(column, {}), reading)
     is_closed = bool(TABLES[wiring.feed.table].column(column).values)
@@ -66,7 +71,9 @@ def submitted_text(wiring: Wiring, clinic: Clinic, scale: str) -> str:
 def row_filter(wiring: Wiring, clinic: Clinic, *, skip_unanswered: bool = True) -> str:
     """Return the SQL condition for the rows a feed takes; ``true`` for all."""
     # Missing codes do not apply: a filter may well ask for one.
-    plain = Reading(has_odd_spaces=wiring.source.has_odd_spaces)
+    plain = Reading(
+        has_odd_spaces=wiring.source.has_odd_spaces, has_blanks=wiring.source.has_blanks
+    )
     conditions = [
         f"{cleaned(sql.name(column), plain)} in ({sql.texts(wanted)})"
         for column, wanted in wiring.feed.when.items()

@@ -367,3 +367,30 @@ def test_every_dialect_gives_the_same_cells(
 
     filled = [tuple(cell or None for cell in row) for row in rows if any(row)]
     assert [row[:-1] for row in found] == filled
+
+
+@pytest.mark.parametrize(
+    ("cells", "has_blanks"),
+    [
+        (b"a b,c", False),
+        (b"'a',!", False),
+        (b",", False),
+        (b'"","x"', False),  # quoted nothing is nothing
+        (b" a,c", True),
+        (b"a,c ", True),
+        (b'"a ",c', True),
+        (b" ,c", True),
+        (b"a\t,c", True),
+        (b"a\xe2\x80\x83,c", True),  # an em space; trimming takes any
+        ("é,c".encode(), True),  # not looked at more closely
+    ],
+)
+def test_trimming_is_spared_only_where_it_changes_nothing(con, tmp_path, cells, has_blanks):
+    source, rows = read(con, tmp_path, b"id,word,note\n1,x,y\n2," + cells + b"\n")
+
+    assert source.has_blanks is has_blanks
+    for cell in rows[1][1:-1]:
+        (same,) = con.execute(
+            "select ? is not distinct from nullif(trim(?), '')", [cell] * 2
+        ).fetchone()
+        assert same or has_blanks

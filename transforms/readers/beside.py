@@ -58,6 +58,7 @@ def joined_by_row(con: duckdb.DuckDBPyConnection, source: Source, other: Source)
         columns=(*source.columns, *added, ROW),
         notes=(*source.notes, note),
         has_odd_spaces=source.has_odd_spaces or other.has_odd_spaces,
+        has_blanks=source.has_blanks or other.has_blanks,
         drops=(f"drop table {relation}",),
     )
 

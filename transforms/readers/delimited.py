@@ -80,6 +80,9 @@ def _read_text(
         loaded.n_rows,
         notes=(*_dialect_notes(text, header, loaded), *more),
         has_odd_spaces=has_odd_spaces,
+        has_blanks=has_odd_spaces
+        or not text.is_ascii
+        or _has_blanks(con, loaded.relation, columns),
         drops=loaded.drops,
     )
 
@@ -177,6 +180,16 @@ def _repeat_conditions(header: TextHeader) -> tuple[str, str]:
     same = f"[{row}] = [{sql.texts(header.trimmed)}]"
     shuffled = f"list_sort([{row}]) = [{sql.texts(sorted(header.trimmed))}]"
     return f"({is_name} and {same})", f"({is_name} and {shuffled})"
+
+
+def _has_blanks(con: duckdb.DuckDBPyConnection, relation: str, columns: tuple[str, ...]) -> bool:
+    """Whether a value of ASCII text begins or ends with a blank or is empty."""
+    # Comparing with the first printable character and the last byte is far faster than trimming.
+    found = " or ".join(
+        f"{cell} < '!' or ends_with({cell}, ' ')" for cell in map(sql.name, columns)
+    )
+    query = f"select 1 from {relation} where {found} limit 1"
+    return con.execute(query).fetchone() is not None
 
 
 def _load_row_by_row(

@@ -110,6 +110,7 @@ def fold(
         source,
         relation=relation,
         columns=(*others, *places.made),
+        has_blanks=True,
         n_rows=n_rows,
         notes=tuple(notes),
         drops=(f"drop table {relation}",),

@@ -174,7 +174,8 @@ def decoded(
     con.execute(
         f"create temp view {view} as select * replace ({', '.join(replaced)}) from {whole.relation}"
     )
-    return replace(whole, relation=view, drops=(f"drop view {view}", *whole.drops))
+    drops = (f"drop view {view}", *whole.drops)
+    return replace(whole, relation=view, has_blanks=True, drops=drops)
 
 
 def _choices(column: str, dictionary: Dictionary) -> tuple[tuple[str, str], ...]:

@@ -98,6 +98,8 @@ class Source:
 
     has_odd_spaces : whether values may be surrounded by more than blanks (tabs, line ends,
         no-break spaces), which is slower to trim.
+    has_blanks : whether values may begin or end with blanks or be empty text; False spares
+        trimming them.
     drops : statements that remove the relation and what it stands on.
     has_real_dates : whether typed dates were written as ISO whatever the clinic's format.
     has_texts : whether answers are choice texts, which capitals and blanks do not tell apart.
@@ -112,6 +114,7 @@ class Source:
     n_rows: int
     notes: tuple[Note, ...] = ()
     has_odd_spaces: bool = True
+    has_blanks: bool = True
     has_real_dates: bool = False
     has_texts: bool = False
     feed: int | None = None

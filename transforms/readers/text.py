@@ -40,6 +40,7 @@ class TextFile:
 
     has_odd_line_ends : carriage returns that do not belong to a CRLF.
     has_odd_spaces : tabs, no-break spaces or carriage returns that may surround a value.
+    is_ascii : no character beyond ASCII.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class TextFile:
     n_lines: int
     has_odd_line_ends: bool
     has_odd_spaces: bool
+    is_ascii: bool = False
 
 
 def as_utf8(path: Path, scratch: Path, *, encoding: str | None = None) -> TextFile:
@@ -154,7 +156,7 @@ class _Measure:
     def __init__(self) -> None:
         self.n_newlines = self.n_returns = self.n_pairs = self.n_nul = 0
         self.has_odd_spaces = False
-        self.is_utf8 = True
+        self.is_utf8 = self.is_ascii = True
         self.last = b""
         self._decoder = codecs.getincrementaldecoder("utf-8")()
 
@@ -172,7 +174,9 @@ class _Measure:
 
     def decode(self, chunk: bytes, *, final: bool = False) -> None:
         """Check that a chunk is UTF-8. Plain ASCII is ten times faster to see than to decode."""
-        if self._decoder.getstate()[0] or final or not chunk.isascii():
+        is_ascii = chunk.isascii()
+        self.is_ascii = self.is_ascii and is_ascii
+        if self._decoder.getstate()[0] or final or not is_ascii:
             try:
                 self._decoder.decode(chunk, final)
             except UnicodeDecodeError:
@@ -195,4 +199,5 @@ def _text_file(path: Path, encoding: str, measure: _Measure) -> TextFile:
     n_trailing_empty = max(0, tail[len(tail.rstrip(b"\r\n")) :].count(b"\n") - 1)
     n_lines = measure.n_newlines + (not tail.endswith(b"\n")) - n_trailing_empty
     has_odd_ends = measure.n_returns != measure.n_pairs
-    return TextFile(path, encoding, n_lines, has_odd_ends, measure.has_odd_spaces or has_odd_ends)
+    has_odd_spaces = measure.has_odd_spaces or has_odd_ends
+    return TextFile(path, encoding, n_lines, has_odd_ends, has_odd_spaces, measure.is_ascii)

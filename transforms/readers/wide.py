@@ -83,6 +83,7 @@ def unfold(con: duckdb.DuckDBPyConnection, source: Source, wide: Wide, reading: 
         source,
         relation=relation,
         columns=(*others, *made),
+        has_blanks=True,
         n_rows=n_rows,
         notes=(note,),
         drops=(f"drop table {relation}",),
