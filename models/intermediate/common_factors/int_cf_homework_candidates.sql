@@ -62,14 +62,39 @@ homework as (
 
 ),
 
+means as (
+
+    select
+        measure,
+        episode_key,
+        avg(homework) as homework_mean
+
+    from homework
+
+    group by
+        measure,
+        episode_key
+
+),
+
 centered as (
 
     select
         homework.*,
-        avg(homework) over (partition by measure, episode_key) as homework_mean,
-        homework - avg(homework) over (partition by measure, episode_key) as homework_within
+        means.homework_mean,
+        homework.homework - means.homework_mean as homework_within
 
     from homework
+
+    inner join means
+        on
+            homework.measure = means.measure
+            and homework.episode_key = means.episode_key
+
+    where
+        homework.outcome_within is not null
+        and homework.session_number is not null
+        and homework.outcome_next is not null
 
 ),
 
@@ -89,11 +114,6 @@ sums as (
         {% endfor %}
 
     from centered
-
-    where
-        outcome_within is not null
-        and session_number is not null
-        and outcome_next is not null
 
     group by
         measure,
