@@ -51,8 +51,8 @@ def decide(
     """
     asked = next((row for row in ledger.approvals() if row["run_id"] == run_id), None)
     named = f"{choice} {', '.join(sorted(clinics))}" if choice == WITHOUT else choice
-    is_open = ledger.run(run_id)["status"] in ("waiting", "running")
-    if asked is None or not is_open or asked["choice"] not in (None, named):
+    is_open = asked is not None and ledger.run(run_id)["status"] in ("waiting", "running")
+    if not is_open or asked["choice"] not in (None, named):
         raise NothingToDoError(
             f"approve: run {run_id} does not wait for approval. See `rapport status`."
         )

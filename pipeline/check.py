@@ -19,7 +19,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline import accept, intake, judge, lake, night
+from pipeline import accept, intake, judge, lake, night, report_page
 from pipeline.build import build_tables
 from pipeline.clinics import read_clinic, read_registry, write_registry
 from pipeline.home import Home
@@ -203,9 +203,9 @@ def _judged(trial: Home, run_id: str, delivery: Delivery, target: Path) -> Check
 
 
 def _write_pages(trial: Home, database: Path, run_id: str, target: Path) -> tuple[Path, list[Path]]:
-    page = night.write_page(trial, database, run_id)
+    page = report_page.write_page(trial, database, run_id)
     issues = sorted(page.parent.glob("issues-*"))
-    night.write_index(trial)
+    report_page.write_index(trial)
     shutil.copytree(trial.reports, target, dirs_exist_ok=True)
     moved = [target / path.relative_to(trial.reports) for path in (page, *issues)]
     return moved[0], moved[1:]

@@ -181,8 +181,8 @@ def rollback(
     home: HomeOption = None,
 ) -> None:
     """Point readers back to an earlier release (default: the one before the published one)."""
-    from pipeline.night import write_index
     from pipeline.publish import rollback as go_back
+    from pipeline.report_page import write_index
     from transforms.errors import RapportError
 
     try:

@@ -17,14 +17,14 @@ from pipeline import build as building
 from pipeline import intake as taking_in
 from pipeline import judge as judging
 from pipeline import publish as publishing
-from pipeline.clinics import rules, write_registry
+from pipeline.clinics import write_registry
 from pipeline.fingerprint import fingerprint
 from pipeline.gate import load_gate
 from pipeline.home import Home
 from pipeline.landing import Delivery, new_deliveries, out_of_place
 from pipeline.ledger import Ledger
 from pipeline.progress import log, say, timed
-from pipeline.report_page import address
+from pipeline.report_page import address, write_index, write_page
 from pipeline.summary import write_summary
 from pipeline.vault import master_key, sweep_scratch
 from pipeline.waivers import write_waivers_and_rules
@@ -156,25 +156,6 @@ def report(run_id: str) -> str:
         page = write_page(home, home.building, run_id)
         write_index(home)
         return str(page.relative_to(home.root))
-
-
-def write_page(home: Home, analytics: Path, run_id: str) -> Path:
-    """Write the validation report of one run from a file that holds its results."""
-    from reports.validation_report import Guidance, write_report
-
-    guidance = {
-        rule.id: Guidance(f"{rule.why} {rule.downstream}", rule.remedy)
-        for rule in rules(home).rules
-    }
-    return write_report(analytics, home.reports, run_id, guidance=guidance)
-
-
-def write_index(home: Home) -> None:
-    """Write the index over runs, with what is published and what can be brought back."""
-    from reports.validation_report import write_index as write_page
-
-    kept = publishing.releases(home)
-    write_page(home.reports, kept, published=publishing.published_run(home))
 
 
 def gate(run_id: str) -> dict:

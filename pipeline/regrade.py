@@ -20,6 +20,7 @@ from pipeline.home import Home
 from pipeline.parquet import write_rows
 from pipeline.publish import published_run
 from pipeline.quality import RULE_RESULTS
+from pipeline.report_page import write_index, write_page
 from pipeline.waivers import read_waivers
 from transforms.errors import NothingToDoError
 
@@ -103,8 +104,6 @@ def _refresh_release(home: Home) -> None:
 
 
 def _refresh_pages(home: Home, run_ids: set[str]) -> None:
-    from pipeline.night import write_index, write_page
-
     if not home.published.exists():
         return
     for run_id in sorted(run_ids):

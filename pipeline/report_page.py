@@ -1,4 +1,4 @@
-"""`rapport report`: write the pages of one run again, from its release."""
+"""The pages of a run and the index over runs: where they lie, and writing them, also again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from pipeline import publish
+from pipeline.clinics import rules
 from pipeline.home import Home
 from transforms.errors import NothingToDoError
 
@@ -20,6 +21,25 @@ def address(home: Home, run_id: str) -> str:
     return f"{base}/rapport/{page.relative_to(home.root)}" if base else str(page)
 
 
+def write_page(home: Home, analytics: Path, run_id: str) -> Path:
+    """Write the validation report of one run from a file that holds its results."""
+    from reports.validation_report import Guidance, write_report
+
+    guidance = {
+        rule.id: Guidance(f"{rule.why} {rule.downstream}", rule.remedy)
+        for rule in rules(home).rules
+    }
+    return write_report(analytics, home.reports, run_id, guidance=guidance)
+
+
+def write_index(home: Home) -> None:
+    """Write the index over runs, with what is published and what can be brought back."""
+    from reports import validation_report
+
+    kept = publish.releases(home)
+    validation_report.write_index(home.reports, kept, published=publish.published_run(home))
+
+
 def rewrite_pages(home: Home, run_id: str | None = None) -> Path:
     """Write the page and issue lists of a run (default: the published one) and the index.
 
@@ -28,8 +48,6 @@ def rewrite_pages(home: Home, run_id: str | None = None) -> Path:
     NothingToDoError
         Nothing is published, or the release of that run is not kept.
     """
-    from pipeline.night import write_index, write_page
-
     target = run_id or publish.published_run(home)
     if target is None:
         raise NothingToDoError("report: nothing is published yet. Run `rapport run`.")
