@@ -66,9 +66,8 @@ def new_deliveries(home: Home, ledger: Ledger, now: datetime, fingerprint: str) 
             row for row in files if row["clinic_id"] == clinic.name and row["status"] == "accepted"
         ]
         for path in sorted(clinic.rglob("*")):
-            if path.is_file() and not _is_ignored(path):
-                delivery = _delivery(clinic, path, now)
-                delivery = _told_apart(home, delivery, accepted_here)
+            if path.is_file() and not _is_ignored(path) and (read := _delivery(clinic, path, now)):
+                delivery = _told_apart(home, read, accepted_here)
                 key = (delivery.clinic_id, delivery.file_id)
                 first = found.setdefault(key, delivery).source_file
                 first = known[key]["source_file"] if key in accepted else first
@@ -139,9 +138,16 @@ def _holds_everything(clinic: Clinic) -> bool:
     return "snapshot" in kinds
 
 
-def _delivery(clinic: Path, path: Path, now: datetime) -> Delivery:
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+def _delivery(clinic: Path, path: Path, now: datetime) -> Delivery | None:
+    """Return the file with its hash; None, said aloud, if it cannot be read at this moment."""
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        name = f"landing/{clinic.name}/{path.relative_to(clinic)}"
+        remedy = "Close it where it is open, or give the right to read it"
+        say(f"{name}: cannot be read now ({error.strerror}); left for the next night. {remedy}.")
+        return None
     return Delivery(
         clinic_id=clinic.name,
         source_file=path.relative_to(clinic).as_posix(),

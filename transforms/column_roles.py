@@ -91,7 +91,8 @@ def date_column(columns: list[Profile]) -> tuple[Profile | None, Guess]:
     if not ranked:
         return None, Guess("completed_at", "-", "none", "no column holds dates")
     best = ranked[0]
-    unclear = bool(_NOT_COMPLETED.search(best.name)) or len(ranked) > 1
+    called_so = [one for one in ranked if _COMPLETED.search(one.name)]
+    unclear = bool(_NOT_COMPLETED.search(best.name)) or (len(ranked) > 1 and len(called_so) != 1)
     reason = f"{best.n_filled:,} filled cells are dates"
     if len(ranked) > 1:
         reason += f"; {plural(len(ranked) - 1, 'other column')} as well"

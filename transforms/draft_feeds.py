@@ -47,6 +47,8 @@ def drafted_feeds(
     place = {"redcap": "form", "workbook": "sheet"}.get(format_name)
     if place and source.sheet:
         feeds = [_placed(feed, place, source.sheet) for feed in feeds]
+        about = f"{source.sheet}: completed_at is"
+        notes = [note.replace("completed_at is", about, 1) for note in notes]
         guesses, more = (
             [Guess(f"{source.sheet}: {one.what}", *_rest(one)) for one in some]
             for some in (guesses, more)
@@ -131,7 +133,7 @@ def _flat_feeds(
         drafted.add(key)
         notes = () if guess.confidence == "high" else (f"instrument: {guess.reason}",)
         keys = _flat_keys(source, free, group, instrument, people, format_name)
-        if group is plain:
+        if group is plain and format_name in ("delimited", "workbook"):
             notes = (*notes, "a list of appointments? See the last example of docs/clinic-yaml.md")
         if texts and group.low is None:
             notes = (*notes, "answers are texts: map each to its code under `values: {items: …}`")

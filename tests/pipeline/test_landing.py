@@ -88,6 +88,17 @@ def test_what_lies_out_of_place_is_named_and_not_read(home):
     assert found(home, Ledger(home)) == []
 
 
+def test_a_file_that_cannot_be_read_does_not_stop_the_night(home, capsys):
+    """This one can be opened, but reading it is an error, also for root."""
+    land(home, "harbor/a.csv")
+    (home.landing / "harbor" / "locked.csv").symlink_to("/proc/self/mem")
+
+    assert found(home, Ledger(home)) == ["a.csv"]
+    said = capsys.readouterr().err
+    assert said.startswith("landing/harbor/locked.csv: cannot be read now (")
+    assert "give the right to read it" in said
+
+
 def test_a_second_copy_is_named_as_long_as_it_lies_there(home, capsys):
     """Who looks for the file must learn why it is not read: of one night, and of an earlier."""
     ledger = Ledger(home)
