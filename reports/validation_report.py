@@ -47,7 +47,7 @@ DATA_DOCS = "data_docs/index.html"
 
 # The run's page carries this many quarantined rows and opens at once; the longest lists beyond
 # that move to pages of their own, in full.
-ROWS_ON_THE_PAGE = 5_000
+ROWS_ON_THE_PAGE = 1_000
 
 
 @dataclass(frozen=True)
