@@ -1,5 +1,7 @@
 """Records of the common-factors tables: planted truth comes back, poor data give a reason."""
 
+import csv
+
 import numpy as np
 import pytest
 
@@ -375,3 +377,23 @@ def test_every_table_of_the_field_has_its_benchmarks_labeled():
 
     assert len(recalled) == 4
     assert all(",from_memory," in line for line in recalled)
+
+
+@pytest.mark.parametrize(
+    ("table", "metric", "value"),
+    [
+        ("cf_rupture_summary", "rupture_percent", "46"),
+        ("cf_rupture_outcome", "r_repair", "0.29"),
+        ("cf_alliance_outcome", "r", "0.278"),
+        ("cf_empathy_outcome", "empathy", "0.28"),
+        ("cf_core_conditions", "real_relationship", "0.38"),
+        ("cf_countertransference", "management_outcome", "0.39"),
+        ("cf_therapist_effect", "icc", "0.066"),
+    ],
+)
+def test_the_benchmark_a_table_looks_for_is_there_and_verified(table, metric, value):
+    with (ROOT / "config" / "benchmarks.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["table_name"] == table]
+
+    (found,) = [row for row in rows if row["metric"] == metric]
+    assert (found["value"], found["evidence"]) == (value, "verified")
