@@ -76,6 +76,10 @@ def test_sheets_can_be_filtered_and_keep_their_header_in_sight(lists):
     assert {sheet.freeze_panes for sheet in book} == {"A2"}
     assert book["Rows"].auto_filter.ref == "A1:J50"
     assert book["Rows"].column_dimensions["G"].width == 50
+    looks = {(cell.font.bold, cell.alignment.wrap_text) for cell in book["Rows"][1]}
+    assert looks == {(True, True)}
+    looks = {(cell.font.bold, cell.alignment.wrap_text) for cell in book["Rows"][50]}
+    assert looks == {(False, True)}
 
 
 def test_another_reader_sees_the_same_sheets_with_lines_and_counts_as_numbers(lists):
