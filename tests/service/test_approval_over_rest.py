@@ -81,6 +81,15 @@ def _states(qa: httpx.Client, run: str) -> dict[str, str]:
     return {task["task_id"]: task["state"] for task in tasks}
 
 
+def _log(qa: httpx.Client, run: str, task: str) -> list[str]:
+    """Return the lines of a task's log, as Airflow's page shows them."""
+    for attempt in (2, 1):  # a busy machine may need a second one
+        log = qa.get(f"{RUNS}/{run}/taskInstances/{task}/logs/{attempt}")
+        if log.status_code == 200:
+            return [line["event"] for line in log.json()["content"]]
+    raise AssertionError(f"no log of {task}")
+
+
 def test_every_answer_does_what_it_says(service, place, qa):
     # The first night comes by itself; nobody answers it, and time runs out.
     first = until("the first night", lambda: qa.get(RUNS).json()["dag_runs"])[0]["dag_run_id"]
@@ -92,6 +101,12 @@ def test_every_answer_does_what_it_says(service, place, qa):
     assert _states(qa, first)["decide"] == "failed"
     assert not place.published.exists()
     assert {file["status"] for file in Ledger(place).all_files()} == {"held"}
+
+    # Every task's log leads to the same page; that of `judge` names the rules that fell short.
+    judged = _log(qa, first, "judge")
+    assert [line for line in judged if line.endswith(service.url + link)]
+    assert [line for line in judged if "✗ S02 (quarantine)" in line and "harbor" in line]
+    assert [line for line in _log(qa, first, "decide") if "rejected (time-out)" in line]
 
     # Nobody sees the linked report without signing in.
     report = httpx.get(service.url + link, headers=dict(qa.headers), timeout=20)
