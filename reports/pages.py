@@ -39,6 +39,7 @@ FILE_STATUSES = {
     "accepted": ("✓", "Accepted"),
     "rejected": ("✕", "Rejected"),
     "refused": ("✕", "Refused"),
+    "held": ("!", "Held back"),
 }
 
 
