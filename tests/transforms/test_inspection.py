@@ -17,6 +17,8 @@ from pipeline.demo import generate
 from pipeline.home import REPOSITORY
 from tests.transforms.survey_exports import GOOGLE, MICROSOFT, MONKEY, limesurvey, text
 from transforms.clinic import load_clinic
+from transforms.column_profiles import Profile
+from transforms.column_roles import date_column
 from transforms.draft_yaml import draft_text
 from transforms.errors import FileRefused
 from transforms.export import read_export
@@ -316,6 +318,17 @@ def test_german_names_are_known_and_a_birth_date_is_never_the_day_of_a_form(tmp_
     assert found.guesses["completed_at"] == "Datum"
     assert found.guesses["therapist_id"] == "Therapeut"
     assert "# CHECK: completed_at is Datum" in found.text
+
+
+@pytest.mark.parametrize("name", ["Geb.-Datum", "Geburtsdatum", "birth_date", "dob"])
+def test_a_birth_date_alone_leaves_the_day_open(name):
+    """`Ergebnisdatum`, the date of a result, holds the same three letters."""
+    seen = {"n_filled": 9, "n_iso": 9, "n_short": 0}
+    empty = dict.fromkeys(Profile.__dataclass_fields__, 0)
+    birth, result = (Profile(**empty | seen | {"name": one}) for one in (name, "Ergebnisdatum"))
+
+    assert date_column([birth])[0] is None
+    assert date_column([birth, result])[0] == result
 
 
 def test_a_short_name_finds_the_form_of_its_family_that_fits(tmp_path, con, registry):
