@@ -40,21 +40,28 @@ dated as (
 
 fates as (
 
-    {% for metric, has_scores, is_judged, is_eligible, is_success in [
+    {% set is_open = "course_status = 'open'" %}
+    {# Finished, for NHS Talking Therapies, means discharged: gone silent is not enough. #}
+    {% set is_not_discharged = 'discharge_reason is null and end_date is null' %}
+    {% for metric, is_running, has_scores, is_judged, is_eligible, is_success in [
         (
-            'jt_recovery', 'n_outcome_scores >= 2', 'jt_class is not null',
+            'jt_recovery', is_open,
+            'n_outcome_scores >= 2', 'jt_class is not null',
             'jt_is_case_at_start', "jt_class = 'recovered'",
         ),
         (
-            'jt_reliable_improvement', 'n_outcome_scores >= 2', 'is_reliably_improved is not null',
+            'jt_reliable_improvement', is_open,
+            'n_outcome_scores >= 2', 'is_reliably_improved is not null',
             'true', 'is_reliably_improved',
         ),
         (
-            'nhs_reliable_recovery', 'is_nhs_paired', 'nhs_is_reliably_improved is not null',
+            'nhs_reliable_recovery', is_not_discharged,
+            'is_nhs_paired', 'nhs_is_reliably_improved is not null',
             'nhs_is_case_at_start', 'nhs_is_reliably_recovered',
         ),
         (
-            'nhs_reliable_improvement', 'is_nhs_paired', 'nhs_is_reliably_improved is not null',
+            'nhs_reliable_improvement', is_not_discharged,
+            'is_nhs_paired', 'nhs_is_reliably_improved is not null',
             'true', 'nhs_is_reliably_improved',
         ),
     ] %}
@@ -64,7 +71,7 @@ fates as (
         episode_key,
         '{{ metric }}' as metric,
         case
-            when course_status = 'open' then 'treatment not ended'
+            when {{ is_running }} then 'treatment not ended'
             when days_since_end > {{ var('funnel_days') }} then 'ended before the period'
             when n_sessions_attended < 2 then 'fewer than two attended sessions'
             when not coalesce({{ has_scores }}, false) then 'not measured twice'
