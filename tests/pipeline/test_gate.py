@@ -15,6 +15,7 @@ from pipeline.approval import ask, decide
 from pipeline.gate import SCHEMA, findings, gate_schema, load_gate
 from pipeline.home import REPOSITORY, Home
 from pipeline.ledger import Ledger
+from reports.pages import FILE_STATUSES
 from transforms.errors import ConfigError, NothingToDoError
 
 RUN, AT = "2026-01-02T02-00-00Z", datetime(2026, 1, 2, 2)
@@ -204,3 +205,14 @@ def test_the_published_schema_is_the_one_of_the_code_and_accepts_the_gate():
     validator = Draft202012Validator(json.loads(gate_schema()))
     assert validator.is_valid(content)
     assert not validator.is_valid(content | {"surprise": 1})
+
+
+def test_tables_and_reports_know_every_status_of_a_file():
+    models = YAML(typ="safe").load(
+        REPOSITORY / "models" / "marts" / "quality" / "_quality__models.yml"
+    )
+    balance = next(model for model in models["models"] if model["name"] == "dq_balance")
+    status = next(column for column in balance["columns"] if column["name"] == "status")
+    known = status["data_tests"][0]["accepted_values"]["arguments"]["values"]
+
+    assert set(known) == set(FILE_STATUSES) == {"accepted", "rejected", "refused", "held"}
