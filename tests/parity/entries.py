@@ -198,6 +198,26 @@ UNIT_TESTS = (
      "fct_expected_response__as_expected_is_zero_and_an_sd_better_is_one"),
 )  # fmt: skip
 
+# Cells of the tables of a demo night, worked out again from its fact tables.
+PUBLISHED = (
+    ("cf_alliance_outcome", "numpy", "1e-09", "test_alliance_and_outcome"),
+    ("cf_within_between_alliance", "statsmodels MixedLM", "2e-04",
+     "test_alliance_within_clients_and_the_next_outcome"),
+    ("cf_therapist_effect", "statsmodels MixedLM", "1e-04", "test_change_between_therapists"),
+    ("cf_outcome_change, the registry's method", "scipy", "1e-09", "test_rates_of_change"),
+    ("cf_outcome_change, NHS Talking Therapies", "scipy", "1e-09",
+     "test_nhs_recovery_with_the_mixed_rule"),
+    ("cf_effect_size", "numpy", "1e-09", "test_effect_size_of_becker"),
+    ("cf_dropout_definitions", "scipy", "1e-09",
+     "test_dropout_by_two_definitions_and_their_agreement"),
+    ("cf_early_alliance_dropout", "lifelines CoxPHFitter", "1e-06",
+     "test_hazard_of_leaving_after_the_landmark"),
+    ("cf_dropout_survival", "by hand", "1e-06 relative",
+     "test_incidence_of_dropout_while_completing_competes"),
+    ("cf_congruence", "numpy", "1e-09", "test_ratings_of_client_and_therapist"),
+    ("fct_ruptures, drop_sd1", "SQL of its own", "exact", "test_falls_of_one_sd"),
+)  # fmt: skip
+
 NOT_COVERED = (
     ("§6.2, counts per class", "the data belong to a GPL package and are not copied here; its SEs, "
      "cut-offs and the reliability of differences are compared instead"),

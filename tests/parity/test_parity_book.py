@@ -12,7 +12,7 @@ from scipy.stats import binom
 
 from tests.parity.book import BOOK, ROOT
 from tests.parity.coverage import RESULT, covered
-from tests.parity.entries import ENTRIES, NOT_COVERED, UNIT_TESTS
+from tests.parity.entries import ENTRIES, NOT_COVERED, PUBLISHED, UNIT_TESTS
 from tests.parity.recorder import Recorder
 
 DOMAIN = [
@@ -59,6 +59,9 @@ def test_every_listed_test_exists():
     )
     for _, _, name in UNIT_TESTS:
         assert f"name: {name}\n" in unit_tests
+    recomputed = (ROOT / "tests/acceptance/test_tables_recomputed.py").read_text(encoding="utf-8")
+    for *_, name in PUBLISHED:
+        assert f"\ndef {name}(" in recomputed
 
 
 def test_the_whole_of_the_domain_brief_is_covered_or_listed_as_not(book):
