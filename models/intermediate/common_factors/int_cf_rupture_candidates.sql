@@ -56,7 +56,7 @@ ranked as (
         judged.*,
         row_number() over (
             partition by client_key, detector, missing_reason is null
-            order by start_date, episode_key
+            order by start_date, episode_key, instrument_id, version
         ) as client_episode_number
 
     from judged
