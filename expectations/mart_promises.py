@@ -116,6 +116,11 @@ EPISODES = "core.fct_episodes"
 # Jacobson & Truax 1991 and the NHS Talking Therapies manual: true for a contradictory row.
 CONTRADICTIONS = """
     (jt_class = 'recovered' and not (jt_is_case_at_start and is_reliably_improved))
+    or (
+        -- Moved towards the cut-off and past it; a score on it is the operator's business.
+        jt_class = 'recovered'
+        and (outcome_post - jt_cutoff_value) * (outcome_post - outcome_pre) < 0
+    )
     or (jt_class = 'improved' and not is_reliably_improved)
     or (jt_class in ('deteriorated', 'harmed') and not is_reliably_deteriorated)
     or (jt_class = 'harmed' and jt_is_case_at_start)

@@ -32,23 +32,50 @@ _SEVERITY = {
     "warn": "Rows are kept. Above the threshold the rule shows as failed.",
     "inform": "Rows are counted, nothing is held back.",
 }
+# Kinds decided outside SQL: what breaks the rule, and where that is decided.
 _ELSEWHERE = {
-    "readable_file": "Decided by the reader of the file's format (transforms/readers).",
-    "form_change": "Decided by comparing the file's profile with the last accepted ones of its "
-    "source (transforms/form_change.py); findings are in quality.dq_form_changes.",
-    "file_period": "Counted when the clinic's manifest is read (pipeline/manifests.py).",
-    "control_total": "Counted when the clinic's manifest is read (pipeline/manifests.py).",
-    "canary": "One broken row, planted and judged in every run (expectations/canary.py).",
-    "mart": "Great Expectations on the published tables (expectations/mart_suites.py).",
+    "readable_file": (
+        "files that their reader refuses",
+        "Decided by the reader of the file's format (transforms/readers) and its mapping.",
+    ),
+    "form_change": (
+        "files with at least one such change",
+        "Decided by comparing the file's profile with the last accepted ones of its source "
+        "(transforms/form_change.py, limits in config/form_change.yml). Each change with its "
+        "column and remedy is a row of quality.dq_form_changes.",
+    ),
+    "file_period": (
+        "files whose period leaves a gap to the one before, or overlaps it",
+        "Counted when the clinic's manifest is read (pipeline/manifests.py).",
+    ),
+    "control_total": (
+        "files with another number of rows than the manifest says",
+        "Counted when the clinic's manifest is read (pipeline/manifests.py).",
+    ),
+    "canary": (
+        "planted rows that are judged wrong",
+        "One broken and one sound row, planted and judged in every run (expectations/canary.py).",
+    ),
 }
-
-
-# Measured rules without a query of their own.
+# Rules on the finished tables without a query of their own.
+_SUITES = "expectations/mart_suites.py and, for tables without a suite, expectations/mart_bounds.py"
 COUNTED_IN = {
-    "P06": "expectations/disclosure_check.py",
-    "P07": "pipeline/table_hashes.py",
-    "S10": "expectations/item_statistics.py",
-    "S11": "expectations/item_statistics.py",
+    "P03": ("values out of their range, and estimates outside their interval", _SUITES),
+    "P05": ("episodes whose class contradicts its definition", "expectations/mart_suites.py"),
+    "P08": ("rows without source, or without a reason not to compare", _SUITES),
+    "P06": (
+        "counts from 1 to 10 that are shown, or that sums of shown ones give away",
+        "expectations/disclosure_check.py",
+    ),
+    "P07": ("tables with another content", "pipeline/table_hashes.py"),
+    "S10": (
+        "items whose correlation with the rest of the scale is below 0",
+        "expectations/item_statistics.py",
+    ),
+    "S11": (
+        "scales whose alpha is too far off, or below .6 where the manual's is not",
+        "expectations/item_statistics.py",
+    ),
 }
 
 
@@ -77,7 +104,10 @@ def _index(rules: Catalogue) -> str:
     lines = [
         "# Checks",
         "",
-        "Generated from config/rules.yml; do not edit by hand.",
+        "Generated from config/rules.yml; do not edit by hand. dbt's own tests stand in "
+        "quality.dq_rule_results beside these, under their names and without a clinic:",
+        "`select * from quality.dq_rule_results where rule_id not in "
+        "(select rule_id from quality.dq_rules)`.",
         "",
         "| rule | about | promise | category | severity | allowed |",
         "|---|---|---|---|---|---|",
@@ -110,7 +140,7 @@ def _page(rule: Rule) -> str:
 
 ## How it is counted
 
-- Numerator: rows in scope that break the rule.{"" if rule.listed else " Counted, not listed."}
+- Numerator: {_numerator(rule)}.{"" if rule.listed else " Counted, not listed."}
 - Denominator: {rule.denominator}.
 - Threshold: {_percent(rule.threshold)}.
 
@@ -121,51 +151,102 @@ def _page(rule: Rule) -> str:
 ## Query
 
 {_query(rule)}
+
+## Counts of every run
+
+```sql
+select run_at, clinic_id, source_file, table_name, state, n_failed, n_scope, threshold, message
+from quality.dq_rule_results
+where rule_id = '{rule.id}'
+order by run_at desc, clinic_id, source_file, table_name
+```
+{_rows_query(rule)}"""
+
+
+def _rows_query(rule: Rule) -> str:
+    """Return the query for the single rows, of rules that list them."""
+    if not rule.listed or rule.is_about_file or rule.table not in (*TABLES, "any"):
+        return ""
+    return f"""
+And the rows, as they are now:
+
+```sql
+select clinic_id, source_file, source_line, column_name, reason, status, first_seen
+from quality.dq_quarantine
+where rule_id = '{rule.id}'
+order by clinic_id, source_file, source_line, column_name
+```
 """
 
 
-def _percent(share: float) -> str:
-    return "not one row" if share == 0 else f"{share:.0%} of the rows in scope"
-
-
-def _query(rule: Rule) -> str:
-    elsewhere = [_ELSEWHERE[kind] for kind in rule.kinds if kind in _ELSEWHERE]
+def _numerator(rule: Rule) -> str:
+    """Say in words what breaks the rule."""
+    if rule.id in COUNTED_IN:
+        return COUNTED_IN[rule.id][0]
+    elsewhere = [_ELSEWHERE[kind][0] for kind in rule.kinds if kind in _ELSEWHERE]
     if elsewhere:
         return elsewhere[0]
     if "measured" in rule.kinds:
-        return _measured_query(rule)
+        comment = " ".join(
+            line.removeprefix("-- ")
+            for line in query_of(rule, _measured(rule)).splitlines()
+            if line.startswith("--")
+        )
+        return comment.partition("broken: ")[2].partition(". ")[0].rstrip(".")
+    tables = [rule.table] if rule.table in TABLES else list(TABLES)
+    reasons = dict.fromkeys(
+        reason for table in tables for reason, _ in _faults(rule, table) if reason
+    )
+    return f"rows in scope: {'; '.join(reasons)}"
+
+
+def _percent(share: float) -> str:
+    return "not one row" if share == 0 else f"{100 * share:g}% of the rows in scope"
+
+
+def _query(rule: Rule) -> str:
+    if rule.id in COUNTED_IN:
+        return f"Counted on the finished tables by {COUNTED_IN[rule.id][1]}."
+    elsewhere = [_ELSEWHERE[kind][1] for kind in rule.kinds if kind in _ELSEWHERE]
+    if elsewhere:
+        return elsewhere[0]
+    if "measured" in rule.kinds:
+        query = query_of(rule, _measured(rule)).strip()
+        return f"On the finished tables:\n\n```sql\n{query}\n```"
     tables = [rule.table] if rule.table in TABLES else list(TABLES)
     blocks = [block for table in tables if (block := _table_query(rule, table))]
     return "\n\n".join(blocks)
 
 
-def _measured_query(rule: Rule) -> str:
-    """Return the query on the finished tables, or where the rule is counted in Python."""
-    if rule.id in COUNTED_IN:
-        return f"Counted on the finished tables by {COUNTED_IN[rule.id]}."
-    check = next(check for check in rule.checks if isinstance(check, Measured))
-    return f"On the finished tables:\n\n```sql\n{query_of(rule, check).strip()}\n```"
+def _measured(rule: Rule) -> Measured:
+    return next(check for check in rule.checks if isinstance(check, Measured))
 
 
 def _table_query(rule: Rule, table: str) -> str:
+    faults = _faults(rule, table)
+    if not faults:
+        return ""
+    scope = _tidy(rule.applies_to) if rule.applies_to != "true" else "every row"
+    body = "\n\n".join(f"-- {reason}\n{sql}" for reason, sql in faults)
+    return f"{table}, in scope: `{scope}`. A row breaks the rule where\n\n```sql\n{body}\n```"
+
+
+def _faults(rule: Rule, table: str) -> list[tuple[str, str]]:
+    """Return the ways a row of the table breaks the rule: in words, and as SQL."""
     extra = ("item_1", "submitted_total") if table == "responses" else ()
     columns = (*lake_columns(TABLES[table]), *extra)
     staged = Staged(table, (), columns)
     sources = Sources(staged, None, (Path("scores.parquet"),), knows_sessions=True)
-    lines: list[str] = []
+    faults: list[tuple[str, str]] = []
     for check in rule.checks:
         part = row_part(check, staged, _EXAMPLE)
         if part is None:
             continue
-        lines += [f"-- {fault.reason}\n{_tidy(fault.where)}" for fault in part.faults]
+        faults += [(fault.reason, _tidy(fault.where)) for fault in part.faults]
         for found in findings(rule, check, sources):
             setup = f"{_tidy(found.setup)};\n" if found.setup else ""
-            lines.append(f"-- {found.reason}\n{setup}{_tidy(found.rows)}")
-    if not lines:
-        return ""
-    scope = _tidy(rule.applies_to) if rule.applies_to != "true" else "every row"
-    body = "\n\n".join(lines)
-    return f"{table}, in scope: `{scope}`. A row breaks the rule where\n\n```sql\n{body}\n```"
+            faults.append((found.reason, f"{setup}{_tidy(found.rows)}"))
+    return faults
 
 
 def _tidy(sql: str) -> str:

@@ -1,4 +1,5 @@
--- Case-mix cells of episodes (problem, age, gender, employment), of fields the clinic delivers.
+-- Case-mix cells of episodes (problem, age, gender, employment), of fields the clinic delivers;
+-- broken: empty ones.
 with cells as (
     select
         episodes.clinic_id,

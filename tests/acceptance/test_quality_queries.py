@@ -69,3 +69,17 @@ def test_the_headline_reads_the_run(demo_home):
 
     assert 0.5 < found.pass_share < 1
     assert found.text == f"{int(found.pass_share * 100)} % pass"
+
+
+def test_the_queries_for_counts_on_the_check_pages_run(demo_home):
+    """Every page ends in its counts; that of a rule on rows also asks for them."""
+    pages = sorted((REPOSITORY / "docs" / "checks").glob("[A-Z][0-9][0-9].md"))
+    with duckdb.connect(str(demo_home.published.resolve()), read_only=True) as con:
+        for page in pages:
+            counts = page.read_text(encoding="utf-8").partition("## Counts of every run")[2]
+            answers = [
+                con.execute(query).fetchall()
+                for query in re.findall(r"```sql\n(.+?)```", counts, flags=re.DOTALL)
+            ]
+            assert answers, page.name
+            assert answers[0], page.name

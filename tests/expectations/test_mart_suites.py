@@ -101,6 +101,9 @@ EPISODE = {
     "nhs_is_reliably_improved": True,
     "nhs_is_reliably_deteriorated": False,
     "nhs_is_reliably_recovered": True,
+    "outcome_pre": 20.0,
+    "outcome_post": 10.0,
+    "jt_cutoff_value": 10.0,
 }
 
 
@@ -116,7 +119,8 @@ def checked(tmp_path):
                 if mart.table not in leave_out:
                     row = rows.get(mart.table, {}) | (changes or {}).get(mart.table, {})
                     _fill(con, mart.table, row)
-            typed = ", ".join(f"{c} {'varchar' if c == 'jt_class' else 'boolean'}" for c in EPISODE)
+            kinds = {str: "varchar", bool: "boolean", float: "double"}
+            typed = ", ".join(f"{c} {kinds[type(value)]}" for c, value in EPISODE.items())
             con.execute(f"create table core.fct_episodes ({typed})")
             marks = ", ".join("?" for _ in EPISODE)
             for episode in episodes:
@@ -213,7 +217,7 @@ def test_a_benchmark_without_its_source_fails(checked, change):
 
 
 def test_a_change_class_against_its_definition_fails(checked):
-    """Each of ten contradictions is found."""
+    """Each of twelve contradictions is found; a last score on the cut-off is none."""
     contradictions = [
         {"jt_is_case_at_start": False},
         {"is_reliably_improved": False},
@@ -225,11 +229,13 @@ def test_a_change_class_against_its_definition_fails(checked):
         {"nhs_is_case_at_start": False},
         {"nhs_is_reliably_improved": False},
         {"nhs_is_reliably_deteriorated": True},
+        {"outcome_post": 10.1},
+        {"outcome_pre": 5.0, "outcome_post": 9.9},
     ]
 
     row = checked(episodes=contradictions)[EPISODES, "P05"]
 
-    assert (row["state"], row["n_scope"], row["n_failed"]) == ("fail", 10, 10)
+    assert (row["state"], row["n_scope"], row["n_failed"]) == ("fail", 12, 12)
 
 
 def test_a_mart_without_rows_is_not_applicable(checked):
