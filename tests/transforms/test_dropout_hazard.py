@@ -8,6 +8,7 @@ from scipy.special import expit
 
 from tests.conftest import ROOT
 from transforms.dropout_hazard import (
+    MANY_ROWS,
     PREDICTORS,
     alert_threshold,
     area_under_curve,
@@ -42,6 +43,19 @@ def test_coefficients_equal_glm(in_r):
     beta = fit_logistic(design, in_r["event"], penalty=0.0)
 
     assert beta == pytest.approx([in_r[name][0] for name in ("b0", "b1", "b2")], abs=1e-8)
+
+
+def test_many_rows_taken_in_parts_solve_the_penalized_score_equations():
+    """At the best coefficients X'(y - p) equals the penalty's pull, here over all rows at once."""
+    rng = np.random.default_rng(3)
+    design = rng.normal(size=(MANY_ROWS + 1, 2))
+    event = (rng.random(len(design)) < expit(-2 + design @ [0.5, -0.3])).astype(float)
+
+    beta = fit_logistic(design, event, penalty=5.0)
+
+    left_over = event - expit(beta[0] + design @ beta[1:])
+    assert left_over.sum() == pytest.approx(0, abs=1e-6)
+    assert design.T @ left_over == pytest.approx(5.0 * beta[1:], abs=1e-6)
 
 
 def test_shrinkage_is_chi_square_less_its_degrees_of_freedom(in_r):
