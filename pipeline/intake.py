@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from pipeline.clinics import read_clinic, read_registry, rules
-from pipeline.duck import duck
+from pipeline.duck import duck, quoted
 from pipeline.form_watch import FormWatch
 from pipeline.home import Home
 from pipeline.landing import Delivery
@@ -23,12 +23,13 @@ from pipeline.scores import write_scores
 from pipeline.vault import identities_folder, master_key
 from pipeline.vault_facts import delivered_ages, therapist_flags
 from transforms.clinic import Clinic
+from transforms.contract import TABLES, Table
 from transforms.errors import BalanceError, FileRefused, RapportError
 from transforms.export import read_export
 from transforms.feeding import Wiring, wirings_by_table
 from transforms.mapping import stage
 from transforms.pseudonyms import GroupKey
-from transforms.readers.source import Source
+from transforms.readers.source import Source, plural
 from transforms.registry_export import registry_rows
 
 
@@ -106,6 +107,7 @@ def _take_in(
     try:
         return _read(con, home, run_id, clinic, delivery, watch)
     except FileRefused as refusal:
+        _unstage(home, run_id, clinic.clinic, delivery)
         watch.note_refused(delivery, refusal)
         return IntakeResult(delivery.file_id, str(refusal), FILE_RULE[refusal.code])
     except BalanceError:
@@ -170,6 +172,8 @@ def _stage(
             out=staged_folder(home, run_id, clinic.clinic) / table / f"{delivery.file_id}.parquet",
             identities=identities / f"{delivery.file_id}.{table}.parquet",
         )
+        if len(wirings) > 1 or any(wiring.feed.is_reshaped for wiring in wirings):
+            _refuse_shared_keys(con, TABLES[table], staged.path)
         rows[table], paths[table], read[table] = staged.n_rows, staged.path, wirings
         notes += [note.text for note in staged.notes]
         if table == "responses":
@@ -178,6 +182,33 @@ def _stage(
     watch.look(con, delivery, read, paths)
     n_read = sum(source.n_rows for source in sources)
     return IntakeResult(delivery.file_id, notes=notes, rows=rows, n_read=n_read)
+
+
+def _refuse_shared_keys(con: duckdb.DuckDBPyConnection, table: Table, staged: Path) -> None:
+    """Refuse (F08) two rows of one key made from one line: nothing could tell them apart again."""
+    (n_shared,) = con.execute(
+        f"select count(*) - count(distinct ({table.key}, source_line)) "
+        f"from read_parquet({quoted(staged)})"
+    ).fetchone()
+    if n_shared:
+        raise FileRefused(
+            "F08",
+            f"{table.name}: {plural(n_shared, 'row')} made from the same line as another with the "
+            "same key",
+            "Two feeds, sheets or sessions say the same of it: set another instrument or rater in "
+            "one feed of the clinic's YAML, or map what tells them apart, such as session_id",
+        )
+
+
+def _unstage(home: Home, run_id: str, clinic_id: str, delivery: Delivery) -> None:
+    """Remove what was staged of a file before it was refused: it is loaded whole or not at all."""
+    received = f"{delivery.received_at:%Y%m%dT%H%M%S}"
+    identities = home.vault / "identities" / f"clinic={clinic_id}" / received
+    staged = staged_folder(home, run_id, clinic_id)
+    name = delivery.file_id
+    for path in [*staged.glob(f"*/{name}.parquet"), *identities.glob(f"{name}.*.parquet")]:
+        path.unlink()
+    scores_path(home, run_id, clinic_id, delivery.file_id).unlink(missing_ok=True)
 
 
 def _mark(
