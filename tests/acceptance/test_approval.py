@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 from typer.testing import CliRunner
@@ -32,11 +37,32 @@ def asking(tmp_path_factory) -> Home:
     return place
 
 
-def _answer(place: Home, *arguments: str):
+def _command(place: Home, *arguments: str) -> tuple[list[str], dict[str, str]]:
     run_id = Ledger(place).all_runs()[0]["run_id"]
     who = ("--by", "qa lead", "--reason", "seen the report", "--home", str(place.root))
     env = {"RAPPORT_HOME": str(place.root), "RAPPORT_CONFIG": str(place.config)}
-    return CliRunner().invoke(app, ["approve", run_id, *arguments, *who], env=env)
+    return ["approve", run_id, *arguments, *who], env
+
+
+def _answer(place: Home, *arguments: str):
+    command, env = _command(place, *arguments)
+    return CliRunner().invoke(app, command, env=env)
+
+
+def _answer_and_be_killed(place: Home, *arguments: str) -> None:
+    """Give an answer, and kill the process group as soon as it builds again."""
+    command, env = _command(place, *arguments)
+    program = [sys.executable, "-m", "pipeline.cli", *command]
+    process = subprocess.Popen(
+        program, env=os.environ | env, start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    try:
+        while place.building.exists():  # the build that was asked about goes first
+            assert process.poll() is None, "ended before it built again"
+            time.sleep(0.02)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @pytest.mark.slow
@@ -60,12 +86,21 @@ def test_the_night_waits_and_each_answer_does_what_it_says(asking, night, ask):
     assert unknown.exit_code == 1
     assert "nowhere" in unknown.output
     assert not asking.published.exists()
+    _answer_and_be_killed(asking, "--without", "harbor")
+    assert not asking.published.exists()
+    other = _answer(asking, "--publish")
+    assert other.exit_code == 1
+    assert "does not wait" in other.output
     without = _answer(asking, "--without", "harbor")
     assert without.exit_code == 0, without.output
     clinics = {row[0] for row in ask(asking, "select distinct clinic_id from core.fct_sessions")}
     assert clinics == {"lakeside", "summit"}
 
     assert night(asking) == "failed"
+    _answer_and_be_killed(asking, "--without", "harbor")
+    assert night(asking) == "failed"  # harbor's files are new again, and asked about
+    clinics = {row[0] for row in ask(asking, "select distinct clinic_id from core.fct_sessions")}
+    assert clinics == {"lakeside", "summit"}
     all_of_it = _answer(asking, "--publish")
     assert all_of_it.exit_code == 0, all_of_it.output
     clinics = {row[0] for row in ask(asking, "select distinct clinic_id from core.fct_sessions")}
@@ -79,6 +114,7 @@ def test_the_night_waits_and_each_answer_does_what_it_says(asking, night, ask):
     assert log == [
         ("reject", "qa lead", "seen the report", True),
         ("reject", "the next run", "no answer before the next run", True),
+        ("publish without harbor", "qa lead", "seen the report", True),
         ("publish without harbor", "qa lead", "seen the report", True),
         ("publish", "qa lead", "seen the report", True),
     ]
