@@ -15,11 +15,13 @@ SEVERITIES = ("fatal", "quarantine", "warn", "inform")
 NEEDS_ATTENTION = ("fail", "error")
 HOLDS_BACK = ("fatal", "quarantine")  # a row that breaks such a rule is not loaded
 
+OFF = {"held": "held back"}  # a status of a file in words, where it is not the word itself
+
 GRADES = {
     "A": "Every check that applied passed",
     "B": "Only warnings or information fell short",
     "C": "Rows are held back, or a check could not run",
-    "D": "A file was refused or rejected, or a fatal rule failed",
+    "D": "A file was not loaded, or a fatal rule failed",
     "–": "Nothing was delivered in this run",
 }
 
@@ -103,6 +105,7 @@ class ClinicGrade:
     n_accepted: int
     n_rejected: int
     n_refused: int
+    n_held_files: int
     n_held_rows: int
     grade: str
     meaning: str
@@ -111,7 +114,7 @@ class ClinicGrade:
 
 def files_by_status(files: Iterable[FileBalance]) -> dict[str, int]:
     """Count files by status; a workbook counts once, under its worst sheet."""
-    order = {"refused": 0, "rejected": 1, "accepted": 2}
+    order = {"refused": 0, "rejected": 1, "held": 2, "accepted": 3}
     worst: dict[tuple[str, str], str] = {}
     for line in files:
         key = (line.clinic_id, line.file_id)
@@ -129,7 +132,7 @@ def grade_of(checks: Sequence[Check], files: Sequence[FileBalance]) -> tuple[str
     failed = {check.severity for check in checks if check.state == "fail"}
     off = sorted({line.status for line in files} - {"accepted"})
     grounds = [
-        *(("D", f"a file was {status}") for status in off),
+        *(("D", f"a file was {OFF.get(status, status)}") for status in off),
         *(("D", "a fatal rule failed") for _ in failed & {"fatal"}),
     ]
     if any(check.severity in HOLDS_BACK and check.n_failed for check in checks):
@@ -171,6 +174,7 @@ def grade_clinics(quality: RunQuality) -> list[ClinicGrade]:
                 n_accepted=statuses["accepted"],
                 n_rejected=statuses["rejected"],
                 n_refused=statuses["refused"],
+                n_held_files=statuses["held"],
                 n_held_rows=sum(line.n_quarantined for line in files),
                 grade=grade,
                 meaning=meaning,

@@ -214,7 +214,9 @@ def _read_files(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[File
         FROM quality.dq_balance
         WHERE run_id = ?
         ORDER BY
-            CASE status WHEN 'refused' THEN 0 WHEN 'rejected' THEN 1 ELSE 2 END,
+            CASE status
+                WHEN 'refused' THEN 0 WHEN 'rejected' THEN 1 WHEN 'held' THEN 2 ELSE 3
+            END,
             clinic_id, source_file, table_name
         """,
         run_id,

@@ -144,6 +144,7 @@ def write_index(
     runs.sort(key=lambda run: (run["run_at"] or "", run["run_id"]), reverse=True)
     for run in runs:
         run["release"] = _release_state(run["run_id"], releases or (), published)
+        run.setdefault("n_held_files", 0)
         run.setdefault("headline", without_waivers(run["n_applied"], run["n_pass"]).text)
     return write_page(
         reports / "index.html",
@@ -236,6 +237,7 @@ def _summary(quality: RunQuality) -> dict[str, Any]:
         "n_accepted": statuses["accepted"],
         "n_rejected": statuses["rejected"],
         "n_refused": statuses["refused"],
+        "n_held_files": statuses["held"],
         "n_received": sum(line.n_received for line in quality.files),
         "n_quarantined": sum(line.n_quarantined for line in quality.files),
         "grades": [

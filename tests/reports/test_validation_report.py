@@ -49,6 +49,25 @@ def test_refused_and_rejected_files_carry_reason_and_remedy(page):
     assert "landing/linden/" in section
 
 
+def test_a_file_held_back_is_not_the_clinics_to_correct(analytics, tmp_path):
+    copy = shutil.copy(analytics, tmp_path / "analytics.duckdb")
+    with duckdb.connect(str(copy)) as connection:
+        connection.execute(
+            "UPDATE quality.dq_balance SET status = 'held', reason = 'Nobody approved it.' "
+            "WHERE file_id = 'm1'"
+        )
+
+    page = write_report(copy, tmp_path, RUN).read_text(encoding="utf-8")
+    index = write_index(tmp_path).read_text(encoding="utf-8")
+    section = page[page.index('id="not-loaded"') : page.index('id="rules"')]
+
+    assert "3 files were not loaded." in text_of(page)
+    assert "Held back</span>" in section
+    assert "Nobody approved it." in section
+    assert "What to do: nothing at the clinic." in section
+    assert "1 refused, 1 rejected, 1 held back" in index
+
+
 def test_a_clinic_that_delivered_nothing_is_named(page):
     assert re.search(r"Quay Practice.*?Nothing was delivered in this run", page, re.S)
 
