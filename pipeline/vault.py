@@ -28,7 +28,7 @@ def master_key(home: Home) -> bytes:
         return _parse(text, "RAPPORT_KEY")
     path = home.vault / "key"
     if not path.exists():
-        if any((home.vault / "identities").glob("clinic=*")):
+        if any((home.vault / "identities").rglob("*.parquet")):
             raise ConfigError(
                 "vault/key",
                 "the key file is gone, and with a new one every client would become a new client",

@@ -51,7 +51,10 @@ def test_a_lost_key_is_not_replaced_once_people_have_pseudonyms(home, monkeypatc
     """A new key would make every client a new client, in silence."""
     monkeypatch.delenv("RAPPORT_KEY", raising=False)
     vault.master_key(home)
-    vault.identities_folder(home, "harbor", "20260101T000000")
+    folder = vault.identities_folder(home, "harbor", "20260101T000000")
+    (home.vault / "key").unlink()
+    vault.master_key(home)  # an empty folder holds nobody
+    (folder / "f1.responses.parquet").write_bytes(b"")
     (home.vault / "key").unlink()
 
     with pytest.raises(ConfigError, match=r"vault/key: the key file is gone.*back-up"):
