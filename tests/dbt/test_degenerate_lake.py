@@ -96,3 +96,86 @@ def test_nothing_is_expected_and_nobody_is_alarmed(lonely):
     assert lonely.ask(
         "select distinct not_estimable_reason from process.dropout_risk_report_card"
     ) == [("fewer than 30 dropouts",)]
+
+
+@pytest.fixture(scope="module")
+def flat(tmp_path_factory):
+    """Twelve clients of one therapist who answer the same, at the ceiling, and all drop out."""
+    lake = SmallLake(tmp_path_factory.mktemp("flat") / "lake")
+    for client in range(12):
+        known = {"client_key": f"c{client}", "therapist_key": "t1"}
+        lake.deliver(
+            *("episodes", "solo", "ep1"),
+            **known | {"episode_key": f"e{client}", "modality": "cbt"},
+            start_date="2026-01-05",
+            end_date="2026-03-01",
+            discharge_reason="dropout",
+        )
+        for number in range(1, 7):
+            session = f"s{client}-{number}"
+            day = f"2026-02-{3 * number:02d}"
+            lake.deliver(
+                *("sessions", "solo", "se1"),
+                **known | {"session_key": session, "episode_key": f"e{client}"},
+                session_at=f"{day} 10:00:00",
+                attendance="attended",
+            )
+            for instrument, hour, total in (("phq9", "09", 12.0), ("wai_sr", "11", 60.0)):
+                lake.form(
+                    *("solo", "fo1", f"{instrument}-{session}", {"total": total}),
+                    instrument_id=instrument,
+                    client_key=f"c{client}",
+                    session_key=session,
+                    completed_at=f"{day} {hour}:00:00",
+                )
+    lake.add("clinics", clinic_id="solo", name="Solo")
+    for file_id, table, n_received in (
+        ("ep1", "episodes", 12),
+        ("se1", "sessions", 72),
+        ("fo1", "responses", 144),
+    ):
+        lake.add(
+            "files",
+            clinic_id="solo",
+            file_id=file_id,
+            source_file=f"solo/{file_id}.csv",
+            table_name=table,
+            status="accepted",
+            n_received=n_received,
+            **dict.fromkeys(("n_duplicate", "n_quarantined", "n_erased"), 0),
+        )
+    return dbt_build(
+        lake.write(),
+        tmp_path_factory.mktemp("flat_build"),
+        *("--exclude-resource-type", "unit_test"),
+    )
+
+
+@pytest.mark.slow
+def test_nothing_is_estimated_where_nothing_varies(flat):
+    """Shares of a class are known (nobody changed, all left); what compares clients is not."""
+    known = {
+        "cf_outcome_change",
+        "cf_dropout_definitions",
+        "cf_dropout_survival",
+        "cf_early_alliance_dropout",
+        "cf_rupture_outcome",
+        "cf_rupture_summary",
+    }
+    assert set(flat.states.values()) == {"success", "pass"}, flat.output
+    tables = {t for t, columns in cf_tables(flat).items() if "estimate" in columns}
+
+    n_rows = 0
+    for table in sorted(tables - known):
+        rows = flat.ask(
+            f"select estimate, not_estimable_reason from common_factors.{table} "
+            "where scope_level = 'clinic'"
+        )
+        n_rows += len(rows)
+        assert {row[0] for row in rows} <= {None}, table
+        assert all(row[1] for row in rows), table
+    assert n_rows >= 20
+    assert flat.ask(
+        "select distinct estimate from common_factors.cf_outcome_change "
+        "where metric = 'reliably_improved' and method = 'registry'"
+    ) == [(0.0,)]
