@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from pipeline.clinics import rules
 from pipeline.home import Home
 from pipeline.parquet import write_rows
-from pipeline.publish import published_run
+from pipeline.publish import releases
 from pipeline.quality import RULE_RESULTS
 from pipeline.report_page import write_index, write_page
 from pipeline.waivers import read_waivers
@@ -37,8 +37,9 @@ class Regraded:
 def regrade(home: Home, since: date) -> Regraded:
     """Judge the stored counts of every run since a day, that day included.
 
-    Rewrites those results in the lake and in the published file, which readers see change in one
-    step, and the report pages of those runs. Repeating it changes nothing.
+    Rewrites those results in the lake, in the releases of those runs that are kept (readers see
+    the published one change in one step) and on their report pages. A run whose release is not
+    kept keeps its page. Repeating it changes nothing.
 
     Raises
     ------
@@ -62,8 +63,11 @@ def regrade(home: Home, since: date) -> Regraded:
         write_rows(path, graded, RULE_RESULTS)
     if not run_ids:
         raise NothingToDoError(f"regrade: no run since {since} has results. See `rapport status`.")
-    _refresh_release(home)
-    _refresh_pages(home, run_ids)
+    for run_id in set(releases(home)) & run_ids:
+        _refresh_release(home, run_id)
+        _refresh_page(home, run_id)
+    if home.reports.is_dir():
+        write_index(home)
     return Regraded(tuple(sorted(run_ids)), n_results, n_changed)
 
 
@@ -73,11 +77,8 @@ def _rows(path: Path) -> list[dict]:
     return [blank | row for row in pq.read_table(path).to_pylist()]
 
 
-def _refresh_release(home: Home) -> None:
-    """Put the results of the lake into the published file: a copy is changed, then takes over."""
-    run_id = published_run(home)
-    if run_id is None:
-        return
+def _refresh_release(home: Home, run_id: str) -> None:
+    """Put the results of the lake into one release: a copy is changed, then takes over."""
     release = home.release(run_id)
     copy = home.releases / ".regrading" / release.name
     copy.parent.mkdir(parents=True, exist_ok=True)
@@ -103,10 +104,7 @@ def _refresh_release(home: Home) -> None:
     copy.parent.rmdir()
 
 
-def _refresh_pages(home: Home, run_ids: set[str]) -> None:
-    if not home.published.exists():
-        return
-    for run_id in sorted(run_ids):
-        if (home.reports / run_id).is_dir():
-            write_page(home, home.published.resolve(), run_id)
-    write_index(home)
+def _refresh_page(home: Home, run_id: str) -> None:
+    """Write a run's page from its own release, whose rows are those of that night."""
+    if (home.reports / run_id).is_dir():
+        write_page(home, home.release(run_id), run_id)

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.ledger import Ledger
-from pipeline.publish import published_run
+from pipeline.publish import published_run, releases
 from pipeline.quarantine import sweep
 
 ITEMS = ",".join(f"item_{n}" for n in range(1, 10))
@@ -229,3 +229,20 @@ def test_regrade_flips_a_past_grade_and_back(resubmitted, ask):
     assert ask(place, loaded) == amounts
     status = ask(place, "select distinct state from quality.dq_rule_status where rule_id = 'S04'")
     assert ("fail",) in status
+
+
+def test_a_regraded_page_tells_of_its_own_night(resubmitted):
+    """The first night's page, written again, still lists what only the second night repaired."""
+    place, _, _ = resubmitted
+    first, second = sorted(releases(place))
+    arguments = ["regrade", "--since", first[:10], "--home", str(place.root)]
+    result = CliRunner().invoke(app, arguments, env={"RAPPORT_CONFIG": str(place.config)})
+    assert result.exit_code == 0, result.output
+
+    for run_id in (first, second):
+        written, again = (
+            {file.name: file.read_text(encoding="utf-8") for file in folder.glob("*.csv")}
+            for folder in (pages_of(place) / run_id, place.reports / run_id)
+        )
+        assert written
+        assert again == written
