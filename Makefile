@@ -25,7 +25,7 @@ $(UV):
 
 $(VENV)/.stamp: requirements.txt pyproject.toml $(UV)
 	@$(UV) venv -q --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
-	@$(UV) pip sync -q --python $(BIN)/python --require-hashes requirements.txt
+	@$(UV) pip sync -q --compile-bytecode --python $(BIN)/python --require-hashes requirements.txt
 	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
