@@ -26,6 +26,14 @@
     date_diff('day', {{ earlier }}, {{ later }})
 {%- endmacro %}
 
+{# How many rows; 1 where all carry one time, because then none of them is the first or the last. #}
+{% macro count_in_time(at, where = 'true') -%}
+    case
+        when min({{ at }}) filter (where {{ where }}) = max({{ at }}) filter (where {{ where }}) then 1
+        else count(*) filter (where {{ where }})
+    end
+{%- endmacro %}
+
 {# The value in the first / last row by a timestamp; `key` breaks ties, so the answer is one. #}
 {% macro first_by(value, at, key) -%}
     {{ return(adapter.dispatch('first_by')(value, at, key)) }}

@@ -58,7 +58,7 @@ counted as (
         roles.role,
         scores.instrument_id,
         scores.version,
-        count(*) as n_scores
+        {{ count_in_time('scores.completed_at') }} as n_scores
 
     from scores
 

@@ -48,7 +48,7 @@ measured as (
         episode_key,
         instrument_id,
         version,
-        count(*) as n_scores,
+        {{ count_in_time('completed_at') }} as n_scores,
         min(completed_at) as pre_at,
         max(completed_at) as post_at,
         {{ first_by('score', 'completed_at', 'response_key') }} as score_pre,

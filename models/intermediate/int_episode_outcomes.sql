@@ -70,7 +70,7 @@ by_episode as (
         episode_key,
         count(*) as n_scores_any,
         min(completed_at) as first_score_at,
-        count(*) filter (where is_chosen) as n_outcome_scores,
+        {{ count_in_time('completed_at', 'is_chosen') }} as n_outcome_scores,
         min(completed_at) filter (where is_chosen) as outcome_pre_at,
         max(completed_at) filter (where is_chosen) as outcome_last_at,
         {{ first_by('score', 'completed_at', 'response_key') }}
@@ -80,7 +80,8 @@ by_episode as (
         {{ last_by('score', 'completed_at', 'response_key') }}
         filter (where is_chosen and is_after_early_alliance) as post_after_early_alliance,
         {% for measure in ['phq9', 'gad7'] %}
-            count(*) filter (where instrument_id = '{{ measure }}') as n_{{ measure }},
+            {{ count_in_time('completed_at', "instrument_id = '" ~ measure ~ "'") }}
+                as n_{{ measure }},
             {{ first_by('score', 'completed_at', 'response_key') }}
             filter (where instrument_id = '{{ measure }}') as {{ measure }}_first,
             {{ last_by('score', 'completed_at', 'response_key') }}
