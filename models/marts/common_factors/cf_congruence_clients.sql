@@ -23,7 +23,8 @@ select
             count(*) >= {{ var('cf_min_pairs', 4) }}
             and min(client_pomp) < max(client_pomp)
             and min(therapist_pomp) < max(therapist_pomp)
-            then corr(client_pomp, therapist_pomp) filter (where client_pomp is not null)
+            {# The order of rows moves the last digits; -1 and 1 stay what they are. #}
+            then round(corr(client_pomp, therapist_pomp), 12)
     end as tracking_r,
     {{ cf_definition_version() }} as definition_version
 
