@@ -75,6 +75,8 @@ def run_nightly(home: Home) -> str:
         return str(bag.dags["nightly"].test().state)
     finally:
         del os.environ["RAPPORT_UNATTENDED"]
+        for name in [name for name in os.environ if name.startswith("AIRFLOW_CTX_")]:
+            del os.environ[name]  # the last task's, left behind in this process
 
 
 def prepare_metadata() -> None:
