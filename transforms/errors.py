@@ -60,3 +60,13 @@ class BuildError(RapportError):
 
 class NothingToDoError(RapportError):
     """The command found nothing to work on."""
+
+
+class DefinitionError(ValueError):
+    """A definition contradicts itself. The registry turns this into a ConfigError."""
+
+    def __init__(self, key: str, what: str, remedy: str) -> None:
+        self.key = key
+        self.what = what
+        self.remedy = remedy
+        super().__init__(f"{key}: {what}. {remedy}.")

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.storage.duckdb_session import quoted
+from pipeline.storage.lake import SCORES
 from pipeline.storage.parquet import whole
 from transforms.instruments.definition import Instrument
 from transforms.instruments.registry import Registry
@@ -20,25 +21,6 @@ from transforms.instruments.scoring import ScaleScores, score_items
 BATCH_ROWS = 250_000
 # instrument, version, rater, language as the rows have them
 Form = tuple[str, str | None, str | None, str | None]
-SCHEMA = pa.schema(
-    [
-        ("response_key", pa.uuid()),
-        ("file_id", pa.string()),
-        ("source_line", pa.int64()),
-        ("instrument_id", pa.string()),
-        ("version", pa.string()),
-        ("rater", pa.string()),
-        ("language", pa.string()),
-        ("scale", pa.string()),
-        ("score", pa.float64()),
-        ("n_answered", pa.int32()),
-        ("n_items", pa.int32()),
-        ("is_prorated", pa.bool_()),
-        ("score_source", pa.string()),
-        ("submitted_score", pa.float64()),
-        ("score_version", pa.string()),
-    ]
-)
 
 
 def write_scores(
@@ -60,7 +42,7 @@ def write_scores(
     }
     with (
         whole(target) as partial,
-        pq.ParquetWriter(partial, SCHEMA, compression="snappy") as writer,
+        pq.ParquetWriter(partial, SCORES, compression="snappy") as writer,
     ):
         for kind, instrument in _forms(con, responses, registry):
             for batch in _batches(con, responses, columns, kind, instrument):
@@ -153,7 +135,7 @@ def _rows(batch, instrument: Instrument, scale: str, computed, submitted) -> pa.
             pa.array(submitted, from_pandas=True),
             _constant(instrument.score_version, n_rows),
         ],
-        schema=SCHEMA,
+        schema=SCORES,
     )
 
 

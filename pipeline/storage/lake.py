@@ -14,9 +14,9 @@ from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from pipeline.home import Home
-from pipeline.steps.scores import SCHEMA as SCORES
 from pipeline.storage.duckdb_session import quoted
 from pipeline.storage.parquet import copy_query, copy_unless_empty, write_rows
 from transforms.contract import PROVENANCE, TABLES, Table, lake_columns
@@ -33,6 +33,25 @@ MARKERS = {
 REPLACED, ABSENT = "replaced", "absent from snapshot"
 CLIENT_AGES = {"client_key": "UUID", "start_date": "DATE", "age_years": "INTEGER"}
 THERAPIST_FLAGS = {"therapist_key": "UUID", "is_placeholder": "BOOLEAN", "has_alias": "BOOLEAN"}
+SCORES = pa.schema(
+    [
+        ("response_key", pa.uuid()),
+        ("file_id", pa.string()),
+        ("source_line", pa.int64()),
+        ("instrument_id", pa.string()),
+        ("version", pa.string()),
+        ("rater", pa.string()),
+        ("language", pa.string()),
+        ("scale", pa.string()),
+        ("score", pa.float64()),
+        ("n_answered", pa.int32()),
+        ("n_items", pa.int32()),
+        ("is_prorated", pa.bool_()),
+        ("score_source", pa.string()),
+        ("submitted_score", pa.float64()),
+        ("score_version", pa.string()),
+    ]
+)
 NOT_CONTENT = {name for name, _ in PROVENANCE} | {"bad_cells"}
 
 
