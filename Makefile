@@ -59,11 +59,11 @@ parity: setup ## write docs/parity.md: our numbers against those of other progra
 	@$(BIN)/python -m tests.parity.book
 
 docs: setup ## write the generated pages, and dbt's documentation as one file
-	@$(BIN)/python -m docs.generate
-	@$(BIN)/python -m docs.dbt_site
+	@$(BIN)/python -m docs_build.generate
+	@$(BIN)/python -m docs_build.dbt_site
 
 serve: setup ## Airflow with its user interface on http://127.0.0.1:8080
-	@$(BIN)/python -m pipeline.serve
+	@$(BIN)/python -m pipeline.orchestration.serve
 
 lock: $(UV) ## write requirements.txt anew from requirements.in (no index addresses in it)
 	@$(UV) pip compile -q --generate-hashes --python-version 3.11 --no-header -o requirements.txt requirements.in

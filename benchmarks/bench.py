@@ -109,7 +109,7 @@ def measure_baseline(files: list[Path], folder: Path, *, repeats: int = 3) -> fl
 
 def measure_size(console: Console, place: Path, n_sessions: int, seed: int) -> Point:
     """Generate one size, measure both sides, and delete what was made."""
-    from pipeline.demo import generate_bench_csv
+    from demo import generate_bench_csv
 
     home, parquet = place / "home", place / "parquet"
     parquet.mkdir(parents=True)

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from transforms.clinic import Clinic
+from transforms.clinics.clinic import Clinic
 
 N_ITEMS = 4
 ITEMS = [f"item_{n}" for n in range(1, N_ITEMS + 1)]

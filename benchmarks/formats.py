@@ -27,10 +27,10 @@ sys.path.insert(0, str(ROOT))
 from benchmarks import export_writers as write  # noqa: E402 - after the path is set
 from benchmarks import survey_writers  # noqa: E402
 from benchmarks.export_writers import Export, Response  # noqa: E402
-from transforms import mapping  # noqa: E402
-from transforms.export import read_export  # noqa: E402
-from transforms.feeding import wirings_by_table  # noqa: E402
-from transforms.pseudonyms import GroupKey  # noqa: E402
+from transforms.intake import stage as mapping  # noqa: E402
+from transforms.intake.column_mapping import wirings_by_table  # noqa: E402
+from transforms.intake.pseudonyms import GroupKey  # noqa: E402
+from transforms.intake.read_file import read_export  # noqa: E402
 
 THREADS = 2
 ROWS = 20_000

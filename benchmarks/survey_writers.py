@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.export_writers import N_ITEMS, PLAIN, SET, Dialect, Export, Response
-from transforms.clinic import Clinic
+from transforms.clinics.clinic import Clinic
 
 
 def limesurvey(responses: list[Response], dialect: Dialect = PLAIN) -> Export:

@@ -15,9 +15,9 @@ from typing import Any
 import duckdb
 
 from expectations.catalogue import Catalogue, Rule
-from expectations.checks import Break, Where
-from expectations.judge import judge
-from expectations.marking import mark
+from expectations.checks.check import Break, Where
+from expectations.judging.judge import judge
+from expectations.marking.marking import mark
 from transforms.contract import TABLES, lake_columns
 from transforms.sql import name, text
 

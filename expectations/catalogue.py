@@ -15,7 +15,12 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from expectations.checks import AllowedValues, Check, Strict, Where
+from expectations.checks.check import (
+    AllowedValues,
+    Check,
+    Strict,
+    Where,
+)
 from transforms.contract import TABLES
 from transforms.errors import ConfigError
 

@@ -37,9 +37,13 @@ def run(home: HomeOption = None) -> None:
     publishes nothing. Exit code 0: done or nothing to do; 1: not published, the earlier release
     stays.
     """
-    from pipeline.airflow_run import configure_airflow, only_progress_shown, run_nightly
-    from pipeline.ledger import Ledger
-    from pipeline.summary import summary_text
+    from pipeline.orchestration.run_locally import (
+        configure_airflow,
+        only_progress_shown,
+        run_nightly,
+    )
+    from pipeline.steps.summary import summary_text
+    from pipeline.storage.ledger import Ledger
 
     place = _home(home)
     before = {row["run_id"] for row in Ledger(place).all_runs()}
@@ -67,7 +71,7 @@ def demo(
 
     What was planted is in demo/truth.json and demo/defects.json, see docs/demo.md.
     """
-    from pipeline.demo import generate
+    from demo import generate
 
     place = _home(home)
     place.prepare()
@@ -81,7 +85,7 @@ def demo(
 @app.command()
 def status(home: HomeOption = None) -> None:
     """Show what is published, the last runs and the files that were left out."""
-    from pipeline.status import print_status
+    from pipeline.commands.status import print_status
 
     print_status(_home(home))
 
@@ -98,8 +102,8 @@ def trace(
     """
     from rich.console import Console
 
-    from pipeline.trace import print_trace
-    from pipeline.trace import trace as follow
+    from pipeline.commands.trace import print_trace
+    from pipeline.commands.trace import trace as follow
     from transforms.errors import RapportError
 
     try:
@@ -129,9 +133,9 @@ def check(
     """
     from rich.console import Console
 
-    from pipeline.check import CANNOT_READ
-    from pipeline.check import check as check_file
-    from pipeline.check_page import print_checked
+    from pipeline.commands.check import CANNOT_READ
+    from pipeline.commands.check import check as check_file
+    from pipeline.commands.check_page import print_checked
     from transforms.errors import RapportError
 
     try:
@@ -161,9 +165,9 @@ def inspect(
     """
     from rich.console import Console
 
-    from pipeline.check import CANNOT_READ
-    from pipeline.inspect_page import inspect, print_inspected
-    from transforms.draft_yaml import draft_text
+    from pipeline.commands.check import CANNOT_READ
+    from pipeline.commands.inspect import inspect, print_inspected
+    from transforms.drafting.yaml_text import draft_text
     from transforms.errors import RapportError
 
     try:
@@ -181,8 +185,8 @@ def rollback(
     home: HomeOption = None,
 ) -> None:
     """Point readers back to an earlier release (default: the one before the published one)."""
-    from pipeline.publish import rollback as go_back
-    from pipeline.report_page import write_index
+    from pipeline.steps.publish import rollback as go_back
+    from pipeline.steps.report_page import write_index
     from transforms.errors import RapportError
 
     try:
@@ -209,7 +213,7 @@ def approve(
 ) -> None:
     """Answer a run of `rapport run` that waits for approval; who and why are kept for good."""
     from pipeline import night
-    from pipeline.approval import PUBLISH, REJECT, WITHOUT
+    from pipeline.steps.approval import PUBLISH, REJECT, WITHOUT
     from transforms.errors import RapportError
 
     chosen = [
@@ -237,7 +241,7 @@ def report(
     home: HomeOption = None,
 ) -> None:
     """Write the report pages of a run again from its release and print the path."""
-    from pipeline.report_page import rewrite_pages
+    from pipeline.steps.report_page import rewrite_pages
     from transforms.errors import RapportError
 
     try:
@@ -258,7 +262,7 @@ def regrade(
     Changes grades and reports, from the stored counts. It does not change what was loaded,
     quarantined or rejected: that takes a new night (`rapport run`).
     """
-    from pipeline.regrade import regrade as grade_again
+    from pipeline.commands.regrade import regrade as grade_again
     from transforms.errors import RapportError
 
     try:
@@ -286,7 +290,7 @@ def export_fhir(
     """Write the published scores as FHIR R4 Observations, people as pseudonyms."""
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-    from pipeline.export import export_fhir as write
+    from pipeline.commands.export_fhir import export_fhir as write
     from transforms.errors import RapportError
 
     try:
@@ -309,7 +313,7 @@ def acknowledge_alert(
     """Write down that somebody has seen an alert; the next build shows it."""
     from datetime import UTC, datetime
 
-    from pipeline.alerts import acknowledge
+    from pipeline.storage.alert_log import acknowledge
     from transforms.errors import RapportError
 
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)

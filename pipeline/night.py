@@ -11,23 +11,24 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline import accept as accepting
-from pipeline import approval, lake, quarantine
-from pipeline import build as building
-from pipeline import intake as taking_in
-from pipeline import judge as judging
-from pipeline import publish as publishing
-from pipeline.clinics import write_registry
-from pipeline.fingerprint import fingerprint
-from pipeline.gate import load_gate
+from pipeline.audit.fingerprint import fingerprint
 from pipeline.home import Home
-from pipeline.landing import Delivery, new_deliveries, out_of_place
-from pipeline.ledger import Ledger
 from pipeline.progress import log, say, timed
-from pipeline.report_page import address, write_index, write_page
-from pipeline.summary import write_summary
-from pipeline.vault import master_key, sweep_scratch
-from pipeline.waivers import write_waivers_and_rules
+from pipeline.steps import accept as accepting
+from pipeline.steps import approval
+from pipeline.steps import build as building
+from pipeline.steps import intake as taking_in
+from pipeline.steps import judge as judging
+from pipeline.steps import publish as publishing
+from pipeline.steps.gate import load_gate
+from pipeline.steps.report_page import address, write_index, write_page
+from pipeline.steps.summary import write_summary
+from pipeline.storage import lake, quarantine
+from pipeline.storage.configuration import write_registry
+from pipeline.storage.landing import Delivery, new_deliveries, out_of_place
+from pipeline.storage.ledger import Ledger
+from pipeline.storage.waiver_tables import write_waivers_and_rules
+from pipeline.vault.keys import master_key, sweep_scratch
 from transforms.errors import BuildError, NothingToDoError, RapportError
 
 PASSED_ON = ("run_id", "clinic_id", "choice", "without", "by", "why")
@@ -148,7 +149,7 @@ def audit(run_id: str) -> dict:
 
 def report(run_id: str) -> str:
     """Write this run's reports and the index over runs."""
-    from reports.common_factors import write_common_factors
+    from reports.common_factors.page import write_common_factors
 
     home = Home.from_environment()
     with timed(home, run_id, "report"):

@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipeline.airflow_run import configure_airflow, run_nightly
 from pipeline.home import Home
+from pipeline.orchestration.run_locally import configure_airflow, run_nightly
 from transforms.contract import TABLES, lake_columns
 
 ROOT = Path(__file__).resolve().parents[1]

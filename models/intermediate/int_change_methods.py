@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from transforms.change_methods import RULE_COLUMNS, change_rule
+from transforms.instruments.change_methods import RULE_COLUMNS, change_rule
 
 NUMBERS = {
     *("post_weight", "pre_weight", "constant", "critical", "start_cutoff", "end_cutoff"),

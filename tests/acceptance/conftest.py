@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipeline.demo import generate
+from demo import generate
 from pipeline.home import REPOSITORY, Home
 
 

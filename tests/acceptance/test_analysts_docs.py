@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from docs.dictionary import described_tables
+from docs_build.dictionary import described_tables
 from pipeline.home import REPOSITORY
 
 NOTEBOOKS = sorted((REPOSITORY / "docs" / "notebooks").glob("*.ipynb"))
@@ -63,7 +63,7 @@ def test_a_notebook_is_committed_without_outputs(path: Path):
 
 @pytest.mark.slow
 def test_dbts_documentation_is_one_file_without_places_of_this_machine(demo_home):
-    from docs.dbt_site import write_site
+    from docs_build.dbt_site import write_site
 
     text = write_site(demo_home).read_text(encoding="utf-8")
 

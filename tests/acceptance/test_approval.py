@@ -12,10 +12,10 @@ import time
 import pytest
 from typer.testing import CliRunner
 
+from demo import generate
 from pipeline.cli import app
-from pipeline.demo import generate
 from pipeline.home import REPOSITORY, Home
-from pipeline.ledger import Ledger
+from pipeline.storage.ledger import Ledger
 
 ASKS_FOR_HARBOR = """\
 default: {mart_rules: [P03, P04, P05, P06]}

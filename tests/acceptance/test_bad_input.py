@@ -10,7 +10,7 @@ from datetime import datetime
 import openpyxl
 import pytest
 
-from pipeline.ledger import Ledger
+from pipeline.storage.ledger import Ledger
 from tests.acceptance.canary_exports import HEADING, MARK, sheets, text
 from tests.acceptance.leaks import places_with
 

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.publish import published_run, releases
+from pipeline.steps.publish import published_run, releases
 
 HEADER = "response_id,client_id,instrument,rater,completed_at," + ",".join(
     f"item_{n}" for n in range(1, 10)

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from pipeline.publish import published_run, releases
+from pipeline.steps.publish import published_run, releases
 
 TABLES = (
     "core.dim_clinics",

@@ -10,13 +10,14 @@ import duckdb
 import pytest
 
 from expectations.catalogue import load_rules
-from expectations.mart_audit import measure_tables, results_of
-from expectations.mart_suites import check_marts
-from pipeline import build, night
-from pipeline.clinics import read_registry
+from expectations.published.audit import measure_tables, results_of
+from expectations.published.suites import check_marts
+from pipeline import night
+from pipeline.audit.table_hashes import check_repeatable
 from pipeline.home import Home
-from pipeline.ledger import Ledger
-from pipeline.table_hashes import check_repeatable
+from pipeline.steps import build
+from pipeline.storage.configuration import read_registry
+from pipeline.storage.ledger import Ledger
 from tests.pipeline.demo_export import Export
 from tests.pipeline.planted_defects import PLANTED
 

@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-from pipeline.demo import generate
+from demo import generate
 
 pytestmark = pytest.mark.slow  # two whole nights
 

@@ -20,7 +20,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.ledger import Ledger
+from pipeline.storage.ledger import Ledger
 from tests.acceptance.canary_exports import FORMATS, HEADING, MARK
 from tests.acceptance.leaks import files_outside, places_with
 from transforms.contract import TABLES

@@ -7,8 +7,8 @@ import json
 import duckdb
 import pytest
 
+from demo import generate
 from pipeline import night as steps
-from pipeline.demo import generate
 from pipeline.home import Home
 
 SEEDS = (11, 12, 13, 14, 15, 16)

@@ -8,9 +8,9 @@ import duckdb
 import pytest
 
 from pipeline.home import REPOSITORY
-from pipeline.publish import published_run
-from reports.headline import headlines
-from reports.quality import read_run_quality
+from pipeline.steps.publish import published_run
+from reports.validation.headline import headlines
+from reports.validation.tables import read_run_quality
 
 PAGE = (REPOSITORY / "docs" / "quality-queries.md").read_text(encoding="utf-8")
 QUERIES = dict(re.findall(r"## (.+?)\n\n```sql\n(.+?)```", PAGE, flags=re.DOTALL))

@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.ledger import Ledger
-from pipeline.publish import published_run, releases
-from pipeline.quarantine import sweep
+from pipeline.steps.publish import published_run, releases
+from pipeline.storage.ledger import Ledger
+from pipeline.storage.quarantine import sweep
 
 ITEMS = ",".join(f"item_{n}" for n in range(1, 10))
 RESPONSES = f"response_id,client_id,instrument,rater,completed_at,session_id,{ITEMS}"

@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from pipeline.trace import trace
+from pipeline.commands.trace import trace
 from tests.conftest import key
 
 

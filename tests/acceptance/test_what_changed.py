@@ -6,9 +6,9 @@ import shutil
 import duckdb
 import pytest
 
+from pipeline.audit.class_changes import TABLE
 from pipeline.home import REPOSITORY, Home
-from pipeline.summary import summary_text
-from pipeline.what_changed import TABLE
+from pipeline.steps.summary import summary_text
 
 
 @pytest.mark.slow

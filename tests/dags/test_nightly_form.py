@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.airflow_run import POOL
-from pipeline.approval import CHOICES
+from pipeline.orchestration.run_locally import POOL
+from pipeline.steps.approval import CHOICES
 
 DAG_FOLDER = Path(__file__).parents[2] / "dags"
 

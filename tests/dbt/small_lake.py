@@ -12,16 +12,21 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.alert_history import ALERTS
-from pipeline.alerts import ACKNOWLEDGEMENTS
-from pipeline.flags import SCHEMA as FLAGS
-from pipeline.lake import CLIENT_AGES, MARKERS, SCORES, THERAPIST_FLAGS
-from pipeline.what_changed import WHAT_CHANGED
+from pipeline.audit.class_changes import WHAT_CHANGED
+from pipeline.storage.alert_history import ALERTS
+from pipeline.storage.alert_log import ACKNOWLEDGEMENTS
+from pipeline.storage.lake import (
+    CLIENT_AGES,
+    MARKERS,
+    SCORES,
+    THERAPIST_FLAGS,
+)
+from pipeline.storage.risk_flags import SCHEMA as FLAGS
 from tests.conftest import ROOT
 from transforms.contract import TABLES, lake_columns
-from transforms.expected_curves import CURVE_COLUMNS, NUMBERS
-from transforms.registry import load_registry
-from transforms.registry_export import (
+from transforms.instruments.expected_curves import CURVE_COLUMNS, NUMBERS
+from transforms.instruments.registry import load_registry
+from transforms.instruments.tables import (
     INSTRUMENT_COLUMNS,
     SCALE_COLUMNS,
     registry_rows,

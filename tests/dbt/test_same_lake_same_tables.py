@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from pipeline.table_hashes import table_hashes
+from pipeline.audit.table_hashes import table_hashes
 from tests.dbt.small_lake import dbt_build
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.transforms.survey_exports import GOOGLE, MICROSOFT, MONKEY, limesurvey, text
-from transforms.clinic_yaml import read_clinic_yaml
-from transforms.export import read_export
-from transforms.export_survey import SYSTEMS
-from transforms.feeding import wirings_by_table
+from transforms.clinics.yaml_file import read_clinic_yaml
+from transforms.intake.column_mapping import wirings_by_table
+from transforms.intake.read_file import read_export
+from transforms.intake.read_survey import SYSTEMS
 
 PAGES = Path(__file__).parents[2] / "docs" / "formats"
 EXAMPLE = re.compile(r"```yaml\n(clinic: (\w+)\n.*?)```", re.DOTALL)

@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 
 from expectations.catalogue import Catalogue, load_rules
-from expectations.context import Service
-from expectations.marking import mark
+from expectations.marking.marking import mark
+from expectations.rows.context import Service
 from tests.expectations.hand_made_registry import write_registry
 from transforms.contract import TABLES, lake_columns
 

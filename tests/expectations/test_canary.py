@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 import expectations.canary
-import expectations.suites
+import expectations.judging.suites
 from expectations.canary import sing
 from expectations.catalogue import load_rules
 from tests.expectations.hand_made_registry import write_registry
@@ -38,7 +38,7 @@ def test_a_working_engine_fails_the_planted_row(heard):
 
 def test_an_engine_that_passes_everything_is_broken(heard, monkeypatch):
     """Great Expectations says yes to whatever it is shown."""
-    monkeypatch.setattr(expectations.suites, "state_of", lambda *_args: "pass")
+    monkeypatch.setattr(expectations.judging.suites, "state_of", lambda *_args: "pass")
 
     result = heard()
 
@@ -48,7 +48,7 @@ def test_an_engine_that_passes_everything_is_broken(heard, monkeypatch):
 
 def test_an_engine_that_fails_everything_is_broken(heard, monkeypatch):
     """A rule that can only fail says as little as one that cannot."""
-    monkeypatch.setattr(expectations.suites, "state_of", lambda *_args: "fail")
+    monkeypatch.setattr(expectations.judging.suites, "state_of", lambda *_args: "fail")
 
     assert heard()["state"] == "error"
 

@@ -6,8 +6,13 @@ import re
 import pytest
 import yaml
 
+from docs_build.check_pages import (
+    CHECKS,
+    pages,
+    schema_text,
+    write_pages,
+)
 from expectations.catalogue import RULES, SCHEMA, json_schema, load_rules
-from expectations.pages import CHECKS, pages, schema_text, write_pages
 from expectations.verdicts import state_of
 from transforms.contract import TABLES
 from transforms.errors import ConfigError
@@ -95,13 +100,13 @@ def test_broken_yaml_names_its_line(tmp_path):
 
 
 def test_the_committed_schema_is_current():
-    """Editors check config/rules.yml with it; `python -m expectations.pages` writes it."""
+    """Editors check config/rules.yml with it; `python -m docs_build.check_pages` writes it."""
     assert json.loads(SCHEMA.read_text(encoding="utf-8")) == json_schema()
     assert SCHEMA.read_text(encoding="utf-8") == schema_text()
 
 
 def test_the_committed_pages_are_current():
-    """`python -m expectations.pages` writes them."""
+    """`python -m docs_build.check_pages` writes them."""
     committed = {path.name: path.read_text(encoding="utf-8") for path in CHECKS.glob("*.md")}
 
     assert committed == pages(CATALOGUE)

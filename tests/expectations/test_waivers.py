@@ -8,7 +8,7 @@ from datetime import date, datetime
 import pytest
 
 from expectations.catalogue import Catalogue, load_rules
-from expectations.regrade import is_waived, regrade
+from expectations.judging.regrade import is_waived, regrade
 from expectations.waivers import SCHEMA, WAIVERS, Waiver, load_waivers, waivers_schema
 from transforms.errors import ConfigError
 

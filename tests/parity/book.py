@@ -105,7 +105,7 @@ def _coverage() -> list[str]:
         f"({result['sessions_per_clinic']:,} sessions, missing forms included) through the "
         "estimators of `transforms/` that feed the tables; files, readers and SQL are left out "
         "(`tests/acceptance/test_planted_truth.py` runs whole nights). The truth is the "
-        "large-sample value of `pipeline/demo/expected.py`. Nominal 95 %; with so many draws the "
+        "large-sample value of `demo/expected.py`. Nominal 95 %; with so many draws the "
         f"Monte Carlo error of a line is {error:.1f} points. All together "
         f"{100 * held / n:.1f} % of {n:,} intervals held the truth; if each line were nominal and "
         f"none leaned on another, so few or fewer had a chance of {binom.cdf(held, n, 0.95):.3f}. "

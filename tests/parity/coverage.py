@@ -1,9 +1,9 @@
 """How often do 95 % intervals hold what was planted? Estimators over many seeds, no nights.
 
-Each seed draws the three demo clinics (``pipeline.demo.model.simulate``, the model the demo files
+Each seed draws the three demo clinics (``demo.model.simulate``, the model the demo files
 are written from, missing forms included, without planted errors) and hands the tables to the
 estimators of ``transforms/`` that feed the common-factors tables. The truth is the large-sample
-value that ``pipeline.demo.expected`` holds. Files, readers and SQL are not part of it;
+value that ``demo.expected`` holds. Files, readers and SQL are not part of it;
 tests/acceptance/test_planted_truth.py runs whole nights over fewer seeds.
 
 ``python -m tests.parity.coverage 200`` writes tests/parity/coverage.json, which the parity book
@@ -19,24 +19,24 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.demo.clinics import CLINICS
-from pipeline.demo.expected import EXPECTED
-from pipeline.demo.model import Simulation, simulate
-from pipeline.demo.recover import (
+from demo.clinics import CLINICS
+from demo.expected import EXPECTED
+from demo.model import Simulation, simulate
+from demo.schedule import DROPOUT
+from tests.planted.recover import (
     direction,
     episode_scores,
     given,
     process_of,
     row_mean,
 )
-from pipeline.demo.schedule import DROPOUT
-from transforms.association import partial_correlation
-from transforms.cox_sessions import fit_session_cox
-from transforms.dropout import dropout_by_tertile
-from transforms.estimates import Estimate, wald
-from transforms.profile_likelihood import icc_interval
-from transforms.reml import GroupTotals, fit_random_intercept
-from transforms.within_between import PREDICTORS, within_between
+from transforms.statistics.correlation import partial_correlation
+from transforms.statistics.cox_time_varying import fit_session_cox
+from transforms.statistics.dropout_risk import dropout_by_tertile
+from transforms.statistics.estimate import Estimate, wald
+from transforms.statistics.profile_likelihood import icc_interval
+from transforms.statistics.reml import GroupTotals, fit_random_intercept
+from transforms.statistics.within_between import PREDICTORS, within_between
 
 SESSIONS = 8_000  # per clinic and seed
 FEWEST_PAIRS = 4  # per client, as cf_within_between_alliance asks for

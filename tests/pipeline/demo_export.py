@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.demo.clinics import EXTRACT_DATE, HARBOR
-from pipeline.demo.exports import write_canonical_csv
-from pipeline.demo.model import simulate
-from pipeline.demo.tables import build_tables
+from demo.clinics import EXTRACT_DATE, HARBOR
+from demo.exports import write_canonical_csv
+from demo.model import simulate
+from demo.tables import build_tables
 
 MOMENT = "%Y-%m-%d %H:%M:%S"
 ITEMS = [f"item_{number}" for number in range(1, 13)]

@@ -7,13 +7,14 @@ from datetime import datetime
 
 import duckdb
 
-from pipeline import accept, intake, judge, lake
-from pipeline.as_of import rows_as_of
-from pipeline.clinics import write_registry
 from pipeline.home import REPOSITORY, Home
-from pipeline.landing import new_deliveries
-from pipeline.ledger import Ledger
-from pipeline.vault import master_key
+from pipeline.steps import accept, intake, judge
+from pipeline.storage import lake
+from pipeline.storage.as_of import rows_as_of
+from pipeline.storage.configuration import write_registry
+from pipeline.storage.landing import new_deliveries
+from pipeline.storage.ledger import Ledger
+from pipeline.vault.keys import master_key
 from transforms.contract import TABLES
 
 HEADER = "response_id,client_id,instrument,rater,completed_at," + ",".join(

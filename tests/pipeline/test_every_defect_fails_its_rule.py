@@ -10,12 +10,13 @@ import duckdb
 import pytest
 
 from expectations.catalogue import load_rules
-from pipeline import accept, intake, judge, lake
-from pipeline.clinics import write_registry
 from pipeline.home import REPOSITORY, Home
-from pipeline.landing import new_deliveries
-from pipeline.ledger import Ledger
-from pipeline.vault import master_key
+from pipeline.steps import accept, intake, judge
+from pipeline.storage import lake
+from pipeline.storage.configuration import write_registry
+from pipeline.storage.landing import new_deliveries
+from pipeline.storage.ledger import Ledger
+from pipeline.vault.keys import master_key
 from tests.pipeline.demo_export import Export
 from tests.pipeline.planted_defects import NIGHT_BEFORE, PLANTED, UNAVOIDABLE
 

@@ -7,8 +7,8 @@ from datetime import datetime
 import pytest
 
 from pipeline import night
-from pipeline.fingerprint import fingerprint
-from pipeline.ledger import Ledger
+from pipeline.audit.fingerprint import fingerprint
+from pipeline.storage.ledger import Ledger
 
 AT = datetime(2026, 1, 2, 2)
 PUBLISHED, KILLED = "2026-01-02T02-00-00Z", "2026-01-03T02-00-00Z"

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.clinics import write_registry
 from pipeline.home import REPOSITORY, Home
-from pipeline.intake import intake, read_results, staged_folder
-from pipeline.landing import new_deliveries
-from pipeline.ledger import Ledger
+from pipeline.steps.intake import intake, read_results, staged_folder
+from pipeline.storage.configuration import write_registry
+from pipeline.storage.landing import new_deliveries
+from pipeline.storage.ledger import Ledger
 from tests.transforms.survey_exports import (
     GOOGLE,
     GOOGLE_FEED,

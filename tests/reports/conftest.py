@@ -1,6 +1,6 @@
 import pytest
 
-from reports.validation_report import write_index, write_report
+from reports.validation.page import write_index, write_report
 from tests.reports.hand_made import RUN, build_database
 
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from reports.pages import anchor
+from reports.drawing.templating import anchor
 from tests.reports.hand_made import RUN
 
 CHROMIUM = shutil.which("chromium")

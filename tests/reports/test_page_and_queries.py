@@ -12,7 +12,13 @@ import duckdb
 import pytest
 
 from pipeline.home import REPOSITORY
-from reports.pages import count, day, moment, percent, plain
+from reports.drawing.templating import (
+    count,
+    day,
+    moment,
+    percent,
+    plain,
+)
 from tests.reports.hand_made import CLINICS, RUN
 
 DOCS = (REPOSITORY / "docs" / "quality-queries.md").read_text(encoding="utf-8")

@@ -5,7 +5,14 @@ from datetime import datetime
 
 import pytest
 
-from reports.pages import TEMPLATES, anchor, day, moment, percent, plain
+from reports.drawing.templating import (
+    TEMPLATES,
+    anchor,
+    day,
+    moment,
+    percent,
+    plain,
+)
 
 
 @pytest.mark.parametrize(

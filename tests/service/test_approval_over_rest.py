@@ -9,9 +9,9 @@ import duckdb
 import httpx
 import pytest
 
-from pipeline.demo import generate
+from demo import generate
 from pipeline.home import REPOSITORY, Home
-from pipeline.ledger import Ledger
+from pipeline.storage.ledger import Ledger
 from tests.service.real_service import (
     RUNS,
     PostgreSQL,

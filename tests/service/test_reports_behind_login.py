@@ -27,7 +27,7 @@ def client(plugin, home, monkeypatch):
     from airflow.api_fastapi.app import create_auth_manager
     from fastapi.testclient import TestClient
 
-    from pipeline.airflow_run import prepare_metadata
+    from pipeline.orchestration.run_locally import prepare_metadata
 
     prepare_metadata()  # Airflow looks up whether a token was revoked
     monkeypatch.setenv("RAPPORT_HOME", str(home.root))

@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.export_writers import N_ITEMS, Export, Response
-from transforms import mapping
-from transforms.export import read_export
-from transforms.feeding import wirings_by_table
-from transforms.pseudonyms import GroupKey
+from transforms.intake import stage as mapping
+from transforms.intake.column_mapping import wirings_by_table
+from transforms.intake.pseudonyms import GroupKey
+from transforms.intake.read_file import read_export
 
 KEY = GroupKey.derive(b"0123456789abcdef0123456789abcdef", "north")
 

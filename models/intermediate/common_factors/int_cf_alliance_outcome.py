@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from transforms.alliance_records import alliance_outcome
+from transforms.common_factors.alliance import alliance_outcome
 
 STRATA = "stratum, clinic_id, clinic_group, alliance_instrument_id, outcome_instrument_id"
 ROWS = "stratum, therapist_code, alliance_pomp, is_at_ceiling, pre_score, post_score"

@@ -2,8 +2,8 @@
 
 import pyarrow as pa
 
-from transforms.alliance_records import MOMENTS
-from transforms.lag_records import alliance_symptom_lag
+from transforms.common_factors.alliance import MOMENTS
+from transforms.common_factors.symptom_lag import alliance_symptom_lag
 
 STRATA = (
     "stratum, clinic_id, clinic_group, lag_direction, alliance_instrument_id, outcome_instrument_id"

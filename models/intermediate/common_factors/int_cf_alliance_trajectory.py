@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from transforms.trajectory_records import trajectory_records
+from transforms.common_factors.trajectory import trajectory_records
 
 STRATA = "stratum, clinic_id, clinic_group, alliance_instrument_id"
 ROWS = (

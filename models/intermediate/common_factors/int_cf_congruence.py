@@ -2,7 +2,12 @@
 
 import pyarrow as pa
 
-from transforms.congruence_records import BIAS_KEYS, SURFACE_KEYS, biases, surfaces
+from transforms.common_factors.congruence import (
+    BIAS_KEYS,
+    SURFACE_KEYS,
+    biases,
+    surfaces,
+)
 
 BIAS_STRATA = ", ".join(["stratum", "clinic_id", "clinic_group", *BIAS_KEYS])
 BIAS_ROWS = "stratum, therapist_code, dyad_code, client_pomp, therapist_pomp"

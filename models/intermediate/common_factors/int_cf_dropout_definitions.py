@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from transforms.dropout_records import dropout_definitions
+from transforms.common_factors.dropout import dropout_definitions
 
 STRATA = "stratum, clinic_id, clinic_group"
 ROWS = (

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from transforms.survival_records import dropout_hazards
+from transforms.common_factors.survival import dropout_hazards
 
 STRATA = "stratum, clinic_id, clinic_group, alliance_instrument_id"
 ROWS = (

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from transforms.survival_records import dropout_curves, dropout_curves_by_alliance
+from transforms.common_factors.survival import dropout_curves, dropout_curves_by_alliance
 
 SCHEMA = pa.schema(
     [

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from transforms.dropout_records import early_alliance_dropout
+from transforms.common_factors.dropout import early_alliance_dropout
 
 STRATA = "stratum, clinic_id, clinic_group, alliance_instrument_id"
 ROWS = "stratum, therapist_code, alliance_pomp, sessions_attended, dropped_out"

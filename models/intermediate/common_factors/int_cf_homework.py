@@ -2,8 +2,8 @@
 
 import pyarrow as pa
 
-from transforms.alliance_records import MOMENTS
-from transforms.homework_records import KEYS, homework_slopes
+from transforms.common_factors.alliance import MOMENTS
+from transforms.common_factors.homework import KEYS, homework_slopes
 
 STRATA = ", ".join(["stratum", "clinic_id", "clinic_group", *KEYS, "direction"])
 ROWS = ", ".join(

@@ -2,7 +2,12 @@
 
 import pyarrow as pa
 
-from transforms.measure_records import KEYS, PAIR_KEYS, empathy_differences, measure_outcomes
+from transforms.common_factors.relationship_measures import (
+    KEYS,
+    PAIR_KEYS,
+    empathy_differences,
+    measure_outcomes,
+)
 
 STRATA = ", ".join(["stratum", "clinic_id", "clinic_group", *KEYS])
 ROWS = "stratum, therapist_code, x, y, given"

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from transforms.modality_records import modality_equivalence
+from transforms.common_factors.modality import modality_equivalence
 
 STRATA = "stratum, clinic_id, clinic_group, outcome_instrument_id, modality, modality_code"
 ROWS = (

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from transforms.rupture_outcome import KEYS, SUMS, rupture_outcome
+from transforms.common_factors.rupture_outcome import KEYS, SUMS, rupture_outcome
 
 STRATA = ", ".join(["stratum", "clinic_id", "clinic_group", *KEYS])
 ROWS = ", ".join(["stratum", "class_code", *SUMS])

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from transforms.therapist_records import therapist_caterpillar
+from transforms.common_factors.therapists import therapist_caterpillar
 
 STRATA = "stratum, clinic_id, clinic_group, outcome_instrument_id, direction"
 ROWS = (

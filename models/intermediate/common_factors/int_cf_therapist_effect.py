@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from transforms.therapist_records import therapist_effects, therapist_effects_on_events
+from transforms.common_factors.therapists import therapist_effects, therapist_effects_on_events
 
 STRATA = "stratum, clinic_id, clinic_group, outcome_instrument_id"
 ROWS = (

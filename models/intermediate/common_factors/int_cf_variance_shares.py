@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from transforms.variance_share_records import variance_shares
+from transforms.common_factors.variance_shares import variance_shares
 
 STRATA = "stratum, clinic_id, clinic_group, alliance_instrument_id, outcome_instrument_id"
 ROWS = "stratum, therapist_code, modality_code, alliance_pomp, pre_score, post_score"

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from transforms.alliance_records import MOMENTS, within_between_alliance
+from transforms.common_factors.alliance import MOMENTS, within_between_alliance
 
 STRATA = (
     "stratum, clinic_id, clinic_group, alliance_instrument_id, outcome_instrument_id, direction"

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from transforms.therapist_alliance_records import within_between_therapist
+from transforms.common_factors.therapist_alliance import within_between_therapist
 
 STRATA = "stratum, clinic_id, clinic_group, alliance_instrument_id, outcome_instrument_id"
 ROWS = "stratum, therapist_code, alliance_pomp, pre_score, post_score"

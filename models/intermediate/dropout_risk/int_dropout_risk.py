@@ -3,7 +3,12 @@
 import numpy as np
 import pyarrow as pa
 
-from transforms.dropout_hazard import PREDICTORS, alert_threshold, predict_hazard, report_card
+from transforms.common_factors.dropout_hazard import (
+    PREDICTORS,
+    alert_threshold,
+    predict_hazard,
+    report_card,
+)
 
 SCHEMA = pa.schema(
     [

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from transforms.expected_response_records import all_instruments
+from transforms.common_factors.expected_response import all_instruments
 
 STRATA = "instrument_code, instrument_id, version, direction"
 ROWS = (

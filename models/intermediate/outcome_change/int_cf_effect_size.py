@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from transforms.outcome_records import EFFECT_KEYS, effect_size_records
+from transforms.common_factors.outcome import EFFECT_KEYS, effect_size_records
 
 SCHEMA = pa.schema(
     [

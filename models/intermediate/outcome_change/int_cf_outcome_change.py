@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from transforms.outcome_records import RATE_KEYS, outcome_rates
+from transforms.common_factors.outcome import RATE_KEYS, outcome_rates
 
 SCHEMA = pa.schema(
     [

@@ -1,4 +1,4 @@
-{# The build adds its own rows to what earlier releases said (pipeline/what_changed.py). #}
+{# The build adds its own rows to what earlier releases said (pipeline/audit/class_changes.py). #}
 
 with
 

@@ -1,0 +1,265 @@
+"""One page per rule for docs/checks/, generated from the catalogue: run `python -m` this module.
+
+A page says what a QA lead asks: what is looked at, what counts as broken, how much is allowed,
+what goes wrong downstream, what to do, and the query.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+
+from expectations.catalogue import RULES, SCHEMA, Catalogue, Rule, json_schema, load_rules
+from expectations.checks.check import Measured
+from expectations.checks.finding import Sources
+from expectations.checks.findings import findings
+from expectations.checks.row_predicates import row_part
+from expectations.published.measures import query_of
+from expectations.rows.answers import Suspects
+from expectations.rows.delivery import Staged
+from expectations.waivers import SCHEMA as WAIVERS_SCHEMA
+from expectations.waivers import waivers_schema
+from transforms.contract import TABLES, lake_columns
+
+CHECKS = Path(__file__).resolve().parents[1] / "docs" / "checks"
+# One item stands for all, instrument number 1 for those with something to look at.
+_ITEM = {"item_1": (1,)}
+_EXAMPLE = Suspects(outside=_ITEM, between=_ITEM, surplus=_ITEM, short={"file": (1,)})
+_SEVERITY = {
+    "fatal": "Broken rows are quarantined. Above the threshold the whole file is rejected.",
+    "quarantine": "Broken rows are quarantined. Above the threshold the rule shows as failed.",
+    "warn": "Rows are kept. Above the threshold the rule shows as failed.",
+    "inform": "Rows are counted, nothing is held back.",
+}
+# Kinds decided outside SQL: what breaks the rule, and where that is decided.
+_ELSEWHERE = {
+    "readable_file": (
+        "files that their reader refuses",
+        "Decided by the reader of the file's format (transforms/readers) and its mapping.",
+    ),
+    "form_change": (
+        "files with at least one such change",
+        "Decided by comparing the file's profile with the last accepted ones of its source "
+        "(transforms/form_changes/compare.py, limits in config/form_change.yml). Each change with its "
+        "column and remedy is a row of quality.dq_form_changes.",
+    ),
+    "file_period": (
+        "files whose period leaves a gap to the one before, or overlaps it",
+        "Counted when the clinic's manifest is read (pipeline/storage/manifests.py).",
+    ),
+    "control_total": (
+        "files with another number of rows than the manifest says",
+        "Counted when the clinic's manifest is read (pipeline/storage/manifests.py).",
+    ),
+    "canary": (
+        "planted rows that are judged wrong",
+        "One broken and one sound row, planted and judged in every run (expectations/canary.py).",
+    ),
+}
+# Rules on the finished tables without a query of their own.
+_SUITES = "expectations/published/suites.py and, for tables without a suite, expectations/published/bounds.py"
+COUNTED_IN = {
+    "P03": ("values out of their range, and estimates outside their interval", _SUITES),
+    "P05": ("episodes whose class contradicts its definition", "expectations/published/suites.py"),
+    "P08": ("rows without source, or without a reason not to compare", _SUITES),
+    "P06": (
+        "counts from 1 to 10 that are shown, or that sums of shown ones give away",
+        "expectations/published/disclosure.py",
+    ),
+    "P07": ("tables with another content", "pipeline/audit/table_hashes.py"),
+    "S10": (
+        "items whose correlation with the rest of the scale is below 0",
+        "expectations/published/item_statistics.py",
+    ),
+    "S11": (
+        "scales whose alpha is too far off, or below .6 where the manual's is not",
+        "expectations/published/item_statistics.py",
+    ),
+}
+
+
+def pages(rules: Catalogue) -> dict[str, str]:
+    """Return the text of every page by file name, the index first."""
+    return {"README.md": _index(rules)} | {f"{rule.id}.md": _page(rule) for rule in rules.rules}
+
+
+def write_pages(rules: Catalogue, folder: Path = CHECKS) -> None:
+    """Write every page and remove pages of rules that are gone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = pages(rules)
+    for path in folder.glob("*.md"):
+        if path.name not in wanted:
+            path.unlink()
+    for file_name, page in wanted.items():
+        (folder / file_name).write_text(page, encoding="utf-8")
+
+
+def schema_text() -> str:
+    """Return the text of config/schema/rules.schema.json."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _index(rules: Catalogue) -> str:
+    lines = [
+        "# Checks",
+        "",
+        "Generated from config/rules.yml; do not edit by hand. dbt's own tests stand in "
+        "quality.dq_rule_results beside these, under their names and without a clinic:",
+        "`select * from quality.dq_rule_results where rule_id not in "
+        "(select rule_id from quality.dq_rules)`.",
+        "",
+        "| rule | about | promise | category | severity | allowed |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| [{rule.id}]({rule.id}.md) | {rule.table} | {rule.title} | {rule.category} |"
+        f" {rule.severity} | {_percent(rule.threshold)} |"
+        for rule in rules.rules
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _page(rule: Rule) -> str:
+    return f"""# {rule.id} · {rule.title}
+
+| | |
+|---|---|
+| about | {rule.table} |
+| category | {rule.category} |
+| severity | {rule.severity}. {_SEVERITY[rule.severity]} |
+| owner | {rule.owner} |
+
+## Why
+
+{rule.why}
+
+## What goes wrong otherwise
+
+{rule.downstream}
+
+## How it is counted
+
+- Numerator: {_numerator(rule)}.{"" if rule.listed else " Counted, not listed."}
+- Denominator: {rule.denominator}.
+- Threshold: {_percent(rule.threshold)}.
+
+## What to do
+
+{rule.remedy}
+
+## Query
+
+{_query(rule)}
+
+## Counts of every run
+
+```sql
+select run_at, clinic_id, source_file, table_name, state, n_failed, n_scope, threshold, message
+from quality.dq_rule_results
+where rule_id = '{rule.id}'
+order by run_at desc, clinic_id, source_file, table_name
+```
+{_rows_query(rule)}"""
+
+
+def _rows_query(rule: Rule) -> str:
+    """Return the query for the single rows, of rules that list them."""
+    if not rule.listed or rule.is_about_file or rule.table not in (*TABLES, "any"):
+        return ""
+    return f"""
+And the rows, as they are now:
+
+```sql
+select clinic_id, source_file, source_line, column_name, reason, status, first_seen
+from quality.dq_quarantine
+where rule_id = '{rule.id}'
+order by clinic_id, source_file, source_line, column_name
+```
+"""
+
+
+def _numerator(rule: Rule) -> str:
+    """Say in words what breaks the rule."""
+    if rule.id in COUNTED_IN:
+        return COUNTED_IN[rule.id][0]
+    elsewhere = [_ELSEWHERE[kind][0] for kind in rule.kinds if kind in _ELSEWHERE]
+    if elsewhere:
+        return elsewhere[0]
+    if "measured" in rule.kinds:
+        comment = " ".join(
+            line.removeprefix("-- ")
+            for line in query_of(rule, _measured(rule)).splitlines()
+            if line.startswith("--")
+        )
+        return comment.partition("broken: ")[2].partition(". ")[0].rstrip(".")
+    tables = [rule.table] if rule.table in TABLES else list(TABLES)
+    reasons = dict.fromkeys(
+        reason for table in tables for reason, _ in _faults(rule, table) if reason
+    )
+    return f"rows in scope: {'; '.join(reasons)}"
+
+
+def _percent(share: float) -> str:
+    return "not one row" if share == 0 else f"{100 * share:g}% of the rows in scope"
+
+
+def _query(rule: Rule) -> str:
+    if rule.id in COUNTED_IN:
+        return f"Counted on the finished tables by {COUNTED_IN[rule.id][1]}."
+    elsewhere = [_ELSEWHERE[kind][1] for kind in rule.kinds if kind in _ELSEWHERE]
+    if elsewhere:
+        return elsewhere[0]
+    if "measured" in rule.kinds:
+        query = query_of(rule, _measured(rule)).strip()
+        return f"On the finished tables:\n\n```sql\n{query}\n```"
+    tables = [rule.table] if rule.table in TABLES else list(TABLES)
+    blocks = [block for table in tables if (block := _table_query(rule, table))]
+    return "\n\n".join(blocks)
+
+
+def _measured(rule: Rule) -> Measured:
+    return next(check for check in rule.checks if isinstance(check, Measured))
+
+
+def _table_query(rule: Rule, table: str) -> str:
+    faults = _faults(rule, table)
+    if not faults:
+        return ""
+    scope = _tidy(rule.applies_to) if rule.applies_to != "true" else "every row"
+    body = "\n\n".join(f"-- {reason}\n{sql}" for reason, sql in faults)
+    return f"{table}, in scope: `{scope}`. A row breaks the rule where\n\n```sql\n{body}\n```"
+
+
+def _faults(rule: Rule, table: str) -> list[tuple[str, str]]:
+    """Return the ways a row of the table breaks the rule: in words, and as SQL."""
+    extra = ("item_1", "submitted_total") if table == "responses" else ()
+    columns = (*lake_columns(TABLES[table]), *extra)
+    staged = Staged(table, (), columns)
+    sources = Sources(staged, None, (Path("scores.parquet"),), knows_sessions=True)
+    faults: list[tuple[str, str]] = []
+    for check in rule.checks:
+        part = row_part(check, staged, _EXAMPLE)
+        if part is None:
+            continue
+        faults += [(fault.reason, _tidy(fault.where)) for fault in part.faults]
+        for found in findings(rule, check, sources):
+            setup = f"{_tidy(found.setup)};\n" if found.setup else ""
+            faults.append((found.reason, f"{setup}{_tidy(found.rows)}"))
+    return faults
+
+
+def _tidy(sql: str) -> str:
+    """Return SQL without blank lines and common indentation."""
+    lines = [line.rstrip() for line in sql.splitlines() if line.strip()]
+    first, rest = lines[0].strip(), textwrap.dedent("\n".join(lines[1:]))
+    if len(lines) > 1 and lines[0].startswith(" "):
+        return textwrap.dedent("\n".join(lines))
+    return f"{first}\n{rest}".strip()
+
+
+if __name__ == "__main__":
+    write_pages(load_rules(RULES))
+    SCHEMA.parent.mkdir(parents=True, exist_ok=True)
+    SCHEMA.write_text(schema_text(), encoding="utf-8")
+    WAIVERS_SCHEMA.write_text(waivers_schema(), encoding="utf-8")

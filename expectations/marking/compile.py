@@ -1,0 +1,102 @@
+"""Rules compiled for one table: predicates over a row, and rows that only many rows condemn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import duckdb
+
+from expectations.catalogue import Rule
+from expectations.checks.finding import Finding, Sources
+from expectations.checks.findings import COUNT_THEIR_SCOPE, findings
+from expectations.checks.row_predicates import (
+    Fault,
+    Part,
+    row_part,
+    with_facts,
+    without_absent,
+)
+from expectations.marking.one_pass import TablePass, describe_error
+from expectations.rows.answers import Suspects
+from expectations.rows.delivery import Staged
+from expectations.rows.row_source import FOUND
+
+
+class Compiler:
+    """Compiles the rules of one table, and gathers the rows its findings condemn."""
+
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, known: Mapping[str, str], suspects: Suspects
+    ) -> None:
+        self.con, self.known, self.suspects = con, known, suspects
+        self.scopes: dict[str, dict[str, int]] = {}
+        self.errors: dict[str, str] = {}
+        self._number = 0
+        con.execute(
+            f"""
+            create or replace temp table {FOUND}_all
+                (fault integer, file_id varchar, source_line bigint, row_key uuid)
+            """
+        )
+
+    def compile(self, rule: Rule, staged: Staged, sources: Sources) -> TablePass | None:
+        """Return the rule as SQL, or None if it is not about this table or cannot run."""
+        parts = [
+            part
+            for check in rule.checks
+            if (part := row_part(check, staged, self.suspects)) is not None
+        ]
+        if not parts:
+            return None
+        scope = without_absent(rule.applies_to, staged)
+        try:
+            for check in rule.checks:
+                several = findings(rule, check, sources)
+                parts += [self._collect(rule, found) for found in several]
+                if check.kind in COUNT_THEIR_SCOPE:
+                    scope = "true" if several else "false"
+        except duckdb.Error as error:
+            self.errors[rule.id] = describe_error(error)
+            return None
+        return TablePass(
+            rule,
+            with_facts(scope, self.known),
+            tuple(_with_facts(part, self.known) for part in parts),
+        )
+
+    def finish(self) -> None:
+        """Make the relation the rows are joined with: one row per condemned row."""
+        self.con.execute(
+            f"""
+            create or replace temp table {FOUND} as
+            select row_key, source_line, file_id, list(fault) as faults
+            from {FOUND}_all group by row_key, source_line, file_id
+            """
+        )
+
+    def _collect(self, rule: Rule, found: Finding) -> Part:
+        if found.setup:
+            self.con.execute(with_facts(found.setup, self.known))
+        if found.scope:
+            self.scopes[rule.id] = dict(self.con.execute(found.scope).fetchall())
+        if found.only_if and not self.con.execute(f"{found.only_if} limit 1").fetchone():
+            return Part(())
+        self._number += 1
+        n_rows = self.con.execute(
+            f"""
+            insert into {FOUND}_all
+            select {self._number}, file_id, source_line, row_key
+            from ({with_facts(found.rows, self.known)})
+            """
+        ).fetchone()[0]
+        # Nothing found: no join, the rows pass untouched.
+        where = f"list_contains(found.faults, {self._number})" if n_rows else "false"
+        return Part((Fault(where, found.column, found.reason),))
+
+
+def _with_facts(part: Part, known: Mapping[str, str]) -> Part:
+    return Part(
+        tuple(replace(fault, where=with_facts(fault.where, known)) for fault in part.faults),
+        with_facts(part.guard, known),
+    )

@@ -1,0 +1,98 @@
+"""All `measured` rules on a finished file: counted, judged and put into the form of the results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from expectations.catalogue import Catalogue, Rule
+from expectations.published.bounds import check_bounds
+from expectations.published.disclosure import RULE as DISCLOSURE
+from expectations.published.disclosure import check_disclosure
+from expectations.published.item_statistics import check_items
+from expectations.published.measures import (
+    Measure,
+    measure,
+    measured_rules,
+    open_lake,
+)
+from expectations.published.suites import MARTS
+from expectations.verdicts import share_of, state_of
+from transforms.instruments.registry import Registry
+
+# Counted in Python; the others have a query in expectations/measures.
+IN_PYTHON = ("P06", "P07", "S10", "S11")
+
+
+def measure_tables(
+    analytics: Path, lake: Path, registry: Registry, rules: Catalogue
+) -> list[Measure]:
+    """Count every `measured` rule on the finished file; P07 needs an earlier one, see there."""
+    settings = {rule.id: check.settings for rule, check in measured_rules(rules)}
+    with duckdb.connect(str(analytics), read_only=True) as con:
+        open_lake(con, lake)
+        found = measure(con, rules, leave_out=IN_PYTHON)
+        rows = con.execute("select clinic_id from core.dim_clinics order by 1").fetchall()
+        found += check_items(con, lake, [row[0] for row in rows], registry, rules)
+        small_number = int(settings[DISCLOSURE]["small_number"])
+        found += check_bounds(con, leave_out=[mart.table for mart in MARTS])
+        return found + check_disclosure(con, small_number)
+
+
+def results_of(
+    measures: Iterable[Measure], rules: Catalogue, run_id: str, run_at: datetime
+) -> list[dict[str, Any]]:
+    """Return one row per measure in the columns of lake/quality/rule_results, without a file.
+
+    Rules that are not in force on the day of the run have none.
+    """
+    in_force = {rule.id: rule for rule in rules.in_force(run_at.date())}
+    return [
+        {"run_id": run_id, "run_at": run_at} | _result(in_force[each.rule_id], each)
+        for each in measures
+        if each.rule_id in in_force
+    ]
+
+
+def broken_promises(results: Sequence[dict[str, Any]]) -> list[str]:
+    """Name the fatal rules that failed or could not be checked: nothing may be published."""
+    return sorted(
+        {
+            f"{row['rule_id']} {row['title']} ({row['state']})"
+            for row in results
+            if row["severity"] == "fatal" and row["state"] in ("fail", "error")
+        }
+    )
+
+
+def _result(rule: Rule, counted: Measure) -> dict[str, Any]:
+    state = state_of(counted.n_scope, counted.n_failed, rule.threshold, counted.error)
+    return {
+        "clinic_id": counted.clinic_id,
+        "file_id": None,
+        "source_file": None,
+        "table_name": counted.table_name or None,
+        "rule_id": rule.id,
+        "title": rule.title,
+        "category": rule.category,
+        "severity": rule.severity,
+        "n_scope": counted.n_scope,
+        "n_failed": counted.n_failed,
+        "share_failed": share_of(counted.n_scope, counted.n_failed),
+        "threshold": rule.threshold,
+        "state": state,
+        "message": _message(rule, state, counted),
+    }
+
+
+def _message(rule: Rule, state: str, counted: Measure) -> str:
+    if state == "error":
+        return f"the check could not run: {counted.error}"
+    if state == "not_applicable":
+        return f"nothing in scope ({rule.denominator})"
+    detail = f": {counted.detail}" if counted.detail and counted.n_failed else ""
+    return f"{counted.n_failed:,} of {counted.n_scope:,} break it{detail}"

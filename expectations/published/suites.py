@@ -1,0 +1,240 @@
+"""What the published marts promise: ordinary column expectations, and counts where SQL must look.
+
+The common-factors tables are small aggregates, so Great Expectations may read them. Episodes are
+people: of them only counts leave the database.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from expectations.catalogue import RULES, Catalogue, Rule, load_rules
+from expectations.published.promises import (
+    CONTRADICTIONS,
+    EPISODES,
+    MARTS,
+    Bound,
+    Mart,
+)
+from expectations.verdicts import share_of, state_of
+from transforms.sql import name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = "common_factors"
+
+
+@dataclass
+class _Tally:
+    """Values looked at and broken for one rule and table; an error ends it."""
+
+    n_scope: int = 0
+    n_failed: int = 0
+    error: str | None = None
+    broken: list[str] = field(default_factory=list)
+
+
+def check_marts(
+    analytics: Path,
+    run_id: str,
+    run_at: datetime,
+    rules: Path = RULES,
+    validations: Path | None = None,
+) -> list[dict[str, Any]]:
+    """Check the marts of a finished file.
+
+    Parameters
+    ----------
+    validations : folder to keep what Great Expectations said in, for its own pages
+
+    Returns
+    -------
+    One row per rule x mart in the columns of lake/quality/rule_results, without clinic and file;
+    of rules that are in force on the day of the run.
+    """
+    catalogue = Catalogue(rules=load_rules(rules).in_force(run_at.date()))
+    # Set before the import: Great Expectations logs every metric it registers.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    from expectations.judging.suites import BatchMaker
+
+    maker = BatchMaker()
+    results = []
+    with duckdb.connect(str(analytics), read_only=True) as con:
+        for mart in MARTS:
+            tallies = _check_mart(con, mart, maker, validations)
+            results += [(f"{SCHEMA}.{mart.table}", rule, tally) for rule, tally in tallies.items()]
+        results.append((EPISODES, "P05", _check_episodes(con)))
+    return [
+        {"run_id": run_id, "run_at": run_at} | _result(catalogue, rule_id, table, tally)
+        for table, rule_id, tally in results
+        if catalogue.rule(rule_id) is not None
+    ]
+
+
+def _check_mart(
+    con: duckdb.DuckDBPyConnection, mart: Mart, maker: Any, validations: Path | None
+) -> dict[str, _Tally]:
+    from expectations.judging.data_docs import keep
+
+    tallies = {"P03": _Tally(), "P08": _Tally()}
+    try:
+        rows = con.execute(f"select * from {SCHEMA}.{name(mart.table)}").df()
+    except duckdb.Error:
+        return {rule: _Tally(error="the table is missing") for rule in tallies}
+    parts = [
+        maker.validate(f"{mart.table}_{number}", part, expectations, COUNTS_ONLY)
+        for number, (part, expectations) in enumerate(_promises(mart, rows))
+        if len(part)
+    ]
+    if validations and parts:
+        keep(validations, mart.table, f"{SCHEMA}.{mart.table}", parts)
+    for result in (result for part in parts for result in part.results):
+        meta = result.expectation_config.meta
+        _count(tallies[meta["rule_id"]], meta["promise"], result)
+    return tallies
+
+
+# Great Expectations would otherwise keep and print the failing values.
+COUNTS_ONLY = {
+    "result_format": "SUMMARY",
+    "partial_unexpected_count": 0,
+    "exclude_unexpected_values": True,
+}
+
+
+def _promises(mart: Mart, rows: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, list[Any]]]:
+    """Yield parts of the mart with what Great Expectations must find in each."""
+    yield (
+        rows,
+        [
+            *(_between(bound) for bound in mart.bounds if bound.where is None),
+            _not_below("estimate", "ci_low"),
+            _not_below("ci_high", "estimate"),
+            *(_between(Bound(column, 0.0)) for column in rows.columns if column.startswith("n_")),
+        ],
+    )
+    for bound in mart.bounds:
+        if bound.where is not None:
+            column, value = bound.where
+            only = f"{bound.column}, {_range(bound)}, in rows whose {column} is {value}"
+            yield rows[rows[column] == value], [_between(bound, only)]
+    with_benchmark = rows[rows["benchmark_value"].notna()]
+    yield (
+        with_benchmark,
+        [_filled("benchmark_source"), _filled("benchmark_is_comparable")],
+    )
+    is_other = with_benchmark["benchmark_is_comparable"] == False  # noqa: E712 - NULL is neither
+    yield with_benchmark[is_other], [_filled("benchmark_why_not")]
+
+
+def _between(bound: Bound, described: str | None = None) -> Any:
+    import great_expectations.expectations as gxe
+
+    return gxe.ExpectColumnValuesToBeBetween(
+        column=bound.column,
+        description=described,
+        min_value=bound.low,
+        max_value=bound.high,
+        strict_min=bound.is_open,
+        severity="critical",
+        notes="An impossible estimate or count must not be published.",
+        meta={"rule_id": "P03", "promise": f"{bound.column} in its range"},
+    )
+
+
+def _range(bound: Bound) -> str:
+    if bound.high is None:
+        return f"{'above' if bound.is_open else 'at least'} {bound.low:g}"
+    return f"from {bound.low:g} to {bound.high:g}"
+
+
+def _not_below(upper: str, lower: str) -> Any:
+    import great_expectations.expectations as gxe
+
+    return gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+        column_A=upper,
+        column_B=lower,
+        or_equal=True,
+        ignore_row_if="either_value_is_missing",
+        severity="critical",
+        notes="An interval contains its estimate.",
+        meta={"rule_id": "P03", "promise": f"{upper} not below {lower}"},
+    )
+
+
+def _filled(column: str) -> Any:
+    import great_expectations.expectations as gxe
+
+    return gxe.ExpectColumnValuesToNotBeNull(
+        column=column,
+        severity="warning",
+        notes="A figure beside ours can be looked up, or says why it cannot be compared.",
+        meta={"rule_id": "P08", "promise": f"{column} filled"},
+    )
+
+
+def _count(tally: _Tally, promise: str, result: Any) -> None:
+    from expectations.judging.suites import raised
+
+    if raised(result.exception_info):
+        tally.error = f"Great Expectations could not check: {promise}"
+        return
+    counts = result.result
+    tally.n_scope += int(counts["element_count"]) - int(counts.get("missing_count") or 0)
+    tally.n_failed += int(counts["unexpected_count"])
+    if not result.success:
+        tally.broken.append(promise)
+
+
+def _check_episodes(con: duckdb.DuckDBPyConnection) -> _Tally:
+    try:
+        n_scope, n_failed = con.execute(
+            f"""
+            select
+                count(*) filter (where jt_class is not null or nhs_is_case_at_start is not null),
+                count(*) filter (where {CONTRADICTIONS})
+            from {EPISODES}
+            """
+        ).fetchone()
+    except duckdb.Error as error:
+        return _Tally(error=f"the episodes could not be counted ({type(error).__name__})")
+    broken = ["a change class contradicts its definition"] if n_failed else []
+    return _Tally(n_scope, n_failed, broken=broken)
+
+
+def _result(catalogue: Catalogue, rule_id: str, table: str, tally: _Tally) -> dict[str, Any]:
+    rule = catalogue.rule(rule_id)
+    state = state_of(tally.n_scope, tally.n_failed, rule.threshold, tally.error)
+    return {
+        "clinic_id": None,
+        "file_id": None,
+        "source_file": None,
+        "table_name": table,
+        "rule_id": rule_id,
+        "title": rule.title,
+        "category": rule.category,
+        "severity": rule.severity,
+        "n_scope": tally.n_scope,
+        "n_failed": tally.n_failed,
+        "share_failed": share_of(tally.n_scope, tally.n_failed),
+        "threshold": rule.threshold,
+        "state": state,
+        "message": _message(rule, state, tally),
+    }
+
+
+def _message(rule: Rule, state: str, tally: _Tally) -> str:
+    if state == "error":
+        return f"the check could not run: {tally.error}"
+    if state == "not_applicable":
+        return f"nothing in scope ({rule.denominator})"
+    broken = f": {'; '.join(tally.broken)}" if tally.broken else ""
+    return f"{tally.n_failed:,} of {tally.n_scope:,} values break it{broken}"

@@ -1,0 +1,261 @@
+"""One clinic's new files: read, mapped, pseudonymized, scored and marked. Nothing is decided yet.
+
+Everything it writes lies below ``work/<run>`` (and identifiers in the vault); the lake is
+untouched until every file of the night has been judged.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from pipeline.audit.form_changes import FormWatch
+from pipeline.audit.refused_files import FILE_RULE, write_promise_counts, write_refusal_counts
+from pipeline.home import Home
+from pipeline.progress import say
+from pipeline.steps.scores import write_scores
+from pipeline.storage.configuration import read_clinic, read_registry, rules
+from pipeline.storage.duckdb_session import duck, quoted
+from pipeline.storage.landing import Delivery
+from pipeline.vault.facts import delivered_ages, therapist_flags
+from pipeline.vault.keys import identities_folder, master_key
+from transforms.clinics.clinic import Clinic
+from transforms.contract import TABLES, Table
+from transforms.errors import BalanceError, FileRefused, RapportError
+from transforms.formats.source import Source, plural
+from transforms.instruments.tables import registry_rows
+from transforms.intake.column_mapping import Wiring, wirings_by_table
+from transforms.intake.pseudonyms import GroupKey
+from transforms.intake.read_file import read_export
+from transforms.intake.stage import stage
+
+
+@dataclass(frozen=True)
+class IntakeResult:
+    """What became of one file. ``refusal`` is empty when it could be read.
+
+    ``n_read`` counts the rows of the file itself: one row may give several canonical rows.
+    """
+
+    file_id: str
+    refusal: str = ""
+    refusal_rule: str = ""
+    notes: list[str] = field(default_factory=list)
+    rows: dict[str, int] = field(default_factory=dict)
+    n_read: int | None = None
+
+
+def intake(home: Home, run_id: str, clinic_id: str, deliveries: list[Delivery]) -> dict[str, int]:
+    """Take in one clinic's files; a file that cannot be read is refused, the others go on."""
+    clinic = read_clinic(home, clinic_id)
+    watch = FormWatch(home, run_id, clinic)
+    names = {delivery.file_id: delivery.source_file for delivery in deliveries}
+    with duck(home) as con:
+        results = [_take_in(con, home, run_id, clinic, delivery, watch) for delivery in deliveries]
+        watch.write(names)
+        _mark(con, home, run_id, clinic, deliveries, results, watch.blocked)
+    for result in results:
+        if result.refusal:
+            say(f"    {clinic_id}/{names[result.file_id]} refused: {result.refusal}")
+    path = result_path(home, run_id, clinic_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([asdict(result) for result in results], indent=1), "utf-8")
+    return {
+        "files": len(results),
+        "refused": sum(bool(result.refusal) for result in results),
+        "rows": sum(sum(result.rows.values()) for result in results),
+    }
+
+
+def result_path(home: Home, run_id: str, clinic_id: str) -> Path:
+    """Return where a clinic's intake says what became of its files."""
+    return home.work(run_id) / "intake" / f"{clinic_id}.json"
+
+
+def read_results(home: Home, run_id: str, clinic_id: str) -> dict[str, IntakeResult]:
+    """Return what became of a clinic's files; empty if its intake broke off."""
+    path = result_path(home, run_id, clinic_id)
+    if not path.exists():
+        return {}
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return {row["file_id"]: IntakeResult(**row) for row in rows}
+
+
+def staged_folder(home: Home, run_id: str, clinic_id: str) -> Path:
+    """Return the folder of a clinic's staged rows: ``<table>/<file_id>.parquet``."""
+    return home.work(run_id) / "staged" / clinic_id
+
+
+def scores_path(home: Home, run_id: str, clinic_id: str, file_id: str) -> Path:
+    """Return the scores of one file's staged responses."""
+    return home.work(run_id) / "scores" / clinic_id / f"{file_id}.parquet"
+
+
+def _take_in(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    run_id: str,
+    clinic: Clinic,
+    delivery: Delivery,
+    watch: FormWatch,
+) -> IntakeResult:
+    if clinic.is_dictionary(Path(delivery.source_file).name):
+        return IntakeResult(delivery.file_id)
+    try:
+        return _read(con, home, run_id, clinic, delivery, watch)
+    except FileRefused as refusal:
+        _unstage(home, run_id, clinic.clinic, delivery)
+        watch.note_refused(delivery, refusal)
+        return IntakeResult(delivery.file_id, str(refusal), FILE_RULE[refusal.code])
+    except BalanceError:
+        raise
+    except RapportError as refusal:  # DuckDB could not do it; its own message may quote a row
+        return IntakeResult(delivery.file_id, str(refusal), "F01")
+
+
+def _read(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    run_id: str,
+    clinic: Clinic,
+    delivery: Delivery,
+    watch: FormWatch,
+) -> IntakeResult:
+    path = delivery.path(home)
+    if not clinic.is_export(path.name):
+        raise FileRefused(
+            "F06",
+            f"The file's name does not fit the pattern `files: {clinic.files}`",
+            "Correct the pattern in the clinic's YAML, or take the file away",
+        )
+    registry = read_registry(home)
+    sources = read_export(path, clinic, con=con, scratch=home.scratch, registry=registry)
+    try:
+        return _stage(con, home, run_id, clinic, delivery, sources, watch)
+    finally:
+        for source in sources:  # raw cells must not outlive their file
+            source.drop(con)
+
+
+def _stage(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    run_id: str,
+    clinic: Clinic,
+    delivery: Delivery,
+    sources: list[Source],
+    watch: FormWatch,
+) -> IntakeResult:
+    """Write one staged file per canonical table, and the scores of its responses."""
+    registry = read_registry(home)
+    received = f"{delivery.received_at:%Y%m%dT%H%M%S}"
+    identities = identities_folder(home, clinic.clinic, received)
+    notes = [note.text for source in sources for note in source.notes]
+    rows: dict[str, int] = {}
+    read: dict[str, list[Wiring]] = {}
+    paths: dict[str, Path] = {}
+    name = Path(delivery.source_file).name
+    for table, wirings in wirings_by_table(clinic, name, sources).items():
+        staged = stage(
+            con,
+            table,
+            wirings,
+            clinic,
+            file_id=delivery.file_id,
+            source_file=delivery.source_file,
+            received_at=delivery.received_at,
+            key=GroupKey.derive(master_key(home), clinic.group),
+            registry_rows=registry_rows(registry),
+            out=staged_folder(home, run_id, clinic.clinic) / table / f"{delivery.file_id}.parquet",
+            identities=identities / f"{delivery.file_id}.{table}.parquet",
+        )
+        if len(wirings) > 1 or any(wiring.feed.is_reshaped for wiring in wirings):
+            _refuse_shared_keys(con, TABLES[table], staged.path)
+        rows[table], paths[table], read[table] = staged.n_rows, staged.path, wirings
+        notes += [note.text for note in staged.notes]
+        if table == "responses":
+            scores = scores_path(home, run_id, clinic.clinic, delivery.file_id)
+            write_scores(con, staged.path, scores, registry)
+    watch.look(con, delivery, read, paths)
+    n_read = sum(source.n_rows for source in sources)
+    return IntakeResult(delivery.file_id, notes=notes, rows=rows, n_read=n_read)
+
+
+def _refuse_shared_keys(con: duckdb.DuckDBPyConnection, table: Table, staged: Path) -> None:
+    """Refuse (F08) two rows of one key made from one line: nothing could tell them apart again."""
+    (n_shared,) = con.execute(
+        f"select count(*) - count(distinct ({table.key}, source_line)) "
+        f"from read_parquet({quoted(staged)})"
+    ).fetchone()
+    if n_shared:
+        raise FileRefused(
+            "F08",
+            f"{table.name}: {plural(n_shared, 'row')} made from the same line as another with the "
+            "same key",
+            "Two feeds, sheets or sessions say the same of it: set another instrument or rater in "
+            "one feed of the clinic's YAML, or map what tells them apart, such as session_id",
+        )
+
+
+def _unstage(home: Home, run_id: str, clinic_id: str, delivery: Delivery) -> None:
+    """Remove what was staged of a file before it was refused: it is loaded whole or not at all."""
+    received = f"{delivery.received_at:%Y%m%dT%H%M%S}"
+    identities = home.vault / "identities" / f"clinic={clinic_id}" / received
+    staged = staged_folder(home, run_id, clinic_id)
+    name = delivery.file_id
+    for path in [*staged.glob(f"*/{name}.parquet"), *identities.glob(f"{name}.*.parquet")]:
+        path.unlink()
+    scores_path(home, run_id, clinic_id, delivery.file_id).unlink(missing_ok=True)
+
+
+def _mark(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    run_id: str,
+    clinic: Clinic,
+    deliveries: list[Delivery],
+    results: list[IntakeResult],
+    blocked: set[str],
+) -> None:
+    """Mark every broken row of the clinic's staged files, and count per rule and file."""
+    from expectations.marking.marking import mark
+    from expectations.rows.context import Service
+
+    clinic_id = clinic.clinic
+    read = [result for result in results if not result.refusal]
+    staged: dict[str, list[Path]] = {}
+    for result in read:
+        for table in result.rows:
+            path = staged_folder(home, run_id, clinic_id) / table / f"{result.file_id}.parquet"
+            staged.setdefault(table, []).append(path)
+    work = home.work(run_id)
+    for folder in ("marks", "counts"):
+        (work / folder).mkdir(parents=True, exist_ok=True)
+    names = {delivery.file_id: delivery.source_file for delivery in deliveries}
+    promised = [(r.file_id, names[r.file_id], r.n_read) for r in results]
+    cut_off = write_promise_counts(home, run_id, clinic_id, promised)
+    ids, ages = (work / kind / f"{clinic_id}.parquet" for kind in ("therapist_ids", "ages"))
+    therapist_flags(con, home, clinic_id, ids)
+    delivered_ages(con, home, clinic_id, staged.get("episodes", []), ages)
+    mark(
+        con,
+        staged,
+        home.lake,
+        home.lake / "registry",
+        rules(home),
+        clinic_id=clinic_id,
+        run_id=run_id,
+        received_at=deliveries[0].received_at,
+        marks_path=work / "marks" / f"{clinic_id}.parquet",
+        counts_path=work / "counts" / f"{clinic_id}.parquet",
+        blocked=blocked | cut_off,
+        scores=sorted((work / "scores" / clinic_id).glob("*.parquet")),
+        therapist_ids=[ids] if ids.exists() else [],
+        ages=[ages] if ages.exists() else [],
+        service=Service(clinic.age_range, clinic.go_live),
+    )
+    files = [(r.file_id, names[r.file_id], r.refusal_rule) for r in results]
+    write_refusal_counts(home, run_id, clinic_id, files)

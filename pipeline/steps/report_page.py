@@ -1,0 +1,62 @@
+"""The pages of a run and the index over runs: where they lie, and writing them, also again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pipeline.home import Home
+from pipeline.steps import publish
+from pipeline.storage.configuration import rules
+from transforms.errors import NothingToDoError
+
+
+def address(home: Home, run_id: str) -> str:
+    """Return where a person opens a run's page: behind Airflow's login in the service, else a file.
+
+    The service sets Airflow's address for all its parts in AIRFLOW__API__BASE_URL.
+    """
+    page = home.reports / run_id / "index.html"
+    base = os.environ.get("AIRFLOW__API__BASE_URL")
+    return f"{base}/rapport/{page.relative_to(home.root)}" if base else str(page)
+
+
+def write_page(home: Home, analytics: Path, run_id: str) -> Path:
+    """Write the validation report of one run from a file that holds its results."""
+    from reports.validation.page import Guidance, write_report
+
+    guidance = {
+        rule.id: Guidance(f"{rule.why} {rule.downstream}", rule.remedy)
+        for rule in rules(home).rules
+    }
+    return write_report(analytics, home.reports, run_id, guidance=guidance)
+
+
+def write_index(home: Home) -> None:
+    """Write the index over runs, with what is published and what can be brought back."""
+    from reports.validation import page as validation_report
+
+    kept = publish.releases(home)
+    validation_report.write_index(home.reports, kept, published=publish.published_run(home))
+
+
+def rewrite_pages(home: Home, run_id: str | None = None) -> Path:
+    """Write the page and issue lists of a run (default: the published one) and the index.
+
+    Raises
+    ------
+    NothingToDoError
+        Nothing is published, or the release of that run is not kept.
+    """
+    target = run_id or publish.published_run(home)
+    if target is None:
+        raise NothingToDoError("report: nothing is published yet. Run `rapport run`.")
+    kept = publish.releases(home)
+    if target not in kept:
+        raise NothingToDoError(
+            f"report: release {target} is not kept, its page stays as it is. "
+            f"Kept: {', '.join(kept) or 'none'}."
+        )
+    page = write_page(home, home.release(target), target)
+    write_index(home)
+    return page

@@ -1,0 +1,149 @@
+"""The short summary a person reads at the end of a night: counts and where to look."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import duckdb
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.home import Home
+from pipeline.progress import timings
+from pipeline.steps.publish import published_run
+from pipeline.storage.ledger import Ledger
+
+OUTCOMES = ("received", "loaded", "duplicate", "superseded", "quarantined", "erased")
+TEXT = {"clinic", "rule", "what", "severity", "clinics", "table"}
+TEXT |= {"instrument", "method", "because of", "from", "to"}
+SYMBOLS = {"fail": "✗", "error": "!"}
+
+
+def write_summary(home: Home, run_id: str, ledger: Ledger) -> None:
+    """Write ``work/<run>/timings.json`` and ``summary.txt``, which the command line prints."""
+    work = home.work(run_id)
+    work.mkdir(parents=True, exist_ok=True)
+    (work / "timings.json").write_text(json.dumps(timings(home, run_id), indent=1), "utf-8")
+    with (work / "summary.txt").open("w", encoding="utf-8") as file:
+        console = Console(file=file, width=100, highlight=False)
+        _print(console, home, run_id, ledger)
+
+
+def summary_text(home: Home, run_id: str) -> str:
+    """Return a run's summary."""
+    path = home.work(run_id) / "summary.txt"
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def print_files_left_out(console: Console, ledger: Ledger, run_id: str) -> None:
+    """Print the files of a run that were refused or rejected, and why."""
+    left_out = [
+        row for row in ledger.all_files() if row["run_id"] == run_id and row["status"] != "accepted"
+    ]
+    if not left_out:
+        return
+    table = Table(title="Files left out", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for column in ("clinic", "file", "", "why and what to do"):
+        table.add_column(column, overflow="fold")
+    for row in left_out:
+        table.add_row(row["clinic_id"], row["source_file"], row["status"], row["reason"] or "")
+    console.print(table)
+
+
+def _print(console: Console, home: Home, run_id: str, ledger: Ledger) -> None:
+    run = ledger.run(run_id)
+    console.print(f"\nRapport run {run_id}: {run['status']}")
+    if run["message"]:
+        console.print(run["message"], markup=False)
+    print_files_left_out(console, ledger, run_id)
+    if run["status"] != "published":
+        console.print(f"Published stays: {published_run(home) or 'nothing yet'}")
+        return
+    with duckdb.connect(str(home.release(run_id)), read_only=True) as con:
+        _print_balance(console, con)
+        _print_rules(console, con, run_id)
+        _print_what_changed(console, con, run_id)
+        _print_tables(console, con)
+    console.print(f"\nTables   {_shown(home.published)}")
+    console.print(f"Reports  {_shown(home.reports / 'index.html')}")
+
+
+def _print_balance(console: Console, con: duckdb.DuckDBPyConnection) -> None:
+    sums = ", ".join(f"sum(n_{outcome})" for outcome in OUTCOMES)
+    rows = con.execute(
+        f"select clinic_id, {sums} from quality.dq_balance group by clinic_id order by clinic_id"
+    ).fetchall()
+    table = _table("Rows balance per clinic, all deliveries so far", ("clinic", *OUTCOMES))
+    for clinic, *counts in rows:
+        table.add_row(clinic, *(f"{int(count or 0):,}" for count in counts))
+    console.print(table)
+
+
+def _print_rules(console: Console, con: duckdb.DuckDBPyConnection, run_id: str) -> None:
+    rows = con.execute(
+        """
+        select rule_id, title, severity, state, sum(n_failed), sum(n_scope),
+            string_agg(distinct clinic_id, ', ' order by clinic_id)
+        from quality.dq_rule_results
+        where run_id = ? and state in ('fail', 'error')
+        group by rule_id, title, severity, state
+        order by severity = 'fatal' desc, severity = 'quarantine' desc, sum(n_failed) desc, rule_id
+        """,
+        [run_id],
+    ).fetchall()
+    if not rows:
+        console.print("\nRules    all that applied were met")
+        return
+    table = _table("Rules that fell short", ("rule", "what", "severity", "failed", "of", "clinics"))
+    for rule, title, severity, state, failed, scope, clinics in rows:
+        counts = (f"{int(failed or 0):,}", f"{int(scope or 0):,}")
+        table.add_row(f"{SYMBOLS[state]} {rule}", title, severity, *counts, clinics or "")
+    console.print(table)
+
+
+def _print_what_changed(
+    console: Console, con: duckdb.DuckDBPyConnection, run_id: str, most: int = 12
+) -> None:
+    rows = con.execute(
+        """
+        select instrument_id, method, cause, class_before, class_after, sum(n_episodes)
+        from quality.dq_what_changed
+        where run_id = ?
+        group by all
+        order by sum(n_episodes) desc, instrument_id, method, class_before, class_after
+        """,
+        [run_id],
+    ).fetchall()
+    if not rows:
+        return
+    title = "Classes that moved on the same forms (quality.dq_what_changed)"
+    table = _table(title, ("instrument", "method", "because of", "from", "to", "episodes"))
+    for *words, count in rows[:most]:
+        table.add_row(*words, f"{int(count):,}")
+    console.print(table)
+    if len(rows) > most:
+        console.print(f"and {len(rows) - most} more")
+
+
+def _print_tables(console: Console, con: duckdb.DuckDBPyConnection) -> None:
+    names = con.execute(
+        "select schema_name, table_name from duckdb_tables() order by all"
+    ).fetchall()
+    table = _table("Tables", ("table", "rows"))
+    for schema, name in names:
+        count = con.execute(f'select count(*) from "{schema}"."{name}"').fetchone()[0]
+        table.add_row(f"{schema}.{name}", f"{count:,}")
+    console.print(table)
+
+
+def _table(title: str, columns: tuple[str, ...]) -> Table:
+    table = Table(title=f"\n{title}", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, justify="left" if column in TEXT else "right")
+    return table
+
+
+def _shown(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

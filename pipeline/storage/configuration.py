@@ -1,0 +1,68 @@
+"""Configuration as the night needs it: clinics, rules and the registry, loaded once a process."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline.home import Home
+from pipeline.storage.expected_curves import write_curves
+from pipeline.storage.parquet import write_rows
+from transforms.clinics.clinic import Clinic, load_clinic
+from transforms.instruments.registry import Registry, load_registry
+from transforms.instruments.tables import (
+    INSTRUMENT_COLUMNS,
+    SCALE_COLUMNS,
+    registry_rows,
+    scale_rows,
+)
+
+ARROW_TYPES = {
+    "VARCHAR": pa.string(),
+    "INTEGER": pa.int32(),
+    "DOUBLE": pa.float64(),
+    "BOOLEAN": pa.bool_(),
+}
+
+
+def read_clinics(home: Home, clinic_ids: set[str]) -> dict[str, Clinic]:
+    """Return the configuration of each clinic; one without a file sends canonical tables."""
+    return {clinic_id: read_clinic(home, clinic_id) for clinic_id in sorted(clinic_ids)}
+
+
+def read_clinic(home: Home, clinic_id: str) -> Clinic:
+    """Return one clinic's configuration; without a YAML it sends canonical files."""
+    return load_clinic(home.config / "clinics", clinic_id)
+
+
+def read_registry(home: Home) -> Registry:
+    """Return the instrument registry."""
+    return _registry(home.instruments)
+
+
+def rules(home: Home):
+    """Return the rule catalogue."""
+    from expectations.catalogue import load_rules
+
+    return load_rules(home.config / "rules.yml")
+
+
+def write_registry(home: Home) -> None:
+    """Export the registry for the rules and for dbt."""
+    registry = read_registry(home)
+    exports = {
+        "instruments": (INSTRUMENT_COLUMNS, registry_rows(registry)),
+        "scales": (SCALE_COLUMNS, scale_rows(registry)),
+    }
+    for name, (columns, rows) in exports.items():
+        schema = pa.schema([(column, ARROW_TYPES[kind]) for column, kind in columns.items()])
+        path = home.lake / "registry" / f"{name}.parquet"
+        write_rows(path, rows, schema)
+    write_curves(home)
+
+
+@lru_cache(maxsize=2)
+def _registry(folder: Path) -> Registry:
+    return load_registry(folder)

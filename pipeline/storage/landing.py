@@ -1,0 +1,158 @@
+"""What lies in landing/: files, their hashes, and which of them are new."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from pipeline.home import Home
+from pipeline.progress import say
+from pipeline.storage.configuration import read_clinic
+from pipeline.storage.ledger import Ledger
+from pipeline.storage.manifests import is_manifest
+from transforms.clinics.clinic import Clinic
+from transforms.errors import ConfigError
+
+CLINIC_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+MOST_NAMED = 5
+HALF_WRITTEN = (".tmp", ".part", ".partial", ".crdownload", ".filepart")
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One file in one clinic's landing folder."""
+
+    clinic_id: str
+    source_file: str  # path below the clinic's folder
+    file_id: str
+    sha256: str
+    size_bytes: int
+    received_at: datetime
+
+    def as_row(self) -> dict:
+        """Return the columns the ledger keeps."""
+        return asdict(self)
+
+    def path(self, home: Home) -> Path:
+        """Return where the file lies."""
+        return home.landing / self.clinic_id / self.source_file
+
+
+def new_deliveries(home: Home, ledger: Ledger, now: datetime, fingerprint: str) -> list[Delivery]:
+    """Return files whose content was not dealt with yet, in the order they are to be read.
+
+    A file that was refused or rejected is tried again once the configuration has changed, or
+    when its clinic sends anything new: what it lacked, a data dictionary or the client a row
+    refers to, may have come.
+    Content known already is new again in two cases, as it then says something else than before:
+    the file stood there with other content in between, or it is a full snapshot under a new
+    name. It gets a `file_id` of its own.
+    Order: clinic, then file name, so that `responses_2026-10.csv` comes before
+    `responses_2026-11.csv` and the later one wins.
+    """
+    files = ledger.all_files()
+    known = {(row["clinic_id"], row["file_id"]): row for row in files}
+    accepted = {key for key, row in known.items() if row["status"] == "accepted"}
+    waiting = {key for key, row in known.items() if row["fingerprint"] == fingerprint} - accepted
+    new: list[Delivery] = []
+    repeated: list[str] = []
+    for clinic in sorted(path for path in home.landing.iterdir() if _is_clinic(path)):
+        found: dict[tuple[str, str], Delivery] = {}
+        accepted_here = [
+            row for row in files if row["clinic_id"] == clinic.name and row["status"] == "accepted"
+        ]
+        for path in sorted(clinic.rglob("*")):
+            if path.is_file() and not _is_ignored(path) and (read := _delivery(clinic, path, now)):
+                delivery = _told_apart(home, read, accepted_here)
+                key = (delivery.clinic_id, delivery.file_id)
+                first = found.setdefault(key, delivery).source_file
+                first = known[key]["source_file"] if key in accepted else first
+                if first != delivery.source_file:
+                    repeated.append(f"{clinic.name}/{delivery.source_file} is {first}")
+        if found.keys() - accepted - waiting:
+            new += [found[key] for key in found if key not in accepted]
+    if repeated:
+        shown = ", ".join(repeated[:MOST_NAMED]) + (" …" if len(repeated) > MOST_NAMED else "")
+        say(f"{len(repeated)} file(s) with the same content as another, read once: {shown}")
+    return new
+
+
+def out_of_place(home: Home) -> list[str]:
+    """Return what lies in landing/ and belongs to no clinic, each with what to do."""
+    found = []
+    for path in sorted(home.landing.iterdir()):
+        if path.is_dir() and not _is_clinic(path):
+            remedy = "not a clinic id (a-z, 0-9, _ and -); left alone. Rename it."
+            found.append(f"landing/{path.name}: {remedy}")
+        elif path.is_file() and not _is_ignored(path):
+            remedy = "in no clinic's folder; left alone. Move it into landing/<clinic>/."
+            found.append(f"landing/{path.name}: {remedy}")
+    return found
+
+
+def require_export(file: Path, clinic_id: str) -> None:
+    """Raise ConfigError unless there is one readable file, and the id is one a clinic can have."""
+    if not file.exists():
+        raise ConfigError(str(file), "there is no such file", "Give the path of one export")
+    if not file.is_file():
+        raise ConfigError(str(file), "this is a folder", "Give the path of one export in it")
+    if not os.access(file, os.R_OK):
+        raise ConfigError(str(file), "you may not read this file", "Ask for the right to read it")
+    if not CLINIC_ID.fullmatch(clinic_id):
+        raise ConfigError("--clinic", "this is not a clinic id", "Use a-z, 0-9, _ and -")
+
+
+def _is_clinic(path: Path) -> bool:
+    return path.is_dir() and CLINIC_ID.fullmatch(path.name) is not None
+
+
+def _is_ignored(path: Path) -> bool:
+    is_unfinished = path.name.startswith((".", "~$")) or path.suffix.lower() in HALF_WRITTEN
+    return is_unfinished or is_manifest(path.name)
+
+
+def _told_apart(home: Home, delivery: Delivery, accepted: list[dict]) -> Delivery:
+    """Give content that is delivered once more, and means it, an identity of its own.
+
+    Parameters
+    ----------
+    accepted : the clinic's accepted files, oldest first
+    """
+    if not any(row["sha256"] == delivery.sha256 for row in accepted):
+        return delivery
+    of_name = [row for row in accepted if row["source_file"] == delivery.source_file]
+    if of_name and of_name[-1]["sha256"] == delivery.sha256:
+        return replace(delivery, file_id=of_name[-1]["file_id"])
+    if not of_name and not _holds_everything(read_clinic(home, delivery.clinic_id)):
+        return delivery
+    told = f"{delivery.sha256} {delivery.source_file} {len(of_name)}"
+    return replace(delivery, file_id=hashlib.sha256(told.encode()).hexdigest()[:16])
+
+
+def _holds_everything(clinic: Clinic) -> bool:
+    kinds = {feed.delivery or clinic.delivery for feed in clinic.feeds} or {clinic.delivery}
+    return "snapshot" in kinds
+
+
+def _delivery(clinic: Path, path: Path, now: datetime) -> Delivery | None:
+    """Return the file with its hash; None, said aloud, if it cannot be read at this moment."""
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        name = f"landing/{clinic.name}/{path.relative_to(clinic)}"
+        remedy = "Close it where it is open, or give the right to read it"
+        say(f"{name}: cannot be read now ({error.strerror}); left for the next night. {remedy}.")
+        return None
+    return Delivery(
+        clinic_id=clinic.name,
+        source_file=path.relative_to(clinic).as_posix(),
+        file_id=sha256[:16],
+        sha256=sha256,
+        size_bytes=path.stat().st_size,
+        received_at=now,
+    )

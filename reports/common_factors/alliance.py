@@ -1,0 +1,261 @@
+"""Questions about the alliance: outcome, ruptures and their repair."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from reports.common_factors.page import Block, Column
+from reports.drawing.figures import Bar, forest
+from reports.drawing.wording import (
+    DETECTORS,
+    Row,
+    form,
+    form_name,
+)
+
+TOO_FEW = Markup("{}: too few clients for a number.")
+ESTIMATE = (
+    Column("estimate", "Estimate", "r"),
+    Column("ci_low", "from", "r"),
+    Column("ci_high", "to", "r"),
+)
+
+
+def firm_bars(rows: list[Row], label, *, factor: float = 1.0) -> list[Bar]:
+    """Return a bar per row that has a number."""
+    return [
+        Bar(
+            label(row),
+            row["estimate"] * factor,
+            None if row["ci_low"] is None else row["ci_low"] * factor,
+            None if row["ci_high"] is None else row["ci_high"] * factor,
+            row.is_firm,
+        )
+        for row in rows
+        if row.is_shown
+    ]
+
+
+def nothing(rows: list[Row], what: str) -> list[Markup]:
+    """Return the sentence for a question the tables cannot answer here."""
+    reasons = {row.get("not_estimable_reason") for row in rows} - {None}
+    because = f" ({'; '.join(sorted(reasons))})" if reasons else ""
+    text = "too few clients for a number" if rows else "nothing was measured here"
+    return [Markup("{}: {}{}.").format(what, text, because)]
+
+
+def _pair(row: Row) -> str:
+    return f"{form_name(row['alliance_instrument_id'])}, {form_name(row['outcome_instrument_id'])}"
+
+
+def _say_outcome(rows: list[Row]) -> list[Markup]:
+    if not any(row.is_shown for row in rows):
+        return nothing(rows, "Alliance and outcome")
+    said = []
+    for row in rows:
+        forms = Markup("{} and {}").format(
+            form(row["alliance_instrument_id"]), form(row["outcome_instrument_id"])
+        )
+        if not row.is_shown:
+            said.append(TOO_FEW.format(forms))
+            continue
+        said.append(
+            Markup("{}{}: {} (r\u00a0=\u00a0{}, {}, {} clients).").format(
+                *(row.warning, forms, _direction(row), row.show("estimate", "r")),
+                *(row.interval("r"), row.show("n_clients", "count")),
+            )
+        )
+    return said
+
+
+def _direction(row: Row) -> str:
+    if row["ci_low"] is None or row["ci_low"] <= 0 <= row["ci_high"]:
+        return "no clear link; the interval includes none at all"
+    if row["ci_low"] > 0:
+        return "clients who rated the early alliance higher ended better, at an equal first score"
+    return (
+        "clients who rated the early alliance higher ended worse; first check whether a scale is "
+        "turned round"
+    )
+
+
+def _zone(rows: list[Row]) -> tuple[float, float] | None:
+    for row in rows:
+        if row.get("benchmark_ci_low") is not None and row.get("benchmark_is_comparable"):
+            return row["benchmark_ci_low"], row["benchmark_ci_high"]
+    return None
+
+
+OUTCOME = Block(
+    """select
+    alliance_instrument_id, outcome_instrument_id, estimate, ci_low, ci_high, ci_level,
+    n_clients, n_therapists, ceiling_percent, precision_label, not_estimable_reason,
+    benchmark_value, benchmark_ci_low, benchmark_ci_high, benchmark_source,
+    benchmark_is_comparable, benchmark_why_not
+from common_factors.cf_alliance_outcome
+where scope_level = {level} and scope_id = {scope}
+order by alliance_instrument_id, outcome_instrument_id""",
+    (
+        Column("alliance_instrument_id", "Alliance form", "form"),
+        Column("outcome_instrument_id", "Outcome form", "form"),
+        *ESTIMATE,
+        Column("n_clients", "Clients", "count"),
+        Column("n_therapists", "Therapists", "count"),
+        Column("ceiling_percent", "At the ceiling", "percent"),
+        Column("precision_label", "Precision"),
+    ),
+    _say_outcome,
+    lambda rows: forest(
+        firm_bars(rows, _pair),
+        axis="partial correlation; right of 0: better alliance, better outcome",
+        alt="Early alliance and outcome: correlation with interval per pair of forms; "
+        "the numbers are in the table below the plot",
+        zone=_zone(rows),
+        zone_label="published interval" if _zone(rows) else "",
+    ),
+)
+
+
+def _detector(row: Row) -> str:
+    return f"{DETECTORS.get(row['detector'], row['detector'])}, {form_name(row['instrument_id'])}"
+
+
+def _say_ruptures(rows: list[Row]) -> list[Markup]:
+    shown = [row for row in rows if row.is_shown and row["detector"] == "rci_drop"]
+    shown = shown or [row for row in rows if row.is_shown][:1]
+    if not shown:
+        return nothing(rows, "Ruptures")
+    return [
+        Markup("{}{} the detector “{}” on {}, {} of {} courses had a rupture; {}.").format(
+            *(row.warning, "by" if row.warning else "By"),
+            DETECTORS.get(row["detector"], row["detector"]),
+            form(row["instrument_id"]),
+            row.show("rupture_percent", "percent"),
+            row.show("n_episodes", "count"),
+            Markup("of those that could be judged, {} were repaired").format(
+                row.show("repaired_percent", "percent")
+            )
+            if row["repaired_percent"] is not None
+            else "too few to say how many were repaired",
+        )
+        for row in shown
+    ]
+
+
+def _draw_ruptures(rows: list[Row]) -> Markup | None:
+    bars = []
+    for row in rows:
+        if row.is_shown:
+            bars.append(
+                Bar(
+                    f"{_detector(row)}",
+                    *(row["rupture_percent"], row["rupture_percent_ci_low"]),
+                    row["rupture_percent_ci_high"],
+                )
+            )
+            if row["repaired_percent"] is not None:
+                bars.append(
+                    Bar(
+                        "",
+                        *(row["repaired_percent"], row["repaired_percent_ci_low"]),
+                        row["repaired_percent_ci_high"],
+                        series=1,
+                    )
+                )
+    return forest(
+        bars,
+        axis="percent",
+        alt="Courses with a rupture, and repaired ones, per detector and form; the numbers are in "
+        "the table below the plot",
+        reference=None,
+        series=("courses with a rupture", "repaired, of those judged"),
+    )
+
+
+RUPTURES = Block(
+    """select
+    detector, instrument_id, estimate, rupture_percent, rupture_percent_ci_low,
+    rupture_percent_ci_high, repaired_percent, repaired_percent_ci_low,
+    repaired_percent_ci_high, n_episodes, n_ruptures, n_opportunities, n_therapists,
+    precision_label
+from common_factors.cf_rupture_summary
+where scope_level = {level} and scope_id = {scope}
+order by instrument_id, detector""",
+    (
+        Column("detector", "Detector", "detector"),
+        Column("instrument_id", "Form", "form"),
+        Column("rupture_percent", "Courses with a rupture", "percent"),
+        Column("rupture_percent_ci_low", "from", "percent"),
+        Column("rupture_percent_ci_high", "to", "percent"),
+        Column("repaired_percent", "Repaired", "percent"),
+        Column("repaired_percent_ci_low", "from", "percent"),
+        Column("repaired_percent_ci_high", "to", "percent"),
+        Column("n_episodes", "Courses", "count"),
+        Column("precision_label", "Precision"),
+    ),
+    _say_ruptures,
+    _draw_ruptures,
+)
+
+
+CLASSES = {"none": "no rupture", "repaired": "repaired", "unrepaired": "unrepaired"}
+
+
+def _say_rupture_outcome(rows: list[Row]) -> list[Markup]:
+    said = []
+    for pair in dict.fromkeys((r["instrument_id"], r["outcome_instrument_id"]) for r in rows):
+        parts = [
+            Markup("{} {} points ({}, {} clients{})").format(
+                *(CLASSES[row["rupture_class"]], row.show("estimate", "points")),
+                *(row.interval("points"), row.show("n_clients", "count")),
+                "" if row.is_firm else f"; {row['precision_label']}",
+            )
+            for row in rows
+            if row.is_shown and (row["instrument_id"], row["outcome_instrument_id"]) == pair
+        ]
+        if parts:
+            said.append(
+                Markup("Mean improvement on {}, by reliable drops of {}: {}.").format(
+                    form(pair[1]), form(pair[0]), Markup("; ").join(parts)
+                )
+            )
+    return said or nothing(rows, "Improvement by rupture")
+
+
+def _form_and_class(row: Row) -> str:
+    return f"{form_name(row['outcome_instrument_id'])}, {CLASSES[row['rupture_class']]}"
+
+
+RUPTURE_OUTCOME = Block(
+    """select
+    instrument_id, outcome_instrument_id, rupture_class, estimate, ci_low, ci_high, ci_level,
+    reliably_improved_percent, dropout_percent, n_clients, precision_label,
+    not_estimable_reason, repair_r, benchmark_value, benchmark_ci_low, benchmark_ci_high,
+    benchmark_source, benchmark_is_comparable, benchmark_why_not
+from common_factors.cf_rupture_outcome
+where scope_level = {level} and scope_id = {scope} and detector = 'rci_drop'
+order by instrument_id, outcome_instrument_id, rupture_class""",
+    (
+        Column("instrument_id", "Alliance form", "form"),
+        Column("outcome_instrument_id", "Outcome form", "form"),
+        Column("rupture_class", "Class"),
+        Column("estimate", "Mean improvement", "points"),
+        Column("ci_low", "from", "points"),
+        Column("ci_high", "to", "points"),
+        Column("reliably_improved_percent", "Reliably improved", "percent"),
+        Column("dropout_percent", "Dropped out", "percent"),
+        Column("n_clients", "Clients", "count"),
+        Column("precision_label", "Precision"),
+    ),
+    _say_rupture_outcome,
+    lambda rows: forest(
+        firm_bars(
+            rows,
+            lambda row: (
+                f"{form_name(row['outcome_instrument_id'])}, {CLASSES[row['rupture_class']]}"
+            ),
+        ),
+        axis="mean improvement in points of the outcome form; right of 0: better",
+        alt="Mean improvement by rupture class; the numbers are in the table below the plot",
+    ),
+)

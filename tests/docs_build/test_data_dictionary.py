@@ -1,0 +1,60 @@
+"""The data dictionary is what the YAML says, and leaves no published column without a unit."""
+
+from __future__ import annotations
+
+import pytest
+
+from docs_build.dictionary import ROOT, described_tables, dictionary_pages
+from tests.conftest import ROOT as REPOSITORY
+
+FOLDER = ROOT / "docs" / "data-dictionary"
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return described_tables()
+
+
+def test_generating_again_gives_the_committed_pages(tables):
+    """After editing a mart's YAML: python -m docs_build.generate."""
+    pages = dictionary_pages(tables)
+
+    assert {page.name for page in FOLDER.glob("*.md")} == set(pages)
+    for name, text in pages.items():
+        assert (FOLDER / name).read_text(encoding="utf-8") == text, name
+
+
+def test_every_mart_is_in_the_dictionary(tables):
+    marts = REPOSITORY / "models" / "marts"
+    files = {path.stem for path in marts.rglob("*") if path.suffix in (".sql", ".py")}
+
+    assert {table.name for table in tables} == files
+
+
+def test_every_column_says_what_it_is_and_every_number_its_unit(tables):
+    silent = [
+        f"{table.name}.{column.name}"
+        for table in tables
+        for column in table.columns
+        if not column.description or (column.is_number and not column.says_its_unit)
+    ]
+
+    assert silent == []
+
+
+def test_every_table_says_what_one_row_is(tables):
+    assert [table.name for table in tables if len(table.description.split()) < 8] == []
+
+
+def test_references_to_shared_texts_are_resolved(tables):
+    pages = dictionary_pages(tables)
+
+    assert not [name for name, text in pages.items() if "{{" in text]
+
+
+def test_the_index_says_the_grain_of_every_table_once(tables):
+    index = dictionary_pages(tables)["README.md"]
+    rows = {line.split("]")[0][3:]: line for line in index.splitlines() if line.startswith("| [")}
+
+    assert "(core.dim_change_methods). |" in rows["fct_episode_change"], "cut at a name's dot"
+    assert [name for name, line in rows.items() if line.count("Grain: ") > 1] == []

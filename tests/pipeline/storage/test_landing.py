@@ -1,0 +1,124 @@
+"""What counts as a new file."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pipeline.storage.landing import new_deliveries, out_of_place
+from pipeline.storage.ledger import Ledger
+
+NOW = datetime(2026, 1, 1)
+
+
+def land(home, name, content="x"):
+    path = home.landing / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+
+
+def found(home, ledger, fingerprint="v1"):
+    return [d.source_file for d in new_deliveries(home, ledger, NOW, fingerprint)]
+
+
+def settle(home, ledger, status, fingerprint="v1"):
+    ledger.open_run("r1", NOW, fingerprint)
+    for delivery in new_deliveries(home, ledger, NOW, fingerprint):
+        ledger.record_file(
+            delivery.as_row()
+            | {
+                "run_id": "r1",
+                "status": status,
+                "reason": None,
+                "fingerprint": fingerprint,
+                "score_fingerprint": None,
+            },
+            [],
+        )
+
+
+def test_files_come_in_the_order_of_their_names(home):
+    for name in ("b.csv", "a.csv", "sub/c.csv"):
+        land(home, f"harbor/{name}", name)
+
+    assert found(home, Ledger(home)) == ["a.csv", "b.csv", "sub/c.csv"]
+
+
+def test_an_accepted_file_is_not_new_even_under_another_name(home):
+    ledger = Ledger(home)
+    land(home, "harbor/a.csv")
+    settle(home, ledger, "accepted")
+    land(home, "harbor/renamed.csv")
+
+    assert found(home, ledger) == []
+
+
+def test_the_same_content_in_another_clinic_is_another_delivery(home):
+    ledger = Ledger(home)
+    land(home, "harbor/a.csv")
+    settle(home, ledger, "accepted")
+    land(home, "summit/a.csv")
+
+    assert len(new_deliveries(home, ledger, NOW, "v1")) == 1
+
+
+def test_a_refused_file_is_tried_again_once_the_configuration_changed(home):
+    ledger = Ledger(home)
+    land(home, "harbor/a.csv")
+    settle(home, ledger, "refused")
+
+    assert found(home, ledger, "v1") == []
+    assert found(home, ledger, "v2") == ["a.csv"]
+
+
+def test_half_written_and_hidden_files_are_left_alone(home):
+    for name in (".a.csv", "~$book.xlsx", "b.csv.part", "c.tmp"):
+        land(home, f"harbor/{name}")
+
+    assert found(home, Ledger(home)) == []
+
+
+def test_what_lies_out_of_place_is_named_and_not_read(home):
+    for name in ("Weird Name/a.csv", "loose.csv", ".hidden", "half.csv.part"):
+        land(home, name)
+
+    assert [said.split(":")[0] for said in out_of_place(home)] == [
+        "landing/Weird Name",
+        "landing/loose.csv",
+    ]
+    assert found(home, Ledger(home)) == []
+
+
+def test_a_file_that_cannot_be_read_does_not_stop_the_night(home, capsys):
+    """This one can be opened, but reading it is an error, also for root."""
+    land(home, "harbor/a.csv")
+    (home.landing / "harbor" / "locked.csv").symlink_to("/proc/self/mem")
+
+    assert found(home, Ledger(home)) == ["a.csv"]
+    said = capsys.readouterr().err
+    assert said.startswith("landing/harbor/locked.csv: cannot be read now (")
+    assert "give the right to read it" in said
+
+
+def test_a_second_copy_is_named_as_long_as_it_lies_there(home, capsys):
+    """Who looks for the file must learn why it is not read: of one night, and of an earlier."""
+    ledger = Ledger(home)
+    land(home, "harbor/a.csv")
+    land(home, "harbor/copy.csv")
+    assert found(home, ledger) == ["a.csv"]
+    assert capsys.readouterr().err.endswith("read once: harbor/copy.csv is a.csv\n")
+
+    settle(home, ledger, "accepted")
+    (home.landing / "harbor" / "a.csv").unlink()
+    capsys.readouterr()
+
+    assert found(home, ledger) == []
+    assert capsys.readouterr().err.startswith("1 file(s) with the same content as another")
+
+
+def test_files_of_different_content_are_not_called_copies(home, capsys):
+    land(home, "harbor/a.csv", "1")
+    land(home, "harbor/b.csv", "2")
+    land(home, "summit/a.csv", "1")
+
+    assert len(found(home, Ledger(home))) == 3
+    assert capsys.readouterr().err == ""

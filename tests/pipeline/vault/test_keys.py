@@ -1,0 +1,70 @@
+"""The key: from the environment or a private file, never a weak or shared one."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from pipeline.vault import keys as vault
+from transforms.errors import ConfigError
+
+
+def test_a_key_is_generated_once_and_private(home, monkeypatch):
+    monkeypatch.delenv("RAPPORT_KEY", raising=False)
+
+    first, second = vault.master_key(home), vault.master_key(home)
+
+    assert first == second
+    assert len(first) == 32
+    assert stat.S_IMODE((home.vault / "key").stat().st_mode) == 0o600
+    assert stat.S_IMODE(home.vault.stat().st_mode) == 0o700
+
+
+def test_the_environment_wins_and_nothing_is_written(home, monkeypatch):
+    monkeypatch.setenv("RAPPORT_KEY", "ab" * 32)
+
+    assert vault.master_key(home) == bytes.fromhex("ab" * 32)
+    assert not (home.vault / "key").exists()
+
+
+@pytest.mark.parametrize("text", ["secret", "ab" * 31, "ab" * 33, "zz" * 32])
+def test_a_key_of_another_form_is_refused_without_showing_it(home, monkeypatch, text):
+    monkeypatch.setenv("RAPPORT_KEY", text)
+
+    with pytest.raises(ConfigError) as refusal:
+        vault.master_key(home)
+    assert text not in str(refusal.value)
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
+def test_a_key_file_others_can_read_is_refused(home, monkeypatch, mode):
+    monkeypatch.delenv("RAPPORT_KEY", raising=False)
+    vault.master_key(home)
+    (home.vault / "key").chmod(mode)
+
+    with pytest.raises(ConfigError, match="chmod 600"):
+        vault.master_key(home)
+
+
+def test_a_lost_key_is_not_replaced_once_people_have_pseudonyms(home, monkeypatch):
+    """A new key would make every client a new client, in silence."""
+    monkeypatch.delenv("RAPPORT_KEY", raising=False)
+    vault.master_key(home)
+    folder = vault.identities_folder(home, "harbor", "20260101T000000")
+    (home.vault / "key").unlink()
+    vault.master_key(home)  # an empty folder holds nobody
+    (folder / "f1.responses.parquet").write_bytes(b"")
+    (home.vault / "key").unlink()
+
+    with pytest.raises(ConfigError, match=r"vault/key: the key file is gone.*back-up"):
+        vault.master_key(home)
+    assert not (home.vault / "key").exists()
+
+
+def test_scratch_is_swept(home):
+    (home.scratch / "left.csv").write_text("x")
+
+    vault.sweep_scratch(home)
+
+    assert list(home.scratch.iterdir()) == []

@@ -1,0 +1,140 @@
+"""What can be wrong in a clinic's YAML beyond single values: keys that do not fit each other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from difflib import get_close_matches
+
+from transforms.cells import folded
+from transforms.clinics.clinic import (
+    ITEM,
+    SUBMITTED,
+    Clinic,
+    Feed,
+)
+from transforms.contract import TABLES
+from transforms.intake.date_order import conflicting_formats
+
+SURVEYS = ("limesurvey", "google_forms", "microsoft_forms", "surveymonkey")
+Problem = tuple[tuple[str | int, ...], str, str]
+
+
+def problems(clinic: Clinic) -> Iterator[Problem]:
+    """Yield what is wrong beyond single values: (path of keys, what, remedy)."""
+    if clinic.format == "redcap" and not clinic.dictionary:
+        yield ("format",), "redcap needs `dictionary`", "Name the data dictionary's file"
+    if clinic.beside and clinic.format != "delimited":
+        yield ("beside",), "is for `format: delimited`", "Leave it out"
+    if clinic.format not in ("canonical", "fhir") and not clinic.feeds:
+        yield ("format",), f"{clinic.format} needs `feeds`", "Say which table each source fills"
+    yield from _date_problems(clinic)
+    for number, feed in enumerate(clinic.feeds):
+        for path, what, remedy in _feed_problems(clinic, feed):
+            yield ("feeds", number, *path), what, remedy
+
+
+def unregistered(clinic: Clinic, instruments: Collection[str]) -> Iterator[str]:
+    """Say which instruments the feeds name that nobody defined; their rows would be held back."""
+    for number, feed in enumerate(clinic.feeds, 1):
+        given = (feed.constants.get("instrument"), *feed.values.get("instrument", {}).values())
+        for name in filter(None, given):
+            if name not in instruments:
+                similar = get_close_matches(name, sorted(instruments), n=1)
+                remedy = f"Did you mean {similar[0]}" if similar else "docs/instruments lists them"
+                where = f"{clinic.clinic}.yml: feeds.{number}"
+                yield f"{where}: {name} is not in config/instruments. {remedy}."
+
+
+def _date_problems(clinic: Clinic) -> Iterator[Problem]:
+    """Formats that read one text as two days: which one holds would be guessed row by row."""
+    dialects = [((), clinic), *((("feeds", n), feed) for n, feed in enumerate(clinic.feeds))]
+    for path, one in dialects:
+        dates = one.date_format or clinic.date_format
+        times = one.timestamp_format or clinic.timestamp_format
+        conflict = conflicting_formats((*times, *dates))
+        if conflict:
+            key = "date_format" if one.date_format else "timestamp_format"
+            yield (*path, key), f"{' and '.join(conflict)} read one text as two days", "Keep one"
+
+
+def _feed_problems(clinic: Clinic, feed: Feed) -> Iterator[Problem]:
+    table = TABLES[feed.table]
+    known = {column.name for column in table.columns}
+    for key in ("constants", "columns"):
+        for column in getattr(feed, key) or {}:
+            if column not in known:
+                yield _unknown_column("set" if key == "constants" else key, column, feed)
+    for column in feed.values:
+        if column != "items" and column not in known and not ITEM.fullmatch(column):
+            yield _unknown_column("values", column, feed)
+    for column in feed.constants:
+        if column in known and table.column(column).kind == "id":
+            yield ("set", column), f"{column} cannot be the same in all rows", "Map a source column"
+    if clinic.format in SURVEYS:
+        yield from _text_problems(feed)
+    if clinic.format == "redcap" and not feed.form:
+        yield (), "a REDCap feed needs `form`", "Name the form as in the data dictionary"
+    yield from _missing_and_misplaced(feed, table.required)
+    yield from _shape_problems(clinic, feed)
+
+
+def _missing_and_misplaced(feed: Feed, required: tuple[str, ...]) -> Iterator[Problem]:
+    given = {*(feed.columns or {}), *feed.constants}
+    given |= {_meant(column, feed) for column in given}  # A misspelt one is told once.
+    missing = [] if feed.is_canonical else [column for column in required if column not in given]
+    if missing:
+        yield (), f"{feed.table} gets no {', '.join(missing)}", "Add it to `columns` or `set`"
+    if feed.table != "responses":
+        for key in ("items", "submitted", "skip_unanswered"):
+            if getattr(feed, key):
+                yield (key,), f"{feed.table} has no answers", "Move it to a feed of responses"
+    if isinstance(feed.items, str) and "{n}" not in feed.items:
+        yield ("items",), "the pattern has no {n}", "Write {n} where the item's number stands"
+    for scale in feed.submitted:
+        if not SUBMITTED.fullmatch(f"submitted_{scale}"):
+            yield ("submitted", scale), "not a scale's name", "Use lowercase letters, digits and _"
+
+
+def _text_problems(feed: Feed) -> Iterator[Problem]:
+    """Yield choice texts that are read as one and the same but do not mean the same."""
+    for column, codes in feed.values.items():
+        meant: dict[str, str] = {}
+        for text, word in codes.items():
+            if meant.setdefault(folded(text), word) != word:
+                yield (
+                    ("values", column, text),
+                    "another text differs from it in capitals and blanks only",
+                    "Keep one: they are read as the same answer",
+                )
+
+
+def _shape_problems(clinic: Clinic, feed: Feed) -> Iterator[Problem]:
+    if not feed.is_reshaped:
+        return
+    key = "wide" if feed.wide else "long"
+    if feed.wide and feed.long:
+        yield ("long",), "a feed has `wide` or `long`, not both", "Keep one"
+    if feed.is_canonical:
+        yield (key,), "needs `columns`", "Say which source column is the client's id, and so on"
+    for other in ("items", "submitted"):
+        if getattr(feed, other):
+            yield (other,), f"stands in `{key}` already", f"Move it into `{key}`"
+    if clinic.format not in ("delimited", "workbook", "redcap"):
+        yield (key,), f"{clinic.format} exports have a row per response", "Leave it out"
+    if feed.table != "responses" and (feed.long or feed.wide.items or feed.wide.submitted):
+        yield (key,), f"{feed.table} has no answers", "Move it to a feed of responses"
+    for scale in (feed.wide or feed.long).submitted:
+        if not SUBMITTED.fullmatch(f"submitted_{scale}"):
+            yield (key, "submitted", scale), "not a scale's name", "Use lowercase letters and _"
+
+
+def _unknown_column(key: str, column: str, feed: Feed) -> Problem:
+    known = ", ".join(one.name for one in TABLES[feed.table].columns)
+    meant = _meant(column, feed)
+    remedy = f"Did you mean {meant}" if meant else f"Known are {known}"
+    return (key, column), f"{feed.table} has no column {column}", remedy
+
+
+def _meant(column: str, feed: Feed) -> str | None:
+    names = [one.name for one in TABLES[feed.table].columns]
+    return next(iter(get_close_matches(column, names, n=1, cutoff=0.8)), None)

@@ -1,0 +1,117 @@
+"""Alliance and outcome, of every scope: the records of two cf_ tables."""
+
+import numpy as np
+
+from transforms.common_factors.rows import (
+    LEVEL,
+    Columns,
+    count_distinct,
+    direction_of,
+    each_scope,
+    fields_of,
+    place_of,
+    side_fields_of,
+)
+from transforms.statistics.correlation import (
+    cluster_bootstrap_interval,
+    partial_correlation,
+    pearson,
+    spearman,
+)
+from transforms.statistics.reml import GroupTotals
+from transforms.statistics.within_between import PREDICTORS, within_between
+
+INSTRUMENTS = ("alliance_instrument_id", "outcome_instrument_id")
+ALLIANCE_POINTS = 10  # slopes are printed per 10 points of the 0-100 alliance scale
+MOMENTS = ("wit", "bet", "lag", "ses", "out")  # PREDICTORS without the intercept, the outcome
+
+
+def alliance_outcome(strata: Columns, rows: Columns) -> list[dict]:
+    """Correlate early alliance with outcome: one record per scope and pair of instruments.
+
+    Parameters
+    ----------
+    strata : columns stratum, clinic_id, clinic_group and both instruments
+    rows : one entry per client
+        stratum, therapist_code, alliance_pomp (0–100), is_at_ceiling (0/1), and pre_score and
+        post_score turned so that higher is better.
+    """
+    return [
+        place_of(scope, INSTRUMENTS) | _alliance_outcome_of(part)
+        for scope, part in each_scope(strata, rows, INSTRUMENTS)
+    ]
+
+
+def _alliance_outcome_of(part: Columns) -> dict:
+    alliance, pre, post = part["alliance_pomp"], part["pre_score"], part["post_score"]
+    therapists = part["therapist_code"]
+    headline = partial_correlation(alliance, post, pre, level=LEVEL)
+    cluster = None
+    if headline.is_estimated:
+        cluster = cluster_bootstrap_interval([alliance, post, pre], therapists, level=LEVEL)
+    return (
+        fields_of(headline)
+        | {"cluster_ci_low": cluster and cluster[0], "cluster_ci_high": cluster and cluster[1]}
+        | side_fields_of(pearson(alliance, post - pre, level=LEVEL), "zero_order_r")
+        | side_fields_of(spearman(alliance, post - pre, level=LEVEL), "spearman_r")
+        | {
+            "alliance_mean": float(alliance.mean()),
+            "alliance_sd": float(alliance.std(ddof=1)) if len(alliance) > 1 else None,
+            "ceiling_percent": 100 * float(part["is_at_ceiling"].mean()),
+            "n_clients": len(alliance),
+            "n_therapists": count_distinct(therapists),
+        }
+    )
+
+
+def within_between_alliance(strata: Columns, rows: Columns) -> list[dict]:
+    """Fit the within–between model: one record per scope, pair of instruments and parameter.
+
+    Parameters
+    ----------
+    strata : columns stratum, clinic_id, clinic_group, both instruments, direction (1 or −1)
+    rows : one entry per client
+        stratum, therapist_code, pair_count, and of its pairs the sums sum_<a> and
+        cross-products sum_<a>__<b>, with a and b from ``MOMENTS`` in that order.
+    """
+    directions = direction_of(strata)
+    return [
+        place_of(scope, INSTRUMENTS) | record
+        for scope, part in each_scope(strata, rows, INSTRUMENTS)
+        for record in _within_between_of(part, directions[scope.key[1]])
+    ]
+
+
+def _within_between_of(part: Columns, direction: int) -> list[dict]:
+    found = within_between(totals_from_sums(part), direction=direction, level=LEVEL)
+    estimates = {
+        "within": found.within.times(ALLIANCE_POINTS),
+        "between": found.between.times(ALLIANCE_POINTS),
+        "between_minus_within": found.difference.times(ALLIANCE_POINTS),
+        "within_standardized": found.within_standardized,
+        "repeated_measures_r": found.repeated_correlation,
+    }
+    shared = {
+        "client_variance_share": found.client_variance_share,
+        "n_pairs": found.n_rows,
+        "n_clients": found.n_clients,
+        "n_therapists": count_distinct(part["therapist_code"]),
+    }
+    return [
+        {"parameter": parameter} | fields_of(estimate) | shared
+        for parameter, estimate in estimates.items()
+    ]
+
+
+def totals_from_sums(part: Columns) -> GroupTotals:
+    """Build the model's totals from the sums that SQL computed per client."""
+    sizes = part["pair_count"].astype(float)
+    sums = np.column_stack([sizes, *(part[f"sum_{name}"] for name in MOMENTS)])
+    width = len(MOMENTS) + 1
+    products = np.zeros((width, width))
+    products[0] = sums.sum(axis=0)
+    for row, first in enumerate(MOMENTS, start=1):
+        for column, second in enumerate(MOMENTS[row - 1 :], start=row):
+            products[row, column] = part[f"sum_{first}__{second}"].sum()
+    products = np.triu(products) + np.triu(products, 1).T
+    return GroupTotals.from_sums(sizes, sums, products, PREDICTORS)

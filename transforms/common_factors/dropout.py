@@ -1,0 +1,156 @@
+"""Dropout, of every scope: the records of two cf_ tables."""
+
+import numpy as np
+
+from transforms.common_factors.rows import (
+    LEVEL,
+    Columns,
+    count_distinct,
+    each_scope,
+    fields_of,
+    place_of,
+)
+from transforms.statistics.correlation import wilson_interval
+from transforms.statistics.dropout_risk import (
+    TERTILES,
+    EarlyAllianceDropout,
+    agreement_matrix,
+    dropout_by_tertile,
+    hazard_ratio_per_sd,
+)
+
+INSTRUMENT = ("alliance_instrument_id",)
+DEFINITIONS = (
+    "dropout_unilateral",
+    "dropout_lt3",
+    "dropout_missed_last",
+    "dropout_without_reliable_change",
+)
+
+
+def early_alliance_dropout(strata: Columns, rows: Columns) -> list[dict]:
+    """Compare dropout by alliance at session 3: one record per scope, instrument and metric.
+
+    Parameters
+    ----------
+    strata : columns stratum, clinic_id, clinic_group, alliance_instrument_id
+    rows : one entry per client at the landmark
+        stratum, therapist_code, alliance_pomp (0–100), sessions_attended, dropped_out (1 yes,
+        0 no, −1 not known: at risk up to the session before the last in the hazard ratio, left
+        out of the risks).
+    """
+    records = []
+    for scope, part in each_scope(strata, rows, INSTRUMENT):
+        known = {name: column[part["dropped_out"] >= 0] for name, column in part.items()}
+        found = dropout_by_tertile(known["alliance_pomp"], known["dropped_out"] == 1, level=LEVEL)
+        of_metrics = [*_risk_records(found), *_comparison_records(found), _hazard_record(part)]
+        n_therapists = {
+            True: count_distinct(known["therapist_code"]),
+            False: count_distinct(part["therapist_code"]),
+        }
+        records += [
+            place_of(scope, INSTRUMENT)
+            | record
+            | {"n_therapists": n_therapists[record["analysis"] == "risk"]}
+            for record in of_metrics
+        ]
+    return records
+
+
+def _risk_records(found: EarlyAllianceDropout) -> list[dict]:
+    ends = (None, found.cuts.low_ends_at, found.cuts.middle_ends_at, None)
+    return [
+        {"metric": f"risk_{name}", "analysis": "risk"}
+        | fields_of(found.risks[position])
+        | {
+            "n_clients": found.n_clients[position],
+            "n_dropouts": found.n_dropouts[position],
+            "smallest_cell": _smallest_cell(found, [position]),
+            "alliance_above": ends[position],
+            "alliance_up_to": ends[position + 1],
+        }
+        for position, name in enumerate(TERTILES)
+    ]
+
+
+def _comparison_records(found: EarlyAllianceDropout) -> list[dict]:
+    low, high = 0, 2
+    counts = {
+        "n_clients": found.n_clients[low] + found.n_clients[high],
+        "n_dropouts": found.n_dropouts[low] + found.n_dropouts[high],
+        "smallest_cell": _smallest_cell(found, [low, high]),
+    }
+    return [
+        {"metric": metric, "analysis": "risk"} | fields_of(estimate) | counts
+        for metric, estimate in (
+            ("risk_difference", found.risk_difference),
+            ("odds_ratio", found.odds_ratio),
+        )
+    ]
+
+
+def _hazard_record(part: Columns) -> dict:
+    is_event = part["dropped_out"] == 1
+    hazard = hazard_ratio_per_sd(
+        part["sessions_attended"],
+        is_event,
+        part["alliance_pomp"],
+        part["therapist_code"],
+        is_known=part["dropped_out"] >= 0,
+        level=LEVEL,
+    )
+    n, n_events = len(is_event), int(is_event.sum())
+    return (
+        {"metric": "hazard_ratio_per_sd", "analysis": "hazard"}
+        | fields_of(hazard)
+        | {"n_clients": n, "n_dropouts": n_events, "smallest_cell": min(n_events, n - n_events)}
+    )
+
+
+def _smallest_cell(found: EarlyAllianceDropout, positions: list[int]) -> int:
+    """Return the smallest count of clients who left, or who stayed, in these thirds."""
+    pairs = [(found.n_dropouts[i], found.n_clients[i] - found.n_dropouts[i]) for i in positions]
+    return min(min(pair) for pair in pairs)
+
+
+def dropout_definitions(strata: Columns, rows: Columns) -> list[dict]:
+    """Count dropout by every definition and how each pair agrees: several records per scope.
+
+    Parameters
+    ----------
+    strata : columns stratum, clinic_id, clinic_group
+    rows : one entry per eligible episode
+        stratum, therapist_code and one column per definition (1 dropout, 0 not, −1 cannot be
+        judged).
+    """
+    return [
+        place_of(scope, ()) | record
+        for scope, part in each_scope(strata, rows, ())
+        for record in _definition_records(part)
+    ]
+
+
+def _definition_records(part: Columns) -> list[dict]:
+    judged = {name: np.where(part[name] < 0, np.nan, part[name]) for name in DEFINITIONS}
+    shared = {
+        "n_eligible": len(part["therapist_code"]),
+        "n_therapists": count_distinct(part["therapist_code"]),
+    }
+    records = []
+    for name, values in judged.items():
+        n_known, n_dropouts = int((~np.isnan(values)).sum()), int(np.nansum(values))
+        rate = wilson_interval(n_dropouts, n_known, level=LEVEL)
+        records.append(
+            {"metric": "rate", "definition": name, "compared_definition": None}
+            | fields_of(rate)
+            | {"n_positive": n_dropouts}
+            | shared
+        )
+    for pair in agreement_matrix(judged, level=LEVEL):
+        records.append(
+            {"metric": "agreement", "definition": pair.first, "compared_definition": pair.second}
+            | fields_of(pair.share)
+            | {"n_positive": pair.n_agree}
+            | shared
+        )
+    return records

@@ -1,0 +1,151 @@
+"""Do modalities differ, at equal case mix, by more than a margin that was set beforehand?
+
+Domain brief §4.12: adjusted difference in improvement between two modalities in pooled SD
+units, 90 % interval, two one-sided tests. "Not significant" is never read as "equivalent".
+Clients are not allocated to modalities at random, so what could explain a difference is
+counted beside it: therapists who practise only one of them, and severity at the start.
+"""
+
+import math
+from itertools import combinations
+
+import numpy as np
+
+from transforms.common_factors.rows import (
+    LEVEL,
+    Columns,
+    fields_of,
+    records_by_scope,
+)
+from transforms.common_factors.scopes import Scope
+from transforms.statistics.equivalence import (
+    EQUIVALENCE_LEVEL,
+    PRIMARY_MARGIN,
+    SENSITIVITY_MARGINS,
+    t_interval,
+    tost_of,
+    verdict,
+)
+from transforms.statistics.estimate import Estimate
+from transforms.statistics.reml import GroupTotals, RandomInterceptFit, fit_random_intercept
+from transforms.statistics.therapist_effect import case_mix_design, model_in_words
+
+INSTRUMENT = ("outcome_instrument_id",)
+CATEGORIES = ("problem", "step")
+
+
+def modality_equivalence(strata: Columns, rows: Columns) -> list[dict]:
+    """Compare every pair of modalities: one record per scope, outcome instrument and pair.
+
+    Parameters
+    ----------
+    strata : columns stratum, clinic_id, clinic_group, outcome_instrument_id, modality,
+        modality_code (1…M)
+    rows : one entry per client
+        stratum, modality_code, therapist_code, pre_score and post_score in points turned so
+        that higher is better, age_years (NULL if unknown), problem_code, step_code.
+
+    Returns
+    -------
+    ``estimate`` is modality less compared_modality in pooled SDs of the last score, positive
+    when ``modality`` has the better last score at equal case mix; ci_* is the 90 % interval.
+    """
+    pairs = zip(strata["modality_code"], strata["modality"], strict=True)
+    names = {int(code): str(name) for code, name in pairs}
+
+    def describe(_: Scope, part: Columns) -> list[dict]:
+        codes = part["modality_code"].astype(int)
+        return [
+            {"modality": names[one], "compared_modality": names[other]}
+            | _comparison(part, codes == one, codes == other)
+            for one, other in combinations(sorted(np.unique(codes), key=names.get), 2)
+        ]
+
+    return records_by_scope(strata, rows, INSTRUMENT, describe)
+
+
+def _comparison(part: Columns, is_one: np.ndarray, is_other: np.ndarray) -> dict:
+    both = is_one | is_other
+    of_pair = {name: column[both] for name, column in part.items()}
+    first = is_one[both]
+    pooled_sd = _pooled_sd(of_pair["post_score"], first)
+    fit = _fit(of_pair, first)
+    therapists = [set(of_pair["therapist_code"][side].tolist()) for side in (first, ~first)]
+    n_practising_both = len(therapists[0] & therapists[1])
+    n_therapists = len(therapists[0] | therapists[1])
+    narrow, wide, p = _estimates(fit, pooled_sd, n_therapists)
+    margins = (PRIMARY_MARGIN, *SENSITIVITY_MARGINS)
+    verdicts = [verdict(narrow, wide, margin) for margin in margins]
+    severity = _standardized_difference(of_pair["pre_score"], first)
+    return fields_of(narrow) | {
+        "wide_ci_low": wide.ci_low,
+        "wide_ci_high": wide.ci_high,
+        "difference_points": None if pooled_sd is None else narrow.times(pooled_sd).value,
+        "pooled_sd": pooled_sd,
+        "tost_p": p,
+        "margin": PRIMARY_MARGIN,
+        "verdict": verdicts[0],
+        "verdict_at_24": verdicts[1],
+        "verdict_at_30": verdicts[2],
+        "model": model_in_words(fit.names),
+        "n_clients": len(first),
+        "n_clients_modality": int(first.sum()),
+        "n_clients_compared": int((~first).sum()),
+        "n_therapists": n_therapists,
+        "n_therapists_modality": len(therapists[0]),
+        "n_therapists_compared": len(therapists[1]),
+        "n_therapists_both": n_practising_both,
+        "pre_difference_sd": severity,
+    }
+
+
+def _fit(part: Columns, first: np.ndarray) -> RandomInterceptFit:
+    design, names = case_mix_design(
+        part["pre_score"],
+        {"modality": first.astype(float), "age": part["age_years"]},
+        {name: part[f"{name}_code"] for name in CATEGORIES},
+    )
+    _, codes = np.unique(part["therapist_code"], return_inverse=True)
+    return fit_random_intercept(GroupTotals.from_rows(codes, design, part["post_score"], names))
+
+
+def _estimates(
+    fit: RandomInterceptFit, pooled_sd: float | None, n_therapists: int
+) -> tuple[Estimate, Estimate, float | None]:
+    """Return the 90 % and the 95 % estimate and the TOST p, with (therapists − 2) freedom."""
+    reason = fit.reason
+    if reason is None and (pooled_sd is None or "modality" not in fit.names):
+        reason = "the modality cannot be told from the case mix"
+    if reason is not None:
+        none = [Estimate.missing(reason, fit.n_rows, level) for level in (EQUIVALENCE_LEVEL, LEVEL)]
+        return none[0], none[1], None
+    at = fit.names.index("modality")
+    difference = float(fit.fixed[at]) / pooled_sd
+    se = math.sqrt(float(fit.fixed_covariance[at, at])) / pooled_sd
+    freedom = float(n_therapists - 2)
+    narrow, wide = (
+        t_interval(difference, se, freedom, fit.n_rows, level)
+        for level in (EQUIVALENCE_LEVEL, LEVEL)
+    )
+    p = tost_of(difference, se, freedom, PRIMARY_MARGIN).p if narrow.is_estimated else None
+    return narrow, wide, p
+
+
+def _pooled_sd(values: np.ndarray, first: np.ndarray) -> float | None:
+    """Return the SD within both modalities; None when it cannot be had or is zero."""
+    if min(first.sum(), (~first).sum()) < 2:
+        return None
+    squares = sum(
+        float(np.square(part - part.mean()).sum()) for part in (values[first], values[~first])
+    )
+    variance = squares / (len(values) - 2)
+    return (
+        math.sqrt(variance)
+        if variance > 1e-12 * max(1.0, float(np.square(values).mean()))
+        else None
+    )
+
+
+def _standardized_difference(values: np.ndarray, first: np.ndarray) -> float | None:
+    sd = _pooled_sd(values, first)
+    return None if sd is None else float(values[first].mean() - values[~first].mean()) / sd

@@ -1,0 +1,120 @@
+"""Rates of change and pre–post effect sizes per scope, from counts and sums per clinic.
+
+Rates are of ended courses; who is in the denominator is part of the metric's name (domain brief
+2.1, 2.3). Effect sizes are uncontrolled: they mix treatment with regression to the mean, natural
+recovery and who answered twice (2.6).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from transforms.common_factors.rows import (
+    LEVEL,
+    Columns,
+    fields_of,
+    place_of,
+)
+from transforms.common_factors.scopes import scopes
+from transforms.instruments.change import EffectSizes, effect_sizes_from_moments
+from transforms.statistics.correlation import wilson_interval
+from transforms.statistics.estimate import Estimate, two_sided_z
+
+RATE_KEYS = ("instrument_id", "version", "method", "metric", "denominator")
+EFFECT_KEYS = ("instrument_id", "version")
+SUMS = ("n_pairs", "sum_pre", "sum_post", "sum_pre_pre", "sum_post_post", "sum_pre_post")
+FEWEST_PAIRS = 3
+# Formula of each effect size, as printed beside it; positive is better.
+FORMULAS = {
+    "d_pre": "mean improvement / SD of first scores",
+    "g_pre": "J(n - 1) x d_pre (Becker 1988), J = 1 - 3 / (4 df - 1)",
+    "d_av": "mean improvement / root of the mean of both variances",
+    "d_z": "mean improvement / SD of the change",
+    "d_rm": "d_z x root of 2 (1 - r)",
+}
+
+
+def outcome_rates(rows: Columns) -> list[dict]:
+    """Return one share per scope, instrument, method and metric.
+
+    Parameters
+    ----------
+    rows : clinic_id, clinic_group, RATE_KEYS, n_events, n_denominator; one entry per clinic
+    """
+    return [
+        place_of(scope, RATE_KEYS)
+        | {"n_events": events}
+        | fields_of(wilson_interval(events, total, level=LEVEL))
+        for scope, (events, total) in _sums(rows, RATE_KEYS, ("n_events", "n_denominator"))
+    ]
+
+
+def effect_size_records(rows: Columns) -> list[dict]:
+    """Return five effect sizes per scope and instrument, each with its formula.
+
+    Parameters
+    ----------
+    rows : clinic_id, clinic_group, EFFECT_KEYS, direction, SUMS; one entry per clinic
+
+    Notes
+    -----
+    The interval of d_pre and g_pre is normal with Becker's variance 2(1 − r)/n + d²/(2n); the
+    others have none.
+    """
+    directions = dict(zip(rows["instrument_id"], rows["direction"], strict=True))
+    records = []
+    for scope, sums in _sums(rows, EFFECT_KEYS, SUMS):
+        found = _effect_sizes(sums, int(directions[scope.key[0]]))
+        shared = place_of(scope, EFFECT_KEYS) | {
+            "mean_improvement": found.mean_improvement,
+            "correlation": found.correlation,
+        }
+        for metric, formula in FORMULAS.items():
+            estimate = _estimate(found, metric)
+            records.append(shared | {"metric": metric, "formula": formula} | fields_of(estimate))
+    return records
+
+
+def _sums(rows: Columns, keys: tuple[str, ...], names: tuple[str, ...]):
+    lists = {name: rows[name].tolist() for name in ("clinic_id", "clinic_group", *keys)}
+    strata = list(zip(*(lists[key] for key in keys), strict=True))
+    totals = np.column_stack([rows[name].astype(float) for name in names])
+    for scope in scopes(lists["clinic_id"], lists["clinic_group"], strata):
+        summed = totals[list(scope.strata)].sum(axis=0)
+        yield (
+            scope,
+            [int(x) if n.startswith("n_") else x for n, x in zip(names, summed, strict=True)],
+        )
+
+
+def _effect_sizes(sums: list[float], direction: int) -> EffectSizes:
+    n, pre, post, pre_pre, post_post, pre_post = sums
+    if n < FEWEST_PAIRS:
+        return EffectSizes(n, reason="fewer than 3 complete pairs")
+    var_pre = max((pre_pre - pre**2 / n) / (n - 1), 0.0)
+    var_post = max((post_post - post**2 / n) / (n - 1), 0.0)
+    shared = (pre_post - pre * post / n) / (n - 1)
+    var_change = var_pre + var_post - 2 * shared
+    # Sums of equal numbers leave dust where the variance is zero.
+    dust = 1e-9 * max(pre_pre, post_post, 1.0) / n
+    spreads = [math.sqrt(v) if v > dust else 0.0 for v in (var_pre, var_post, var_change)]
+    return effect_sizes_from_moments(
+        n=n,
+        mean_improvement=direction * (post - pre) / n,
+        sd_pre=spreads[0],
+        sd_post=spreads[1],
+        sd_change=spreads[2],
+    )
+
+
+def _estimate(found: EffectSizes, metric: str) -> Estimate:
+    value = getattr(found, metric)
+    if value is None:
+        return Estimate.missing(found.reason, found.n, LEVEL)
+    if metric not in ("d_pre", "g_pre"):
+        return Estimate(value, None, None, LEVEL, found.n)
+    variance = 2 * (1 - found.correlation) / found.n + value**2 / (2 * found.n)
+    half_width = two_sided_z(LEVEL) * math.sqrt(variance)
+    return Estimate(value, value - half_width, value + half_width, LEVEL, found.n)

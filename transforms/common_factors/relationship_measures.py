@@ -1,0 +1,98 @@
+"""Records of correlations between a relationship measure and what it is set beside."""
+
+import numpy as np
+
+from transforms.common_factors.rows import (
+    LEVEL,
+    Columns,
+    count_distinct,
+    each_scope,
+    fields_of,
+    place_of,
+    side_fields_of,
+)
+from transforms.statistics.correlation import (
+    cluster_bootstrap_interval,
+    partial_correlation,
+    pearson,
+    spearman,
+)
+from transforms.statistics.dependent_correlations import compare_measures
+
+KEYS = ("table_name", "metric", "target", "rater", "instrument_id", "version")
+KEYS += ("target_instrument_id",)
+PAIR_KEYS = ("rater", "instrument_id", "version", "compared_rater", "compared_instrument_id")
+PAIR_KEYS += ("compared_version", "target_instrument_id")
+
+
+def measure_outcomes(strata: Columns, rows: Columns) -> list[dict]:
+    """Correlate each measure with its target: one record per scope and analysis.
+
+    Parameters
+    ----------
+    strata : columns stratum, clinic_id, clinic_group and ``KEYS``
+    rows : one entry per client
+        stratum, therapist_code, x (measure), y (target), given (first outcome score, higher is
+        better; NULL throughout an analysis whose target is no outcome).
+
+    Notes
+    -----
+    With ``given`` the headline is the correlation at equal first score, and the others are with
+    the change y − given; without, all are with y.
+    """
+    return [
+        place_of(scope, KEYS) | _correlations_of(part)
+        for scope, part in each_scope(strata, rows, KEYS)
+    ]
+
+
+def _correlations_of(part: Columns) -> dict:
+    x, y, given = part["x"], part["y"], part["given"].astype(float)
+    has_given = not np.isnan(given).any()
+    headline = (
+        partial_correlation(x, y, given, level=LEVEL) if has_given else pearson(x, y, level=LEVEL)
+    )
+    change = y - given if has_given else y
+    cluster = None
+    if headline.is_estimated:
+        columns = [x, y, given] if has_given else [x, y]
+        cluster = cluster_bootstrap_interval(columns, part["therapist_code"], level=LEVEL)
+    return (
+        fields_of(headline)
+        | {"cluster_ci_low": cluster and cluster[0], "cluster_ci_high": cluster and cluster[1]}
+        | side_fields_of(pearson(x, change, level=LEVEL), "zero_order_r")
+        | side_fields_of(spearman(x, change, level=LEVEL), "spearman_r")
+        | {
+            "measure_mean": float(x.mean()),
+            "measure_sd": float(x.std(ddof=1)) if len(x) > 1 else None,
+            "n_clients": len(x),
+            "n_therapists": count_distinct(part["therapist_code"]),
+        }
+    )
+
+
+def empathy_differences(strata: Columns, rows: Columns) -> list[dict]:
+    """Compare two raters' empathy as predictors of one outcome: one record per scope and pair.
+
+    Parameters
+    ----------
+    strata : columns stratum, clinic_id, clinic_group and ``PAIR_KEYS``
+    rows : one entry per client
+        stratum, therapist_code, x_one, x_other, y and given, higher is better.
+    """
+    place = {"table_name": "cf_empathy_outcome", "metric": "difference", "target": "outcome"}
+    records = []
+    for scope, part in each_scope(strata, rows, PAIR_KEYS):
+        found = compare_measures(part["x_one"], part["x_other"], part["y"], part["given"])
+        records.append(
+            place
+            | place_of(scope, PAIR_KEYS)
+            | fields_of(found.difference)
+            | {
+                "williams_t": found.t,
+                "williams_p": found.p_value,
+                "n_clients": len(part["y"]),
+                "n_therapists": count_distinct(part["therapist_code"]),
+            }
+        )
+    return records

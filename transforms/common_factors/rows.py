@@ -1,0 +1,111 @@
+"""Flat records of estimates: one dict per scope and estimate, ready to become a table row.
+
+Nothing is suppressed or labeled here; that is decided in SQL, from the counts a record carries.
+Columns come from DuckDB's ``fetchnumpy``, where NULL is a masked entry.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from transforms.common_factors.scopes import Scope, StratifiedRows, scopes
+from transforms.statistics.estimate import Estimate
+
+Columns = Mapping[str, np.ndarray]
+LEVEL = 0.95
+
+
+def each_scope(
+    strata: Columns, rows: Columns, keys: Sequence[str]
+) -> Iterator[tuple[Scope, dict[str, np.ndarray]]]:
+    """Yield every scope with its rows.
+
+    Parameters
+    ----------
+    strata : columns stratum (0…S−1, each once), clinic_id, clinic_group and ``keys``
+    rows : columns of numbers, ``stratum`` among them
+    """
+    order = np.argsort(strata["stratum"], kind="stable")
+    ordered = {name: _without_mask(column)[order].tolist() for name, column in strata.items()}
+    instruments = [tuple(ordered[key][i] for key in keys) for i in range(len(order))]
+    wanted = scopes(ordered["clinic_id"], ordered["clinic_group"], instruments)
+    columns = {name: _without_mask(column) for name, column in rows.items() if name != "stratum"}
+    yield from StratifiedRows(np.asarray(rows["stratum"]), columns).each(wanted)
+
+
+def records_by_scope(
+    strata: Columns,
+    rows: Columns,
+    keys: Sequence[str],
+    describe: Callable[[Scope, dict[str, np.ndarray]], Iterable[dict]],
+) -> list[dict]:
+    """Return the records of every scope, placed; scopes of the same strata are estimated once.
+
+    Where one clinic is all there is of an instrument, clinic, group and overall hold equal rows.
+    """
+    known: dict[tuple[int, ...], list[dict]] = {}
+    records = []
+    for scope, part in each_scope(strata, rows, keys):
+        if scope.strata not in known:
+            known[scope.strata] = list(describe(scope, part))
+        records += [place_of(scope, keys) | record for record in known[scope.strata]]
+    return records
+
+
+def direction_of(strata: Columns) -> dict[str, int]:
+    """Return the direction (1 higher is better, −1 lower) of each outcome instrument."""
+    pairs = zip(strata["outcome_instrument_id"], strata["direction"], strict=True)
+    return {str(instrument): int(direction) for instrument, direction in pairs}
+
+
+def place_of(scope: Scope, keys: Sequence[str]) -> dict:
+    """Return the columns that say which rows a record covers."""
+    return {
+        "scope_level": scope.level,
+        "scope_id": scope.scope_id,
+        **dict(zip(keys, scope.key, strict=True)),
+    }
+
+
+def fields_of(estimate: Estimate) -> dict:
+    """Return the columns of a record's headline estimate."""
+    return {
+        "estimate": estimate.value,
+        "ci_low": estimate.ci_low,
+        "ci_high": estimate.ci_high,
+        "ci_level": estimate.ci_level,
+        "n_used": estimate.n,
+        "reason": estimate.reason,
+    }
+
+
+def side_fields_of(estimate: Estimate, name: str) -> dict:
+    """Return the columns of a second estimate of the same rows, named ``name``."""
+    return {
+        name: estimate.value,
+        f"{name}_ci_low": estimate.ci_low,
+        f"{name}_ci_high": estimate.ci_high,
+    }
+
+
+def count_distinct(codes: np.ndarray) -> int:
+    """Return how many different codes there are."""
+    return len(np.unique(codes))
+
+
+def unstack(shared: Mapping, columns: Mapping[str, np.ndarray]) -> list[dict]:
+    """Return one record per entry of the arrays, each with the shared fields."""
+    lists = {name: column.tolist() for name, column in columns.items()}
+    names = list(lists)
+    return [
+        {**shared, **dict(zip(names, values, strict=True))}
+        for values in zip(*lists.values(), strict=True)
+    ]
+
+
+def _without_mask(column: np.ndarray) -> np.ndarray:
+    if not np.ma.isMaskedArray(column):
+        return np.asarray(column)
+    # filled(None) would mean numpy's own filler, '?' for text.
+    missing = None if column.dtype == object else np.nan
+    return np.where(np.ma.getmaskarray(column), missing, column.data)

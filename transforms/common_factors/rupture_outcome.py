@@ -1,0 +1,202 @@
+"""Outcome by rupture class: none, repaired, unrepaired, and how the classes differ.
+
+Everything comes from sums per clinic, detector, forms and class, so a scope is a sum of rows.
+Repaired >= none > unrepaired is the hypothesis, not the reading: clients who improve stay long
+enough to repair a rupture, and more sessions hold more ruptures. Nothing is suppressed here.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from scipy.special import stdtrit
+
+from transforms.common_factors.rows import (
+    LEVEL,
+    Columns,
+    each_scope,
+    fields_of,
+    place_of,
+    side_fields_of,
+)
+from transforms.statistics.correlation import fisher_interval, wilson_interval
+from transforms.statistics.dropout_risk import risk_difference
+from transforms.statistics.estimate import Estimate
+
+KEYS = ("detector", "instrument_id", "version", "outcome_instrument_id")
+CLASSES = ("none", "repaired", "unrepaired")
+SUMS = (
+    "client_count",
+    "therapist_count",
+    "improvement_sum",
+    "improvement_squares",
+    "session_sum",
+    "reliable_known_count",
+    "reliable_count",
+    "dropout_known_count",
+    "dropout_count",
+)
+_NO_SUCH_CLASS = "no client of this class"
+_TOO_FEW = "fewer than two clients in a class"
+_NO_VARIANCE = "improvement does not vary within the classes"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Improvement of one class: clients, mean and sum of squared deviations."""
+
+    n: int
+    mean: float
+    squares: float
+
+    @property
+    def variance(self) -> float:
+        """Variance with n - 1; NaN below two clients."""
+        return self.squares / (self.n - 1) if self.n > 1 else math.nan
+
+
+def group_of(n: float, total: float, total_of_squares: float) -> Group:
+    """Return a class from its count, sum and sum of squares; rounding cannot go below zero."""
+    if n == 0:
+        return Group(0, math.nan, math.nan)
+    squares = total_of_squares - total * total / n
+    # What is left of equal numbers is rounding, not variance.
+    if squares <= 1e-9 * max(total_of_squares, 1.0):
+        squares = 0.0
+    return Group(int(n), total / n, squares)
+
+
+def mean_interval(group: Group, *, level: float = LEVEL) -> Estimate:
+    """Return the mean with the interval of Student's t."""
+    if group.n == 0:
+        return Estimate.missing(_NO_SUCH_CLASS, 0, level)
+    if group.n < 2:
+        return Estimate(group.mean, None, None, level, group.n)
+    half_width = _quantile(group.n - 1, level) * math.sqrt(group.variance / group.n)
+    return Estimate(group.mean, group.mean - half_width, group.mean + half_width, level, group.n)
+
+
+def welch_difference(group: Group, reference: Group, *, level: float = LEVEL) -> Estimate:
+    """Return the mean minus the reference's, with Welch's interval.
+
+    Welch 1947 (doi:10.1093/biomet/34.1-2.28): unequal variances, degrees of freedom after
+    Satterthwaite. No value when a class has fewer than two clients or nobody differs.
+    """
+    n = group.n + reference.n
+    if min(group.n, reference.n) < 2:
+        return Estimate.missing(_TOO_FEW, n, level)
+    parts = [each.variance / each.n for each in (group, reference)]
+    if sum(parts) == 0:
+        return Estimate.missing(_NO_VARIANCE, n, level)
+    freedom = sum(parts) ** 2 / sum(
+        part**2 / (each.n - 1) for part, each in zip(parts, (group, reference), strict=True)
+    )
+    difference = group.mean - reference.mean
+    half_width = _quantile(freedom, level) * math.sqrt(sum(parts))
+    return Estimate(difference, difference - half_width, difference + half_width, level, n)
+
+
+def point_biserial(group: Group, reference: Group, *, level: float = LEVEL) -> Estimate:
+    """Return r of being in ``group`` (1) or ``reference`` (0) with improvement, Fisher's interval.
+
+    The unit of Eubanks et al. 2018. It depends on how many are in each class.
+    """
+    n = group.n + reference.n
+    if min(group.n, reference.n) < 2:
+        return Estimate.missing(_TOO_FEW, n, level)
+    within = group.squares + reference.squares
+    if within == 0:
+        return Estimate.missing(_NO_VARIANCE, n, level)
+    between = group.n * reference.n / n * (group.mean - reference.mean) ** 2
+    r = math.copysign(math.sqrt(between / (between + within)), group.mean - reference.mean)
+    low, high = fisher_interval(r, n, level=level) or (None, None)
+    return Estimate(r, low, high, level, n)
+
+
+def rupture_outcome(strata: Columns, rows: Columns) -> list[dict]:
+    """Compare the classes: one record per scope, detector, pair of forms and class.
+
+    Parameters
+    ----------
+    strata : columns stratum, clinic_id, clinic_group and KEYS
+    rows : one entry per stratum and class
+        stratum, class_code (position in CLASSES) and the columns SUMS.
+    """
+    records = []
+    for scope, part in each_scope(strata, rows, KEYS):
+        sums = {
+            name: {column: float(part[column][part["class_code"] == code].sum()) for column in SUMS}
+            for code, name in enumerate(CLASSES)
+        }
+        records += [place_of(scope, KEYS) | _record_of(name, sums) for name in CLASSES]
+    return records
+
+
+def _record_of(name: str, sums: Mapping[str, Mapping[str, float]]) -> dict:
+    own = sums[name]
+    n = int(own["client_count"])
+    record = (
+        {
+            "rupture_class": name,
+            "n_clients": n,
+            "n_therapists": int(own["therapist_count"]),
+            "mean_sessions": own["session_sum"] / n if n else None,
+            "sd_improvement": _sd(_improvement(own)),
+        }
+        | fields_of(mean_interval(_improvement(own)))
+        | _share_fields("reliably_improved", own, "reliable")
+        | _share_fields("dropout", own, "dropout")
+    )
+    for reference in ("none", "unrepaired"):
+        record |= _difference_fields(name, reference, sums)
+    r = (
+        point_biserial(_improvement(own), _improvement(sums["unrepaired"]))
+        if name == "repaired"
+        else Estimate.missing("only the repaired are compared")
+    )
+    return record | side_fields_of(r, "repair_r")
+
+
+def _difference_fields(name: str, reference: str, sums: Mapping[str, Mapping[str, float]]) -> dict:
+    own, other = sums[name], sums[reference]
+    found = {
+        "improvement": welch_difference(_improvement(own), _improvement(other)),
+        "reliably_improved_percent": _share_difference(own, other, "reliable"),
+        "dropout_percent": _share_difference(own, other, "dropout"),
+    }
+    fields: dict = {}
+    for measure, estimate in found.items():
+        shown = estimate if name != reference else Estimate.missing("the reference itself")
+        fields |= side_fields_of(shown, f"{measure}_vs_{reference}")
+    return fields
+
+
+def _share_fields(name: str, own: Mapping[str, float], counts: str) -> dict:
+    n, n_events = int(own[f"{counts}_known_count"]), int(own[f"{counts}_count"])
+    share = wilson_interval(n_events, n, level=LEVEL).times(100)
+    return side_fields_of(share, f"{name}_percent") | {
+        f"n_{name}": n_events,
+        f"n_{name}_known": n,
+    }
+
+
+def _share_difference(own: Mapping, other: Mapping, counts: str) -> Estimate:
+    return risk_difference(
+        int(own[f"{counts}_count"]),
+        int(own[f"{counts}_known_count"]),
+        int(other[f"{counts}_count"]),
+        int(other[f"{counts}_known_count"]),
+        level=LEVEL,
+    ).times(100)
+
+
+def _improvement(own: Mapping[str, float]) -> Group:
+    return group_of(own["client_count"], own["improvement_sum"], own["improvement_squares"])
+
+
+def _sd(group: Group) -> float | None:
+    return math.sqrt(group.variance) if group.n > 1 else None
+
+
+def _quantile(freedom: float, level: float) -> float:
+    return float(stdtrit(freedom, 0.5 + level / 2))

@@ -1,0 +1,179 @@
+"""Leaving treatment session by session, of every scope: the records of two cf_ tables."""
+
+import numpy as np
+
+from transforms.common_factors.rows import (
+    LEVEL,
+    Columns,
+    count_distinct,
+    fields_of,
+    records_by_scope,
+)
+from transforms.statistics.competing_risks import DROPOUT, CumulativeIncidence, cumulative_incidence
+from transforms.statistics.cox_time_varying import SessionCoxFit, fit_session_cox
+from transforms.statistics.dropout_risk import LANDMARK_SESSION, TERTILES, tertiles
+from transforms.statistics.estimate import Estimate
+
+INSTRUMENT = ("alliance_instrument_id",)
+ALLIANCE_POINTS = 10
+SMALLEST_STEP = 11  # clients that must have left between two points that are shown
+
+
+def dropout_curves(strata: Columns, rows: Columns, *, smallest: int = SMALLEST_STEP) -> list[dict]:
+    """Estimate cumulative incidence of dropout: one record per scope, curve and session.
+
+    Parameters
+    ----------
+    strata : columns stratum, clinic_id, clinic_group
+    rows : one entry per client
+        stratum, therapist_code, sessions_attended, cause (1 dropout, 2 ended otherwise,
+        0 not known: censored).
+    """
+    return records_by_scope(
+        strata,
+        rows,
+        (),
+        lambda _, part: _curve_records(part, np.full(len(part["cause"]), True), "all", smallest),
+    )
+
+
+def dropout_curves_by_alliance(
+    strata: Columns, rows: Columns, *, smallest: int = SMALLEST_STEP
+) -> list[dict]:
+    """Estimate the curves of the thirds of the alliance at session 3, from session 3 on.
+
+    As :func:`dropout_curves`, of clients who rated session 3, with alliance_pomp; strata also
+    have alliance_instrument_id.
+    """
+
+    def describe(_: object, part: Columns) -> list[dict]:
+        codes = tertiles(part["alliance_pomp"]).codes
+        return [
+            record
+            for position, name in enumerate(TERTILES)
+            for record in _curve_records(part, codes == position, name, smallest)
+        ]
+
+    return records_by_scope(strata, rows, INSTRUMENT, describe)
+
+
+def _curve_records(part: Columns, chosen: np.ndarray, name: str, smallest: int) -> list[dict]:
+    cause = part["cause"][chosen].astype(int)
+    # The last session seen of a censored client is one after which staying is not known.
+    time = part["sessions_attended"][chosen] - np.where(cause == 0, 0.5, 0.0)
+    origin = 0 if name == "all" else LANDMARK_SESSION - 1
+    curve = cumulative_incidence(time, cause)
+    low, high = curve.interval(LEVEL)
+    shown = publishable(curve, len(cause), smallest)
+    shared = {
+        "alliance_tertile": name,
+        "n_clients": len(cause),
+        "n_dropouts": int((cause == DROPOUT).sum()),
+        "n_therapists": count_distinct(part["therapist_code"][chosen]),
+        "starts_after_session": origin,
+    }
+    if not len(curve.time):
+        none = fields_of(Estimate.missing("nobody is known to have ended", len(cause), LEVEL))
+        return [shared | none | {"session_number": None, "is_publishable": False}]
+    return [
+        shared
+        | {
+            "session_number": int(curve.time[at]),
+            "estimate": float(curve.incidence[at]),
+            "ci_low": _number(low[at]),
+            "ci_high": _number(high[at]),
+            "ci_level": LEVEL,
+            "n_used": len(cause),
+            "reason": None,
+            "n_at_risk": int(curve.n_at_risk[at]),
+            "n_left": int(curve.n_events[: at + 1].sum()),
+            "is_publishable": bool(shown[at]),
+        }
+        for at in range(len(curve.time))
+    ]
+
+
+def publishable(curve: CumulativeIncidence, n: int, smallest: int) -> np.ndarray:
+    """Return which points may be shown so that no step between two of them is a small cell.
+
+    From the numbers at risk and the incidence of two points a reader can work out how many left
+    and how many ended otherwise in between: each must be 0 or at least ``smallest``, as must
+    those still at risk.
+    """
+    shown = np.zeros(len(curve.time), dtype=bool)
+    last_left, last_after = 0, n
+    left = np.cumsum(curve.n_events)
+    after = curve.n_at_risk - curve.n_events
+    for at in range(len(curve.time)):
+        n_left, n_other = left[at] - last_left, last_after - after[at] - (left[at] - last_left)
+        steps_are_large = all(step == 0 or step >= smallest for step in (n_left, n_other))
+        if steps_are_large and n_left > 0 and curve.n_at_risk[at] >= smallest:
+            shown[at] = after[at] == 0 or after[at] >= smallest
+        if shown[at]:
+            last_left, last_after = left[at], after[at]
+    return shown
+
+
+def dropout_hazards(strata: Columns, rows: Columns) -> list[dict]:
+    """Fit the Cox model with the alliance of the session before: one record per metric.
+
+    Parameters
+    ----------
+    strata : columns stratum, clinic_id, clinic_group, alliance_instrument_id
+    rows : one entry per client and session after which it is known whether they came again
+        stratum, therapist_code, client_code, session_number, has_left (1 left after this session,
+        else 0), alliance_pomp (NULL not rated) and alliance_carried_pomp (the latest of this and
+        two sessions before).
+
+    Notes
+    -----
+    Not being rated is informative, so unrated sessions stay in with an indicator.
+    """
+    return records_by_scope(strata, rows, INSTRUMENT, lambda _, part: _hazard_records(part))
+
+
+def _hazard_records(part: Columns) -> list[dict]:
+    has_left = part["has_left"] == 1
+    n_clients = count_distinct(part["client_code"])
+    n_left = int(has_left.sum())
+    shared = {
+        "n_clients": n_clients,
+        "n_dropouts": n_left,
+        "n_sessions": len(has_left),
+        "n_therapists": count_distinct(part["therapist_code"]),
+        "smallest_cell": min(n_left, n_clients - n_left),
+    }
+    latest, is_missing = _session_fit(part, "alliance_pomp", has_left)
+    carried, _ = _session_fit(part, "alliance_carried_pomp", has_left)
+    not_rated = (
+        latest.hazard_ratio(1, level=LEVEL)
+        if is_missing
+        else Estimate.missing("every session is rated", len(has_left), LEVEL)
+    )
+    estimates = {
+        "hazard_ratio_per_10": latest.hazard_ratio(0, times=ALLIANCE_POINTS, level=LEVEL),
+        "hazard_ratio_per_10_carried": carried.hazard_ratio(0, times=ALLIANCE_POINTS, level=LEVEL),
+        "hazard_ratio_not_rated": not_rated,
+    }
+    return [
+        {"metric": metric} | fields_of(estimate) | shared for metric, estimate in estimates.items()
+    ]
+
+
+def _session_fit(part: Columns, column: str, has_left: np.ndarray) -> tuple[SessionCoxFit, bool]:
+    """Return the fit, and whether an indicator for unrated sessions is in it."""
+    alliance = part[column]
+    is_missing = np.isnan(alliance)
+    if is_missing.all():
+        return SessionCoxFit(len(alliance), int(has_left.sum()), "no session is rated"), False
+    filled = np.where(is_missing, alliance[~is_missing].mean(), alliance)
+    columns = [filled] + ([is_missing.astype(float)] if is_missing.any() else [])
+    stop = part["session_number"]
+    fit = fit_session_cox(
+        stop - 1, stop, has_left, np.column_stack(columns), part["therapist_code"]
+    )
+    return fit, bool(is_missing.any())
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,201 @@
+"""Therapist effects, of every scope: the records of two cf_ tables."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from transforms.common_factors.rows import (
+    LEVEL,
+    Columns,
+    count_distinct,
+    direction_of,
+    each_scope,
+    fields_of,
+    place_of,
+    records_by_scope,
+    unstack,
+)
+from transforms.common_factors.scopes import Scope
+from transforms.statistics.estimate import Estimate
+from transforms.statistics.logistic_mixed import (
+    BinomialRows,
+    fit_logistic_intercept,
+    icc_interval_of,
+)
+from transforms.statistics.nested_reml import fit_nested, share_interval
+from transforms.statistics.reml import GroupTotals
+from transforms.statistics.therapist_effect import (
+    TherapistEffect,
+    case_mix_design,
+    caterpillar,
+    model_in_words,
+    therapist_effect,
+)
+
+INSTRUMENT = ("outcome_instrument_id",)
+CATEGORIES = ("problem", "step", "gender", "employment")
+
+
+def therapist_effects(strata: Columns, rows: Columns) -> list[dict]:
+    """Estimate the therapist share of variance: records per scope, outcome instrument and metric.
+
+    ``icc`` always; ``icc_nested_therapist`` and ``icc_nested_clinic`` of the model with
+    therapists within clinics where a scope has more than one clinic.
+
+    Parameters
+    ----------
+    strata : columns stratum, clinic_id, clinic_group, outcome_instrument_id, direction (1 or −1)
+    rows : one entry per client
+        stratum, clinic_code, therapist_code, pre_score and post_score in points, age_years and
+        deprivation (NULL if unknown), and a code per category of ``CATEGORIES`` (NULL if unknown).
+    """
+    return records_by_scope(strata, rows, INSTRUMENT, _effects_of)
+
+
+def therapist_effects_on_events(strata: Columns, rows: Columns, metric: str) -> list[dict]:
+    """Estimate the latent-scale therapist share of a yes–no outcome: one record per scope.
+
+    Parameters are those of :func:`therapist_effects`, with ``is_event`` (1 or 0) for post_score.
+    ``metric`` names the records.
+    """
+
+    def describe(_: Scope, part: Columns) -> list[dict]:
+        # Unlike the linear model, every client stays a row here: first score and age only.
+        design, names = case_mix_design(part["pre_score"], {"age": part["age_years"]})
+        codes = _therapists_of(part)
+        found = BinomialRows.from_rows(codes, design, part["is_event"], names)
+        fit = fit_logistic_intercept(found)
+        return [
+            {"metric": metric}
+            | fields_of(icc_interval_of(fit, found, level=LEVEL))
+            | {
+                "var_therapist": fit.sd_group**2 if fit.is_estimated else None,
+                "is_boundary": fit.sd_group == 0 if fit.is_estimated else None,
+                "model": model_in_words(names).replace("post", f"logit {metric[4:]}"),
+                "n_clients": len(codes),
+                "n_therapists": count_distinct(codes),
+                "n_events": int(part["is_event"].sum()),
+            }
+        ]
+
+    return records_by_scope(strata, rows, INSTRUMENT, describe)
+
+
+def _effects_of(scope: Scope, part: Columns) -> Iterable[dict]:
+    effect, codes = _effect_of(part)
+    fit = effect.fit
+    counts = {"n_clients": fit.n_rows, "n_therapists": fit.n_groups}
+    yield (
+        {"metric": "icc"}
+        | fields_of(effect.icc)
+        | {
+            "icc_unadjusted": effect.icc_unadjusted,
+            "var_therapist": fit.var_group,
+            "var_residual": fit.var_residual,
+            "is_boundary": fit.is_boundary if fit.is_estimated else None,
+            "model": model_in_words(fit.names),
+        }
+        | counts
+    )
+    clinics = np.zeros(fit.n_groups, dtype=int)
+    clinics[codes] = part["clinic_code"].astype(int)
+    if len(scope.strata) > 1:
+        for name, which in (("therapist", "group"), ("clinic", "cluster")):
+            yield _nested_record(effect.totals, clinics, name, which) | counts
+
+
+def _nested_record(totals: GroupTotals, clinics: np.ndarray, name: str, which: str) -> dict:
+    fit = fit_nested(totals, clinics)
+    share = share_interval(totals, clinics, which, level=LEVEL)
+    if fit.n_clusters < 2:
+        share = Estimate.missing("fewer than 2 clinics", totals.n_rows, LEVEL)
+    variance = fit.var_group if which == "group" else fit.var_cluster
+    return (
+        {"metric": f"icc_nested_{name}"}
+        | fields_of(share)
+        | {
+            "var_therapist": fit.var_group,
+            "var_residual": fit.var_residual,
+            "is_boundary": None if variance is None else variance == 0,
+            "model": model_in_words(fit.names, "(1 | clinic / therapist)"),
+        }
+    )
+
+
+def therapist_caterpillar(strata: Columns, rows: Columns) -> list[dict]:
+    """Estimate every therapist: one record per scope, outcome instrument and therapist code.
+
+    Parameters are those of :func:`therapist_effects`.
+    """
+    directions = direction_of(strata)
+    return [
+        record
+        for scope, effect, part, codes in _each_effect(strata, rows)
+        for record in _caterpillar_of(scope, effect, part, codes, directions[scope.key[0]])
+    ]
+
+
+def _caterpillar_of(
+    scope: Scope, effect: TherapistEffect, part: Columns, codes: np.ndarray, direction: int
+) -> list[dict]:
+    sizes = np.bincount(codes)
+    change = direction * (part["post_score"] - part["pre_score"])
+    columns = {
+        "therapist_code": np.unique(part["therapist_code"]),
+        "n_clients": sizes,
+        "mean_improvement": np.bincount(codes, weights=change) / sizes,
+        "mean_pre": np.bincount(codes, weights=part["pre_score"]) / sizes,
+    }
+    reason = effect.fit.reason
+    if effect.fit.is_boundary:
+        reason = "the variance between therapists is estimated as zero"
+    if reason is None:
+        found = caterpillar(effect, direction=direction, level=LEVEL)
+        columns |= {
+            "estimate": found.estimate,
+            "se": found.se,
+            "ci_low": found.low,
+            "ci_high": found.high,
+            "pairwise_ci_low": found.pairwise_low,
+            "pairwise_ci_high": found.pairwise_high,
+            "reliability": found.reliability,
+            "rank": found.rank,
+            "rank_best": found.rank_best,
+            "rank_worst": found.rank_worst,
+            "standing": found.standing,
+        }
+    shared = place_of(scope, INSTRUMENT) | {
+        "ci_level": LEVEL,
+        "reason": reason,
+        "n_therapists": effect.fit.n_groups,
+        "n_clients_in_model": effect.fit.n_rows,
+    }
+    return unstack(shared, columns)
+
+
+def _each_effect(
+    strata: Columns, rows: Columns
+) -> Iterator[tuple[Scope, TherapistEffect, Columns, np.ndarray]]:
+    known: dict[tuple[int, ...], tuple[TherapistEffect, np.ndarray]] = {}
+    for scope, part in each_scope(strata, rows, INSTRUMENT):
+        if scope.strata not in known:
+            known[scope.strata] = _effect_of(part)
+        effect, codes = known[scope.strata]
+        yield scope, effect, part, codes
+
+
+def _effect_of(part: Columns) -> tuple[TherapistEffect, np.ndarray]:
+    codes = _therapists_of(part)
+    effect = therapist_effect(
+        part["post_score"],
+        part["pre_score"],
+        codes,
+        {"age": part["age_years"], "deprivation": part["deprivation"]},
+        {name: part[f"{name}_code"] for name in CATEGORIES},
+        level=LEVEL,
+    )
+    return effect, codes
+
+
+def _therapists_of(part: Columns) -> np.ndarray:
+    return np.unique(part["therapist_code"], return_inverse=True)[1]

@@ -1,0 +1,232 @@
+"""The feeds of a draft: which columns of one source go where."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from transforms.drafting.column_profiles import Profile
+from transforms.drafting.column_roles import (
+    Guess,
+    date_column,
+    date_format,
+    role,
+)
+from transforms.drafting.instruments import (
+    CHANGE_ME,
+    ItemGroup,
+    instrument_of,
+    is_named,
+    item_groups,
+    plain_group,
+)
+from transforms.drafting.wide_feeds import waves, wide_feeds
+from transforms.drafting.yaml_text import FeedDraft, Value
+from transforms.formats.source import Source
+from transforms.instruments.definition import Instrument
+from transforms.instruments.registry import Registry
+from transforms.intake.read_survey import SYSTEMS
+
+DAY = "YYYY-MM-DD"
+_TOTAL = re.compile(r"total|sum|score", re.I)
+_EVENTS = ("redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance")
+Drafted = tuple[list[FeedDraft], list[Guess], list[str]]
+
+
+def drafted_feeds(
+    source: Source, columns: list[Profile], format_name: str, registry: Registry
+) -> Drafted:
+    """Return the feeds, the guesses behind them and what the whole file lacks."""
+    people, guesses, notes = _people(_by_survey_first(columns, source.sheet), format_name)
+    wide = waves(columns) if format_name in ("delimited", "workbook") else []
+    long = _long(columns, people) if format_name in ("delimited", "workbook") else None
+    if long:
+        feeds, more = _long_feeds(long, people)
+    elif wide:
+        feeds, more = wide_feeds(wide, columns, people, registry)
+        if any("per_session" in feed.keys["wide"] for feed in feeds):
+            notes = [note for note in notes if not note.startswith("completed_at")]
+            guesses = [one for one in guesses if one.what != "completed_at"]
+    else:
+        feeds, more = _flat_feeds(source, columns, people, format_name, registry)
+    place = {"redcap": "form", "workbook": "sheet"}.get(format_name)
+    if place and source.sheet:
+        feeds = [_placed(feed, place, source.sheet) for feed in feeds]
+        about = f"{source.sheet}: completed_at is"
+        notes = [note.replace("completed_at is", about, 1) for note in notes]
+        guesses, more = (
+            [Guess(f"{source.sheet}: {one.what}", *_rest(one)) for one in some]
+            for some in (guesses, more)
+        )
+    return (feeds, [*guesses, *more], notes) if feeds else ([], [], [])
+
+
+def _by_survey_first(columns: list[Profile], form: str | None) -> list[Profile]:
+    """Leave out other dates where REDCap says itself when a survey was sent off."""
+    own = [one for one in columns if one.name == f"{form}_timestamp" and one.is_date]
+    return [one for one in columns if not one.is_date or one in own] if own else columns
+
+
+def _rest(guess: Guess) -> tuple[str, str, str]:
+    return guess.value, guess.confidence, guess.reason
+
+
+def _placed(feed: FeedDraft, key: str, value: str) -> FeedDraft:
+    table, *others = feed.keys.items()
+    return replace(feed, keys=dict([table, (key, value), *others]))
+
+
+def _people(
+    columns: list[Profile], format_name: str
+) -> tuple[dict[str, Value], list[Guess], list[str]]:
+    """Return the keys every feed shares: columns, dates and their format."""
+    mapped: dict[str, Value] = {}
+    guesses, notes = [], []
+    for name in ("client_id", "session_id", "therapist_id", "response_id", "instrument", "rater"):
+        column, guess = role([one for one in columns if not one.is_date], name)
+        if column and column not in mapped.values():
+            mapped[name] = column
+            guesses.append(guess)
+        elif name == "client_id":
+            guesses.append(guess)
+            mapped[name] = CHANGE_ME
+            notes.append("no column names the client: write the right one for client_id")
+    column, guess = date_column(columns)
+    guesses.append(guess)
+    if column and guess.confidence != "high":
+        notes.append(f"completed_at is {column.name}: {guess.reason}")
+    keys: dict[str, Value] = {"columns": mapped}
+    if column is None:
+        return keys | {"set": {"completed_at": DAY}}, guesses, [*notes, _no_date()]
+    mapped["completed_at"] = column.name
+    written, guess = date_format(column)
+    guesses.append(guess)
+    if written:
+        option = "timestamp_format" if "%H" in written or "%I" in written else "date_format"
+        keys[option] = written
+        if guess.confidence == "low":
+            notes.append(f"day or month first in {column.name}: the dates do not say ({written})")
+    return keys, guesses, notes
+
+
+def _no_date() -> str:
+    return f"no column holds dates: replace {DAY} by the day, or map a column to completed_at"
+
+
+def _flat_feeds(
+    source: Source,
+    columns: list[Profile],
+    people: dict[str, Value],
+    format_name: str,
+    registry: Registry,
+) -> tuple[list[FeedDraft], list[Guess]]:
+    """One feed per questionnaire; groups nobody knows are comments where one is known."""
+    texts = format_name in SYSTEMS
+    used = {one for one in people["columns"].values() if isinstance(one, str)}
+    free = [one for one in columns if one.name not in used]
+    groups = item_groups(free, texts=texts)
+    plain = plain_group(free, texts=texts) if not groups else None
+    feeds, guesses, drafted = [], [], set()
+    found = [
+        (group, *instrument_of(group, registry)) for group in [*groups, *filter(None, [plain])]
+    ]
+    for group, instrument, guess in found:
+        guesses.append(guess)
+        key = instrument.key if instrument else None
+        is_active = key is None or key not in drafted
+        rank = 2 if key else int(group.pattern is not None)
+        drafted.add(key)
+        notes = () if guess.confidence == "high" else (f"instrument: {guess.reason}",)
+        keys = _flat_keys(source, free, group, instrument, people, format_name)
+        if group is plain and format_name in ("delimited", "workbook"):
+            notes = (*notes, "a list of appointments? See the last example of docs/clinic-yaml.md")
+        if texts and group.low is None:
+            notes = (*notes, "answers are texts: map each to its code under `values: {items: …}`")
+        feeds.append(FeedDraft(keys, notes, is_active, rank))
+    return feeds, guesses
+
+
+def _flat_keys(
+    source: Source,
+    columns: list[Profile],
+    group: ItemGroup,
+    instrument: Instrument | None,
+    people: dict[str, Value],
+    format_name: str,
+) -> dict[str, Value]:
+    mapped = dict(people["columns"])
+    constants = _constants(instrument, mapped) | dict(people.get("set", {}))
+    if format_name == "redcap":
+        mapped |= _redcap_keys(source, mapped)
+    keys: dict[str, Value] = {"table": "responses", "set": constants, "columns": mapped}
+    keys["items"] = group.pattern if _is_pattern(group) else list(group.columns)
+    total = instrument and _submitted(columns, group, instrument)
+    if total:
+        keys["submitted"] = {instrument.primary_scale: total}
+    return keys | {name: one for name, one in people.items() if name not in ("columns", "set")}
+
+
+def _is_pattern(group: ItemGroup) -> bool:
+    return group.pattern is not None and group.pattern.count("{n}") == 1
+
+
+def _constants(instrument: Instrument | None, mapped: dict[str, Value]) -> dict[str, Value]:
+    name = instrument.instrument_id if instrument else CHANGE_ME
+    constants: dict[str, Value] = {} if "instrument" in mapped else {"instrument": name}
+    if instrument and "instrument" in constants:
+        constants["version"] = instrument.version
+    if "rater" not in mapped:
+        constants["rater"] = instrument.rater if instrument else "client"
+    return constants
+
+
+def _redcap_keys(source: Source, mapped: dict[str, Value]) -> dict[str, Value]:
+    """Tell the rows of a record apart: by its event, form and repeat, where there are any."""
+    parts = [name for name in _EVENTS if name in source.columns]
+    if not parts or "response_id" in mapped:
+        return {}
+    return {"response_id": {"join": [mapped["client_id"], *parts]}}
+
+
+def _submitted(columns: list[Profile], group: ItemGroup, instrument: Instrument) -> str | None:
+    found = [
+        one.name
+        for one in columns
+        if one.name not in group.columns
+        and one.is_number
+        and _TOTAL.search(one.name)
+        and (is_named(instrument.instrument_id, one.name) or one.name.startswith(group.stem))
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _long(columns: list[Profile], people: dict[str, Value]) -> tuple[Profile, Profile] | None:
+    """Return the columns with the item and with the answer of a file with a row per answer."""
+    found = []
+    for wanted in (r"item([ _-]?(id|no|nr|code|number))?|question([ _-]?(id|code))?",
+                   r"value|answer|response|result|score"):  # fmt: skip
+        fits = [one for one in columns if re.fullmatch(wanted, one.name.strip(), re.I)]
+        if len(fits) != 1 or fits[0].name in people["columns"].values():
+            return None
+        found.append(fits[0])
+    return found[0], found[1]
+
+
+def _long_feeds(
+    long: tuple[Profile, Profile], people: dict[str, Value]
+) -> tuple[list[FeedDraft], list[Guess]]:
+    item, answer = long
+    mapped = dict(people["columns"])
+    key = [mapped[name] for name in ("client_id", "completed_at", "session_id") if name in mapped]
+    shape: dict[str, Value] = {"key": key, "item": item.name, "value": answer.name}
+    notes: tuple[str, ...] = ("which columns together are one response: `key`",)
+    if not item.is_number:
+        shape["items"] = f"{CHANGE_ME}{{n}}"
+        notes = (*notes, "items: write the items' codes with {n} for the number")
+    constants = _constants(None, mapped) | dict(people.get("set", {}))
+    keys: dict[str, Value] = {"table": "responses", "columns": mapped, "long": shape}
+    if constants:
+        keys["set"] = constants
+    extra = {k: v for k, v in people.items() if k not in ("columns", "set")}
+    guess = Guess("a row per answer", f"{item.name}, {answer.name}", "medium", "by their names")
+    return [FeedDraft(keys | extra, notes)], [guess]

@@ -1,0 +1,198 @@
+"""A Questionnaire resource: which items it has and what its answer options are worth."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from transforms.errors import FileRefused
+from transforms.formats.fhir.codes import LOINC
+
+DEEPEST = 40
+MOST_ITEMS = 5_000
+_REMEDY = "Put the right Questionnaire into the landing folder"
+# R4, R5 and what STU3 and earlier called it.
+_ORDINALS = (
+    "ordinalValue",
+    "itemWeight",
+    "questionnaire-ordinalValue",
+    "valueset-ordinalValue",
+    "codesystem-ordinalValue",
+    "iso21090-CO-value",
+)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question. ``numbers``: what an option's code is worth; ``codes``: by its display."""
+
+    link_id: str
+    loinc: str | None = None
+    options: frozenset[str] = frozenset()
+    numbers: dict[str, float] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict)
+    is_open: bool = False
+
+
+@dataclass(frozen=True)
+class Questionnaire:
+    """Items by linkId. ``loinc``: codes of the whole and of its groups."""
+
+    items: dict[str, Item]
+    loinc: frozenset[str]
+    is_stu3: bool
+
+
+class Malformed(Exception):  # noqa: N818 - becomes a refusal that names the place
+    """A resource that is not built as FHIR says; says why, without its content."""
+
+
+def children(node: dict, key: str) -> list:
+    """Return a list of objects; empty if the key is absent."""
+    value = node.get(key)
+    if value is None:
+        return []
+    is_list = isinstance(value, list)
+    for one in value if is_list else ():
+        if not isinstance(one, dict):
+            is_list = False
+    if not is_list:
+        raise Malformed(f"is not FHIR: {key} is no list of objects")
+    return value
+
+
+def display_key(display: object) -> str:
+    """Return a display as it is compared: one blank between words, no capitals."""
+    return " ".join(display.split()).lower() if isinstance(display, str) else ""
+
+
+def number_of(value: object) -> float | None:
+    """Return a JSON number; a boolean is none."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def ordinals(node: dict) -> Iterator[float]:
+    """Yield what the extensions of an element say it is worth."""
+    for extension in children(node, "extension"):
+        url = extension.get("url")
+        if isinstance(url, str) and url.rpartition("/")[2] in _ORDINALS:
+            for key in ("valueDecimal", "valueInteger"):
+                number = number_of(extension.get(key))
+                if number is not None:
+                    yield number
+
+
+def parse_questionnaire(resource: dict) -> Questionnaire:
+    """Read a Questionnaire of R4, R5 or STU3.
+
+    Raises
+    ------
+    FileRefused
+        F08: it is malformed, a linkId occurs twice, or an option is worth two numbers.
+    """
+    why = ""
+    try:
+        return _parse(resource)
+    except Malformed as malformed:
+        why = str(malformed)
+    raise FileRefused("F08", f"A Questionnaire {why}", _REMEDY)
+
+
+def _parse(resource: dict) -> Questionnaire:
+    sets = {
+        f"#{one.get('id')}": one
+        for one in children(resource, "contained")
+        if one.get("resourceType") == "ValueSet"
+    }
+    items: dict[str, Item] = {}
+    loinc = {code for code in _loinc_codes(resource)}
+    is_stu3 = False
+    for node in _nodes(resource):
+        link_id = node.get("linkId")
+        if not isinstance(link_id, str) or not link_id:
+            raise Malformed("has an item without linkId")
+        if link_id in items:
+            raise Malformed("has a linkId twice")
+        codes = _loinc_codes(node)
+        loinc.update(codes)
+        items[link_id] = _item(node, link_id, codes[0] if codes else None, sets)
+        is_stu3 = is_stu3 or "option" in node or "options" in node
+    return Questionnaire(items, frozenset(loinc), is_stu3)
+
+
+def _nodes(resource: dict) -> Iterator[dict]:
+    stack = [(node, 1) for node in reversed(children(resource, "item"))]
+    n_nodes = 0
+    while stack:
+        node, depth = stack.pop()
+        n_nodes += 1
+        if depth > DEEPEST or n_nodes > MOST_ITEMS:
+            raise Malformed("has too many items or levels of them")
+        yield node
+        stack += [(child, depth + 1) for child in reversed(children(node, "item"))]
+
+
+def _loinc_codes(node: dict) -> list[str]:
+    return [
+        coding["code"]
+        for coding in children(node, "code")
+        if coding.get("system") == LOINC and isinstance(coding.get("code"), str)
+    ]
+
+
+def _item(node: dict, link_id: str, loinc: str | None, sets: dict[str, dict]) -> Item:
+    numbers: dict[str, float] = {}
+    codes: dict[str, str] = {}
+    options = set()
+    for code, display, worth in _options(node, sets):
+        options.add(code)
+        if display and codes.setdefault(display, code) != code:
+            codes[display] = ""  # two options look alike: their display proves nothing
+        for number in worth:
+            if numbers.setdefault(code, number) != number:
+                raise Malformed("gives one answer option two values")
+    is_open = node.get("type") == "open-choice"
+    codes = {display: code for display, code in codes.items() if code}
+    return Item(link_id, loinc, frozenset(options), numbers, codes, is_open)
+
+
+def _options(node: dict, sets: dict[str, dict]) -> Iterator[tuple[str, str, set[float]]]:
+    """Yield code, display and worth of every option, wherever the item keeps them."""
+    for option in (*children(node, "answerOption"), *children(node, "option")):
+        coding = option.get("valueCoding")
+        if isinstance(coding, dict):
+            yield from _option(coding, {*ordinals(option), *_scalar_ordinals(option)})
+    value_set = node.get("answerValueSet")
+    if isinstance(node.get("options"), dict):
+        value_set = node["options"].get("reference")
+    if isinstance(value_set, str) and value_set in sets:
+        for concept in _concepts(sets[value_set]):
+            yield from _option(concept, set())
+
+
+def _option(coding: dict, worth: set[float]) -> Iterator[tuple[str, str, set[float]]]:
+    code = coding.get("code")
+    if isinstance(code, str) and code:
+        yield code, display_key(coding.get("display")), worth | set(ordinals(coding))
+
+
+def _scalar_ordinals(option: dict) -> Iterator[float]:
+    beside = option.get("_valueCoding")
+    if isinstance(beside, dict):
+        yield from ordinals(beside)
+
+
+def _concepts(value_set: dict) -> Iterator[dict]:
+    for part in ("compose", "expansion"):
+        content = value_set.get(part)
+        if not isinstance(content, dict):
+            continue
+        yield from children(content, "contains")
+        for include in children(content, "include"):
+            yield from children(include, "concept")
+
+
+def answer_option_of(text: str) -> str | None:
+    """Return text as a whole number's code, such as `2`; None for any other text."""
+    return text if re.fullmatch(r"-?\d+(\.\d+)?", text) else None

@@ -1,0 +1,1 @@
+"""Qualtrics exports with their two or three header rows."""

@@ -1,0 +1,1 @@
+"""REDCap exports, read with their data dictionary."""

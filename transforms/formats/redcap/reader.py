@@ -1,0 +1,279 @@
+"""REDCap flat exports: one wide file, cut into one table per form.
+
+REDCap writes a row per record, event and repeat, with the columns of all forms side by side.
+Which column belongs to which form stands in the data dictionary. A row belongs to a form if
+
+* it repeats that form (`redcap_repeat_instrument` is the form), or
+* it repeats no form and at least one field of the form was answered: a cell that is not blank,
+  a checkbox that is ticked, or `<form>_complete` other than 0. Computed fields do not count:
+  REDCap fills them for forms nobody opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+
+from transforms import sql
+from transforms.errors import FileRefused
+from transforms.formats.options import RedcapOptions
+from transforms.formats.redcap.dictionary import Dictionary, read_dictionary
+from transforms.formats.redcap.labels import (
+    PLACE,
+    RAW,
+    REPEAT,
+    SYSTEM,
+    decoded,
+    label_header,
+    read_with_label_header,
+    refuse_labels,
+)
+from transforms.formats.source import (
+    LINE,
+    Note,
+    ReadOptions,
+    Source,
+    plural,
+)
+from transforms.formats.text import reader as delimited
+
+__all__ = ["Dictionary", "read", "read_dictionary", "refuse_labels"]
+
+_NO_ANSWER = ("calc", "descriptive")
+# An unticked checkbox, a form nobody saved, a survey nobody sent.
+_NOTHING = ("0", "Unchecked", "Incomplete", "[not completed]")
+_INCOMPLETE = ("0", "Incomplete")
+_BY_LABELS = "The export's columns are named by labels"
+_OR_MAP = f"{RAW}; or write `redcap: {{labels: map}}` into the clinic's YAML"
+
+
+def read(
+    path: Path,
+    *,
+    con: duckdb.DuckDBPyConnection,
+    scratch: Path,
+    options: ReadOptions,
+    dictionary: Dictionary,
+    rules: RedcapOptions | None = None,
+    missing_codes: tuple[str, ...] = (),
+    mapped: frozenset[str] = frozenset(),
+) -> list[Source]:
+    """Read an export; return one Source per form it has columns of.
+
+    Every Source keeps the record id, event, repeat instance and data access group.
+
+    Parameters
+    ----------
+    rules : whether labels are mapped back to codes, and incomplete forms left out.
+    missing_codes : texts that a label export may hold besides labels.
+    mapped : columns the clinic's YAML reads. One that the dictionary has and this export does
+        not is empty: batches of one project need not have the same columns.
+
+    Raises
+    ------
+    FileRefused
+        Besides those of `delimited.read`: F07 labels as column names, F08 wrong dictionary.
+    """
+    rules = rules or RedcapOptions()
+    whole = _read_whole(path, con, scratch, options, dictionary, rules)
+    try:
+        _refuse_other_project(whole, dictionary)
+        if rules.labels == "map":
+            whole = decoded(con, whole, dictionary, missing_codes)
+        return _forms(con, whole, options, dictionary, rules, mapped)
+    except FileRefused:
+        whole.drop(con)
+        raise
+
+
+def _read_whole(
+    path: Path,
+    con: duckdb.DuckDBPyConnection,
+    scratch: Path,
+    options: ReadOptions,
+    dictionary: Dictionary,
+    rules: RedcapOptions,
+) -> Source:
+    if rules.labels == "map" and label_header(path, scratch, options, dictionary):
+        return read_with_label_header(path, con, scratch, options, dictionary)
+    try:
+        return delimited.read(path, con=con, scratch=scratch, options=options)[0]
+    except FileRefused as found:
+        refusal = found
+    # Two forms have a column `Complete?`: say what that means. Raised outside the handler, so
+    # that nothing is chained to it.
+    if refusal.code == "F04" and label_header(path, scratch, options, dictionary):
+        raise FileRefused("F07", _BY_LABELS, _OR_MAP)
+    raise refusal
+
+
+def _forms(
+    con: duckdb.DuckDBPyConnection,
+    whole: Source,
+    options: ReadOptions,
+    dictionary: Dictionary,
+    rules: RedcapOptions,
+    mapped: frozenset[str],
+) -> list[Source]:
+    by_form, unknown = _columns_by_form(whole.columns, dictionary)
+    notes = whole.notes
+    if unknown:
+        shown = ", ".join(unknown[:10])
+        notes += (
+            Note("extra_columns", f"{plural(len(unknown), 'column')} not in dictionary: {shown}"),
+        )
+    wanted = [form for form in by_form if options.is_wanted(form)]
+    if not wanted:
+        raise FileRefused(
+            "F08",
+            "The export has no column of any form the clinic's YAML names",
+            "Export those forms, or correct `form` in the YAML",
+        )
+    notes += _unknown_repeat_notes(con, whole, dictionary)
+    sources = [
+        _form_source(con, whole, form, by_form[form], dictionary, rules, mapped) for form in wanted
+    ]
+    # The whole file goes with the last form that reads it.
+    last = replace(sources[-1], drops=(*sources[-1].drops, *whole.drops))
+    sources = [*sources[:-1], last]
+    return [replace(sources[0], notes=(*notes, *sources[0].notes)), *sources[1:]]
+
+
+def _unknown_repeat_notes(
+    con: duckdb.DuckDBPyConnection, whole: Source, dictionary: Dictionary
+) -> tuple[Note, ...]:
+    """Count the rows that repeat a form the dictionary does not have: no feed can read them."""
+    if REPEAT not in whole.columns:
+        return ()
+    known = sql.texts(dictionary.forms)
+    (n,) = con.execute(
+        f"select count(*) from {whole.relation} where {sql.name(REPEAT)} not in ({known})"
+    ).fetchone()
+    what = f"{plural(n, 'row')} of a repeated form that is not in the dictionary left out"
+    return (Note("skipped_rows", what),) if n else ()
+
+
+def _refuse_other_project(whole: Source, dictionary: Dictionary) -> None:
+    if dictionary.record_id in whole.columns:
+        return
+    labels = {one.label for one in dictionary.fields.values()}
+    if len(labels & set(whole.columns)) > 1:
+        raise FileRefused("F07", _BY_LABELS, _OR_MAP)
+    raise FileRefused(
+        "F08",
+        f"The export has no record id {dictionary.record_id}, the dictionary's first field",
+        "Put the dictionary of the same project beside it",
+    )
+
+
+def _columns_by_form(
+    columns: tuple[str, ...], dictionary: Dictionary
+) -> tuple[dict[str, list[str]], list[str]]:
+    by_form: dict[str, list[str]] = {form: [] for form in dictionary.forms}
+    unknown = []
+    for column in columns:
+        form = _form_of(column, dictionary)
+        if form:
+            by_form[form].append(column)
+        elif column not in SYSTEM and column != dictionary.record_id:
+            unknown.append(column)
+    return {form: names for form, names in by_form.items() if names}, unknown
+
+
+def _form_of(column: str, dictionary: Dictionary) -> str | None:
+    if column == dictionary.record_id:
+        return None
+    known = dictionary.fields.get(column) or dictionary.fields.get(column.split("___")[0])
+    if known:
+        return known.form
+    for ending in ("_complete", "_timestamp"):
+        form = column.removesuffix(ending)
+        if form != column and form in dictionary.forms:
+            return form
+    return None
+
+
+def _form_source(
+    con: duckdb.DuckDBPyConnection,
+    whole: Source,
+    form: str,
+    columns: list[str],
+    dictionary: Dictionary,
+    rules: RedcapOptions,
+    mapped: frozenset[str],
+) -> Source:
+    place = [column for column in PLACE if column in whole.columns]
+    absent = [
+        column
+        for column in sorted(mapped)
+        if _form_of(column, dictionary) == form and column not in columns
+    ]
+    kept = (dictionary.record_id, *place, *columns)
+    cells = [*map(sql.name, kept), *(f"null::varchar as {sql.name(name)}" for name in absent)]
+    belongs = _belongs(form, columns, dictionary, place)
+    unfinished = _unfinished(form, columns) if rules.incomplete == "drop" else "false"
+    view = sql.new_relation("source")
+    con.execute(
+        f"create temp view {view} as select {', '.join(cells)}, {LINE} "
+        f"from {whole.relation} where ({belongs}) and not ({unfinished})"
+    )
+    n_rows, n_left_out = con.execute(
+        f"select count(*) filter (where not ({unfinished})), count(*) filter (where {unfinished}) "
+        f"from {whole.relation} where {belongs}"
+    ).fetchone()
+    return Source(
+        form,
+        view,
+        (*kept, *absent),
+        n_rows,
+        notes=tuple(_form_notes(form, absent, n_left_out)),
+        has_odd_spaces=whole.has_odd_spaces,
+        drops=(f"drop view {view}",),
+        absent=tuple(absent),
+    )
+
+
+def _form_notes(form: str, absent: list[str], n_left_out: int) -> Iterator[Note]:
+    if n_left_out:
+        yield Note("skipped_rows", f"form {form}: {plural(n_left_out, 'incomplete form')} left out")
+    if absent:
+        shown = ", ".join(absent[:10]) + (", …" if len(absent) > 10 else "")
+        yield Note(
+            "missing_columns",
+            f"form {form}: {plural(len(absent), 'mapped column')} not in this export, read as "
+            f"empty: {shown}",
+        )
+
+
+def _unfinished(form: str, columns: list[str]) -> str:
+    """Return SQL for: the form is saved as incomplete, or its survey was never sent off."""
+    tests = []
+    if f"{form}_complete" in columns:
+        cell = sql.name(f"{form}_complete")
+        tests.append(f"coalesce({cell}, '0') in ({sql.texts(_INCOMPLETE)})")
+    if f"{form}_timestamp" in columns:
+        cell = sql.name(f"{form}_timestamp")
+        tests.append(f"coalesce({cell}, '') = '[not completed]'")
+    return " or ".join(tests) or "false"
+
+
+def _belongs(form: str, columns: list[str], dictionary: Dictionary, place: list[str]) -> str:
+    filled = " or ".join(_is_answered(column, dictionary) for column in columns)
+    if REPEAT not in place:
+        return f"({filled})"
+    repeat = sql.name(REPEAT)
+    return f"case when {repeat} is null then ({filled}) else {repeat} = {sql.text(form)} end"
+
+
+def _is_answered(column: str, dictionary: Dictionary) -> str:
+    cell = sql.name(column)
+    known = dictionary.fields.get(column)
+    if known and known.kind in _NO_ANSWER:
+        return "false"
+    if known:
+        return f"{cell} is not null"
+    # What is left is a checkbox's column, the form's status, or its survey's time stamp.
+    return f"coalesce({cell}, '0') not in ({sql.texts(_NOTHING)})"

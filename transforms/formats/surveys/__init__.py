@@ -1,0 +1,1 @@
+"""LimeSurvey, Google Forms, Microsoft Forms and SurveyMonkey."""

@@ -1,0 +1,115 @@
+"""How columns of web survey exports are called, and which of them say who answered.
+
+A question is called by its text, with single blanks for all white space. Texts that occur twice
+are called `text#1`, `text#2` in the file's order, and by the text alone nowhere: a mapping made
+before the question was doubled must not go on silently with one of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from transforms.formats.options import SurveyOptions
+from transforms.formats.qualtrics.header import is_personal as is_qualtrics_personal
+
+_WHOSE = r"(?:(?:what is|please (?:enter|give|state|type)) )?(?:your |the client'?s |client )?"
+_WHO = (
+    r"(?:e-?mail(?:[ -]?(?:address|adresse))?|ip[ -_]?addr(?:ess(?:es)?)?|user ?name|"
+    r"(?:full |first |last |middle |family |given |sur)?name|vorname|nachname|nom|pr[ée]nom|"
+    r"(?:tele|mobile |cell ?)?phone(?: number)?|(?:home |postal |street )?address|"
+    r"referrer url|ref(?:errer ?)?url)"
+)
+_PERSONAL = re.compile(_WHOSE + _WHO + r" ?[?:*]*")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of the file. ``aliases``: other names; ``is_time``: the system's own times."""
+
+    position: int
+    name: str
+    aliases: tuple[str, ...] = ()
+    is_time: bool = False
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the header rows say.
+
+    personal : names of the columns that are not read.
+    left_out : why a response does not count, from its cells; None if it does.
+    no_time : what the system writes where it keeps no time.
+    """
+
+    fields: tuple[Field, ...]
+    n_header_rows: int
+    n_cells: int
+    personal: tuple[str, ...] = ()
+    left_out: Callable[[list[str]], str | None] = lambda cells: None
+    no_time: frozenset[str] = frozenset()
+
+
+LayoutOf = Callable[[list[list[str]], SurveyOptions, frozenset[str]], Layout]
+
+
+def tidy(text: str) -> str:
+    """Return a text with single blanks for all white space, no-break spaces included.
+
+    Examples
+    --------
+    >>> tidy(" Not\\u00a0at  all\\n")
+    'Not at all'
+    """
+    return " ".join(text.replace("\u200b", "").replace("\ufeff", "").split())
+
+
+def is_personal(text: str) -> bool:
+    """Whether a question of this text asks who answers, or how to reach them.
+
+    Examples
+    --------
+    >>> is_personal("Your e-mail address"), is_personal("My name is hard to spell")
+    (True, False)
+    """
+    return is_qualtrics_personal(text) or _PERSONAL.fullmatch(text.lower()) is not None
+
+
+def told_apart(names: list[str]) -> list[str]:
+    """Number names that occur more than once; capitals make no difference. Blanks stay blank.
+
+    Examples
+    --------
+    >>> told_apart(["Mood", "Sleep", "mood"])
+    ['Mood#1', 'Sleep', 'mood#2']
+    """
+    total = Counter(name.lower() for name in names)
+    seen: Counter[str] = Counter()
+    told = []
+    for name in names:
+        seen[name.lower()] += 1
+        is_twice = name and total[name.lower()] > 1
+        told.append(f"{name}#{seen[name.lower()]}" if is_twice else name)
+    return told
+
+
+def fields_by_text(
+    texts: list[str], *, times: frozenset[str] = frozenset(), never: frozenset[int] = frozenset()
+) -> tuple[tuple[Field, ...], tuple[str, ...]]:
+    """Return the columns called by their texts, and the names of those that are personal.
+
+    Parameters
+    ----------
+    texts : one per column, tidied; blank where the header is.
+    times : names of the system's own times.
+    never : positions that are personal whatever they are called.
+    """
+    personal = {at for at, text in enumerate(texts) if at in never or is_personal(text)}
+    kept = [at for at, text in enumerate(texts) if text and at not in personal]
+    names = told_apart([texts[at] for at in kept])
+    fields = tuple(
+        Field(at, name, is_time=name in times) for at, name in zip(kept, names, strict=True)
+    )
+    return fields, tuple(texts[at] for at in sorted(personal))

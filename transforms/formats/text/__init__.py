@@ -1,0 +1,1 @@
+"""Delimited text: encoding, delimiter, quoting, header, files that belong side by side."""

@@ -1,0 +1,140 @@
+"""Identifiers and their pseudonyms: once per distinct value, and into the vault.
+
+A client fills thousands of rows; hashing each identifier once and joining is faster than
+hashing every cell. The same small tables are what the vault keeps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from transforms import sql
+from transforms.cells import converted
+from transforms.clinics.clinic import Clinic
+from transforms.contract import Table
+from transforms.intake.column_mapping import Wiring
+from transforms.intake.pseudonyms import GroupKey, id_message, pseudonym
+from transforms.intake.source_rows import clean_cell, reading_of, row_filter
+
+# Their identifiers stay in the vault, so that a pseudonym can be traced back and erased.
+_KEPT = ("client", "therapist")
+
+
+@dataclass(frozen=True)
+class KeyTables:
+    """Temporary tables (id, key), one per space of identifiers that repeat in a table."""
+
+    relations: dict[str, str]
+
+    @classmethod
+    def build(
+        cls,
+        con: duckdb.DuckDBPyConnection,
+        table: Table,
+        wirings: list[Wiring],
+        clinic: Clinic,
+        key: GroupKey,
+    ) -> KeyTables:
+        """Hash every distinct client, therapist, session and episode once."""
+        relations = {}
+        for column in table.columns:
+            if column.kind == "id" and not is_row_id(table, column.name):
+                relation = sql.new_relation(f"{column.id_space}_keys")
+                message = id_message(column.id_space, clinic.clinic, "id")
+                sql.execute_quietly(
+                    con,
+                    f"create temp table {relation} as select id, {pseudonym(message)} as key "
+                    f"from ({_distinct(column.name, wirings, clinic)})",
+                    key.parameters,
+                    step=f"pseudonyms of {column.name}",
+                )
+                relations[column.name] = relation
+        return cls(relations)
+
+    def drop(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Forget the identifiers."""
+        for relation in self.relations.values():
+            con.execute(f"drop table {relation}")
+
+
+def is_row_id(table: Table, column: str) -> bool:
+    """Whether an identifier names the row itself and so hardly repeats."""
+    named = table.column(column)
+    return named.id_space not in _KEPT and named.key_name == table.key
+
+
+def _distinct(column: str, wirings: list[Wiring], clinic: Clinic) -> str:
+    parts = [
+        f"select {clean_cell(wiring, clinic, column)} as id from {wiring.source.relation} "
+        f"where {row_filter(wiring, clinic)}"
+        for wiring in wirings
+    ]
+    return f"select distinct id from ({' union all '.join(parts)}) where id is not null"
+
+
+def write_identities(
+    con: duckdb.DuckDBPyConnection,
+    table: Table,
+    wirings: list[Wiring],
+    clinic: Clinic,
+    keys: KeyTables,
+    path: Path,
+) -> None:
+    """Write one row per client and one per therapist, with their keys, readable by the owner.
+
+    Columns: client_id, client_key, birth_date, therapist_id, therapist_key; a row fills
+    either the client's or the therapist's.
+    """
+    parts = []
+    for column, relation in keys.relations.items():
+        if column == "client_id":
+            births = _births(table, wirings, clinic)
+            joined, birth = (
+                (f"left join ({births}) using (id)", "birth_date") if births else ("", "null::date")
+            )
+            parts.append(
+                f"select id as client_id, key as client_key, {birth} as birth_date, "
+                f"null::varchar as therapist_id, null::uuid as therapist_key "
+                f"from {relation} {joined}"
+            )
+        elif column == "therapist_id":
+            parts.append(f"select null, null, null, id, key from {relation}")
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    sql.execute_quietly(
+        con,
+        f"copy ({' union all '.join(_with_names(parts))}) to {sql.text(str(path))} "
+        "(format parquet, use_tmp_file false)",
+        step="writing identities",
+    )
+
+
+def _with_names(parts: list[str]) -> list[str]:
+    """Put a typed, empty part first, so that names and types never depend on the table."""
+    empty = (
+        "select null::varchar as client_id, null::uuid as client_key, null::date as birth_date, "
+        "null::varchar as therapist_id, null::uuid as therapist_key where false"
+    )
+    return [empty, *parts]
+
+
+def _births(table: Table, wirings: list[Wiring], clinic: Clinic) -> str:
+    column = next((column for column in table.columns if column.stays_in_vault), None)
+    if column is None:
+        return ""
+    parts = []
+    for wiring in wirings:
+        text = clean_cell(wiring, clinic, column.name)
+        birth_date = converted(text, column.kind, reading_of(wiring, clinic))
+        parts.append(
+            f"select {clean_cell(wiring, clinic, 'client_id')} as id, {birth_date} as birth_date "
+            f"from {wiring.source.relation} where {row_filter(wiring, clinic)}"
+        )
+    return (
+        f"select distinct id, birth_date from ({' union all '.join(parts)}) "
+        "where birth_date is not null"
+    )
