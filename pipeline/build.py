@@ -17,6 +17,7 @@ from pipeline.duck import MEMORY, duck
 from pipeline.flags import write_flags
 from pipeline.home import REPOSITORY, Home
 from pipeline.what_changed import compare_with_published, keep_history
+from pipeline.writer_lock import inherited
 from transforms.errors import BuildError
 
 
@@ -90,6 +91,7 @@ def _run_dbt(home: Home, run_id: str, command: str, *arguments: str) -> int:
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
+            pass_fds=inherited(home),
             check=False,
         ).returncode
 
