@@ -18,11 +18,11 @@ def print_status(home: Home) -> None:
     """Print the state of one home."""
     console = Console(highlight=False, markup=False)
     ledger = Ledger(home) if home.ledger.exists() else None
+    if ledger and (row := ledger.writer()):
+        console.print(f"Writing now: {described(row)}")
     if ledger is None or not ledger.all_runs():
         console.print(f"No run yet in {home.root}. Put exports into landing/ and `rapport run`.")
         return
-    if row := ledger.writer():
-        console.print(f"Writing now: {described(row)}")
     now, kept = published_run(home), releases(home)
     console.print(f"Published: {now or 'nothing yet'}")
     runs = ledger.all_runs()[:LAST_RUNS]
