@@ -89,7 +89,8 @@ def step(home: Home, run_id: str | None) -> Iterator[Hold]:
     hold = run_id and _resume(home, run_id)
     hold = hold or _claim(home, SERVICE, run_id, pid=None)
     with _kept_alive(home, hold):
-        if run_id and hold.ledger.all_runs()[0]["run_id"] != run_id:
+        newest = hold.ledger.all_runs()[:1]
+        if run_id and newest and newest[0]["run_id"] != run_id:
             hold.run_id = None  # a newer run has swept what this one left
             raise _lost(run_id)
         yield hold
