@@ -6,6 +6,9 @@
   - BalanceError              rows were lost or invented; nothing may be published
   - BuildError                dbt or an audit failed; yesterday's release stays
   - NothingToDoError          the command has nothing to work on
+  - BusyError                 somebody else writes; the same may be tried again later
+  - FileChangedError          an export changed while it was read: left for the next night
+  - LedgerError               the ledger's database could not do it (disk full, no right to write)
 
 A message reads ``<where>: <what is wrong, with a count>. <what to do>.``
 It names files, columns and counts. It never carries an answer, a score, a name,
@@ -70,3 +73,15 @@ class DefinitionError(ValueError):
         self.what = what
         self.remedy = remedy
         super().__init__(f"{key}: {what}. {remedy}.")
+
+
+class BusyError(RapportError):
+    """Somebody else writes to this home. Nothing was changed; try again later."""
+
+
+class FileChangedError(RapportError):
+    """An export is not what it was when it was hashed. It is left for the next night."""
+
+
+class LedgerError(RapportError):
+    """The ledger's database could not do what it was asked."""

@@ -19,12 +19,12 @@ from pipeline.progress import say
 from pipeline.steps.scores import write_scores
 from pipeline.storage.configuration import read_clinic, read_registry, rules
 from pipeline.storage.duckdb_session import duck, quoted
-from pipeline.storage.landing import Delivery
+from pipeline.storage.landing import Delivery, is_as_hashed, still_written
 from pipeline.vault.facts import delivered_ages, therapist_flags
 from pipeline.vault.keys import identities_folder, master_key
 from transforms.clinics.clinic import Clinic
 from transforms.contract import TABLES, Table
-from transforms.errors import BalanceError, FileRefused, RapportError
+from transforms.errors import BalanceError, FileChangedError, FileRefused, RapportError
 from transforms.formats.source import Source, plural
 from transforms.instruments.tables import registry_rows
 from transforms.intake.column_mapping import Wiring, wirings_by_table
@@ -54,8 +54,9 @@ def intake(home: Home, run_id: str, clinic_id: str, deliveries: list[Delivery]) 
     watch = FormWatch(home, run_id, clinic)
     names = {delivery.file_id: delivery.source_file for delivery in deliveries}
     with duck(home) as con:
-        results = [_take_in(con, home, run_id, clinic, delivery, watch) for delivery in deliveries]
-        watch.write(names)
+        taken = [_take_in(con, home, run_id, clinic, delivery, watch) for delivery in deliveries]
+        results = [result for result in taken if result is not None]
+        watch.write({result.file_id: names[result.file_id] for result in results})
         _mark(con, home, run_id, clinic, deliveries, results, watch.blocked)
     for result in results:
         if result.refusal:
@@ -101,18 +102,39 @@ def _take_in(
     clinic: Clinic,
     delivery: Delivery,
     watch: FormWatch,
+) -> IntakeResult | None:
+    """Return what became of a file; None if it changed meanwhile: it stays new, and says so."""
+    try:
+        return _read_or_refuse(con, home, run_id, clinic, delivery, watch)
+    except (RapportError, OSError):
+        if is_as_hashed(home, delivery):
+            raise
+    _unstage(home, run_id, clinic.clinic, delivery)
+    say(f"    {still_written(f'landing/{clinic.clinic}/{delivery.source_file}')}")
+    return None
+
+
+def _read_or_refuse(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    run_id: str,
+    clinic: Clinic,
+    delivery: Delivery,
+    watch: FormWatch,
 ) -> IntakeResult:
     if clinic.is_dictionary(Path(delivery.source_file).name):
         return IntakeResult(delivery.file_id)
     try:
         return _read(con, home, run_id, clinic, delivery, watch)
     except FileRefused as refusal:
+        _require_as_hashed(home, delivery)
         _unstage(home, run_id, clinic.clinic, delivery)
         watch.note_refused(delivery, refusal)
         return IntakeResult(delivery.file_id, str(refusal), FILE_RULE[refusal.code])
-    except BalanceError:
+    except (BalanceError, FileChangedError):
         raise
     except RapportError as refusal:  # DuckDB could not do it; its own message may quote a row
+        _require_as_hashed(home, delivery)
         return IntakeResult(delivery.file_id, str(refusal), "F01")
 
 
@@ -179,9 +201,15 @@ def _stage(
         if table == "responses":
             scores = scores_path(home, run_id, clinic.clinic, delivery.file_id)
             write_scores(con, staged.path, scores, registry)
+    _require_as_hashed(home, delivery)
     watch.look(con, delivery, read, paths)
     n_read = sum(source.n_rows for source in sources)
     return IntakeResult(delivery.file_id, notes=notes, rows=rows, n_read=n_read)
+
+
+def _require_as_hashed(home: Home, delivery: Delivery) -> None:
+    if not is_as_hashed(home, delivery):
+        raise FileChangedError(still_written(delivery.source_file))
 
 
 def _refuse_shared_keys(con: duckdb.DuckDBPyConnection, table: Table, staged: Path) -> None:

@@ -138,21 +138,50 @@ def _holds_everything(clinic: Clinic) -> bool:
     return "snapshot" in kinds
 
 
+def is_as_hashed(home: Home, delivery: Delivery) -> bool:
+    """Say whether a file is still what was hashed, by hashing it again.
+
+    Asked when it was read: what was read then is what the ledger names. A second pass over the
+    new files costs less than a copy of each, and identifiers stay in one place.
+    """
+    path = delivery.path(home)
+    try:
+        if path.stat().st_size != delivery.size_bytes:
+            return False
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == delivery.sha256
+    except OSError:
+        return False  # gone, or no longer to be read
+
+
+def still_written(name: str) -> str:
+    """Say that a file changed under our hands."""
+    return (
+        f"{name}: changed while it was read; left for the next night. Export under a name that "
+        "ends in .part and rename it when it is whole."
+    )
+
+
 def _delivery(clinic: Path, path: Path, now: datetime) -> Delivery | None:
     """Return the file with its hash; None, said aloud, if it cannot be read at this moment."""
+    name = f"landing/{clinic.name}/{path.relative_to(clinic)}"
     try:
         with path.open("rb") as file:
+            before = os.fstat(file.fileno())
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            after = os.fstat(file.fileno())
     except OSError as error:
-        name = f"landing/{clinic.name}/{path.relative_to(clinic)}"
         remedy = "Close it where it is open, or give the right to read it"
         say(f"{name}: cannot be read now ({error.strerror}); left for the next night. {remedy}.")
+        return None
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        say(still_written(name))
         return None
     return Delivery(
         clinic_id=clinic.name,
         source_file=path.relative_to(clinic).as_posix(),
         file_id=sha256[:16],
         sha256=sha256,
-        size_bytes=path.stat().st_size,
+        size_bytes=after.st_size,
         received_at=now,
     )
