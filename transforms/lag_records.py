@@ -7,7 +7,7 @@ number equal and splits the predictor into within and between clients, as
 :mod:`transforms.within_between` does.
 """
 
-from transforms.alliance_records import ALLIANCE_POINTS, totals_from_sums
+from transforms.alliance_records import ALLIANCE_POINTS, PARAMETERS, totals_from_sums
 from transforms.records import LEVEL, Columns, count_distinct, fields_of, records_by_scope
 from transforms.scopes import Scope
 from transforms.within_between import within_between
@@ -26,7 +26,9 @@ def alliance_symptom_lag(strata: Columns, rows: Columns) -> list[dict]:
         stratum, therapist_code, pair_count, and the sums of :mod:`transforms.alliance_records`,
         all turned so that higher is better.
     """
-    return records_by_scope(strata, rows, KEYS, _records_of)
+    return records_by_scope(
+        strata, rows, KEYS, _records_of, [{"parameter": name} for name in PARAMETERS]
+    )
 
 
 def _records_of(scope: Scope, part: Columns) -> list[dict]:

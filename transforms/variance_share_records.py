@@ -14,7 +14,7 @@ import numpy as np
 
 from transforms.equivalence import t_interval
 from transforms.estimates import Estimate
-from transforms.records import LEVEL, Columns, fields_of, records_by_scope
+from transforms.records import LEVEL, Columns, count_distinct, fields_of, records_by_scope
 from transforms.reml import GroupTotals, fit_random_intercept, profile_at, why_not_estimable
 
 INSTRUMENTS = ("alliance_instrument_id", "outcome_instrument_id")
@@ -33,7 +33,14 @@ def variance_shares(strata: Columns, rows: Columns) -> list[dict]:
         stratum, therapist_code, modality_code, alliance_pomp, and pre_score and post_score
         turned so that higher is better.
     """
-    return records_by_scope(strata, rows, INSTRUMENTS, lambda _, part: _records_of(part))
+    return records_by_scope(
+        strata, rows, INSTRUMENTS, lambda _, part: _records_of(part), _without_estimate
+    )
+
+
+def _without_estimate(part: Columns) -> list[dict]:
+    n_modalities = count_distinct(part["modality_code"])
+    return [{"source": name, "n_modalities": n_modalities} for name in (*SOURCES, "residual")]
 
 
 def _records_of(part: Columns) -> list[dict]:

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from transforms.dropout_hazard import PREDICTORS, alert_threshold, predict_hazard, report_card
+from transforms.withheld import is_defect
 
 SCHEMA = pa.schema(
     [
@@ -41,6 +42,8 @@ def model(dbt, session):
         "reason": pa.repeat(pa.scalar(reason, pa.string()), n),
     }
     card = [{"part": "report_card", **row} for row in report_card(columns, hazard, threshold)]
+    if is_defect(reason):
+        card = [row | {"reason": reason} for row in card]
     return pa.concat_tables(
         [
             pa.table(

@@ -223,10 +223,17 @@ intervals as (
                 ~ z ~ ' * ' ~ z ~ ' / (4 * ' ~ size ~ ' * ' ~ size ~ '))' %}
             {% set center = share ~ ' + ' ~ z ~ ' * ' ~ z ~ ' / (2 * ' ~ size ~ ')' %}
             {% set scale = '1 + ' ~ z ~ ' * ' ~ z ~ ' / ' ~ size %}
-            case when {{ share }} is not null then ({{ center }} - {{ half }}) / ({{ scale }}) end
-                as {{ share }}_low,
-            case when {{ share }} is not null then ({{ center }} + {{ half }}) / ({{ scale }}) end
-                as {{ share }}_high{{ ',' if not loop.last }}
+            {# 0 of n reaches down to 0 and n of n up to 1: rounding must not go beyond. #}
+            case
+                when {{ share }} is null then null
+                when {{ share }} = 0 then 0
+                else ({{ center }} - {{ half }}) / ({{ scale }})
+            end as {{ share }}_low,
+            case
+                when {{ share }} is null then null
+                when {{ share }} = 1 then 1
+                else ({{ center }} + {{ half }}) / ({{ scale }})
+            end as {{ share }}_high{{ ',' if not loop.last }}
         {% endfor %}
 
     from rates
