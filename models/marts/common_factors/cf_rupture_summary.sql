@@ -1,4 +1,4 @@
-{% set z = '1.959963984540054' %}
+{% set z = 'z.quantile' %}
 {% set smallest = var('small_number', 11) %}
 {% set classes = ['none', 'repaired', 'unrepaired'] %}
 
@@ -21,6 +21,17 @@ not_assessable as (
 benchmarks as (
 
     select * from {{ ref('benchmarks') }}
+
+),
+
+{# The normal quantile of a 95 % interval. #}
+z as (
+
+    select quantile
+
+    from {{ ref('int_quantiles') }}
+
+    where freedom is null
 
 ),
 
@@ -238,6 +249,8 @@ intervals as (
 
     from rates
 
+    cross join z
+
 ),
 
 {# A cell of 1 to small_number - 1 hides what it could be derived from (domain 4.20). #}
@@ -329,6 +342,8 @@ select
         as caution
 
 from labeled
+
+cross join z
 
 cross join extract_dates
 
