@@ -213,6 +213,15 @@ def _check_episodes(con: duckdb.DuckDBPyConnection) -> _Tally:
     return _Tally(n_scope, n_failed, broken=broken)
 
 
+def contradicting_clinics(analytics: Path) -> tuple[str, ...]:
+    """Return the clinics of the episodes that break P05."""
+    with duckdb.connect(str(analytics), read_only=True) as con:
+        rows = con.execute(
+            f"select distinct clinic_id from {EPISODES} where {CONTRADICTIONS} order by 1"
+        ).fetchall()
+    return tuple(row[0] for row in rows)
+
+
 def _result(catalogue: Catalogue, rule_id: str, table: str, tally: _Tally) -> dict[str, Any]:
     rule = catalogue.rule(rule_id)
     state = state_of(tally.n_scope, tally.n_failed, rule.threshold, tally.error)

@@ -38,6 +38,7 @@ from reports.headline import without_waivers
 from reports.issue_list import issues_per_clinic, write_lists
 from reports.pages import anchor, short_key, write_page, write_text
 from reports.quality import HeldRow, RunQuality, read_run_quality
+from reports.stopped_page import stopped_since
 
 # The page of the same night that shows what the numbers say, written before this one.
 COMMON_FACTORS = "common-factors.html"
@@ -151,6 +152,7 @@ def write_index(
         "index.html.j2",
         runs=runs,
         knows_releases=releases is not None,
+        stopped=stopped_since(reports, max((run["run_id"] for run in runs), default=None)),
         data_docs=_data_docs(reports),
     )
 
