@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.approval import hold, write_log
+from pipeline.approval import hold_runs, write_log
 from pipeline.gate import judged_runs
 from pipeline.home import Home
 from pipeline.ledger import Ledger
@@ -65,7 +65,8 @@ def leave_out(home: Home, run_id: str, broken: Iterable[Broken]) -> bool:
     n_held = 0
     for clinic in sorted(clinics):
         own = {row["run_id"] for row in files if row["clinic_id"] == clinic}
-        n_held += hold(home, ledger, sorted(own & latest) or sorted(own), {clinic}, reason)
+        runs = sorted(own & latest) or sorted(own)
+        n_held += hold_runs(home, ledger, runs, {clinic}, reason)
     if not n_held:
         return False
     _write_down(home, run_id, broken)
@@ -128,10 +129,11 @@ def _broken(con: duckdb.DuckDBPyConnection, nodes: dict, result: dict) -> Broken
     test = node.get("name", result["unique_id"].split(".", 2)[2])
     model = nodes.get(node.get("attached_node") or "")
     table = f"{model['schema']}.{model['name']}" if model else None
+    column = node.get("test_metadata", {}).get("kwargs", {}).get("column_name")
     clinics: tuple[str, ...] = ()
     if result["status"] == "fail" and result.get("compiled_code"):
-        clinics = _clinics_of(con, result["compiled_code"], node.get("column_name"), model)
-    return Broken(test, table, node.get("column_name"), clinics)
+        clinics = _clinics_of(con, result["compiled_code"], column, model)
+    return Broken(test, table, column, clinics)
 
 
 def _clinics_of(
