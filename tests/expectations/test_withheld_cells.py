@@ -1,4 +1,4 @@
-"""An impossible number takes its own row along; P10 counts it with table, column, side and clinic."""
+"""An impossible number takes its row along; P10 counts it by table, column, side and clinic."""
 
 import duckdb
 import pytest
@@ -10,8 +10,8 @@ from expectations.withheld_cells import check_withheld, withhold_impossible
 COLUMNS = (
     "scope_level varchar, scope_id varchar, repaired_percent double, "
     "repaired_percent_ci_low double, repaired_percent_ci_high double, n_clients bigint, "
-    "benchmark_value double, benchmark_source varchar, benchmark_is_comparable boolean, precision_label varchar, "
-    "not_estimable_reason varchar"
+    "benchmark_value double, benchmark_source varchar, benchmark_is_comparable boolean, "
+    "benchmark_why_not varchar, precision_label varchar, not_estimable_reason varchar"
 )
 
 
@@ -27,9 +27,9 @@ def build(tmp_path):
             con.execute(f"create table common_factors.cf_rupture_made ({COLUMNS})")
             con.execute(
                 "insert into common_factors.cf_rupture_made values "
-                "('overall', 'all', 50, 40, 60, 90, 46, 'doi', true, 'reportable', null), "
-                "('clinic', 'alder', 50, 40, 60, 70, 46, 'doi', true, 'reportable', null), "
-                "('clinic', 'birch', ?, ?, ?, 17, 46, 'doi', true, 'reportable', null)",
+                "('overall', 'all', 50, 40, 60, 90, 46, 'doi', true, null, 'reportable', null), "
+                "('clinic', 'alder', 50, 40, 60, 70, 46, 'doi', true, null, 'reportable', null), "
+                "('clinic', 'birch', ?, ?, ?, 17, 46, 'doi', true, null, 'reportable', null)",
                 [row["percent"], row["low"], row["high"]],
             )
         return path
