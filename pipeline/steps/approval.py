@@ -82,7 +82,14 @@ def hold(home: Home, ledger: Ledger, run_id: str, clinics: set[str] | None, reas
     ----------
     clinics : only these; None for all.
     """
-    held = ledger.hold(judged_runs(ledger, run_id), clinics, reason)
+    return hold_runs(home, ledger, judged_runs(ledger, run_id), clinics, reason)
+
+
+def hold_runs(
+    home: Home, ledger: Ledger, run_ids: list[str], clinics: set[str] | None, reason: str
+) -> int:
+    """As `hold`, of exactly these runs."""
+    held = ledger.hold(run_ids, clinics, reason)
     files = ledger.all_files()
     lake.sweep(home, {(f["clinic_id"], f["file_id"]) for f in files if f["status"] == "accepted"})
     quarantine.sweep(home, settled_in(files))

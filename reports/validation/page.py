@@ -27,6 +27,7 @@ from reports.drawing.templating import (
     write_page,
     write_text,
 )
+from reports.stopped_page import stopped_since
 from reports.validation.attrition import ENDINGS, FORMS
 from reports.validation.findings import RESPONSE_STYLE, read_findings
 from reports.validation.grades import (
@@ -156,6 +157,7 @@ def write_index(
         "index.html.j2",
         runs=runs,
         knows_releases=releases is not None,
+        stopped=stopped_since(reports, max((run["run_id"] for run in runs), default=None)),
         data_docs=_data_docs(reports),
     )
 
