@@ -63,7 +63,7 @@ def step(name: str, **options):
     schedule="0 2 * * *",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
-    max_active_runs=1,  # nights queue here; pipeline/storage/writer_lock.py keeps everybody else out
+    max_active_runs=1,  # nights queue here; the writer lock keeps everybody else out
     tags=["rapport"],
     doc_md=__doc__,
     default_args={

@@ -82,7 +82,14 @@ def hold(home: Home, ledger: Ledger, run_id: str, clinics: set[str] | None, reas
     ----------
     clinics : only these; None for all.
     """
-    held = ledger.hold(judged_runs(ledger, run_id), clinics, reason)
+    return hold_runs(home, ledger, judged_runs(ledger, run_id), clinics, reason)
+
+
+def hold_runs(
+    home: Home, ledger: Ledger, run_ids: list[str], clinics: set[str] | None, reason: str
+) -> int:
+    """As `hold`, of exactly these runs."""
+    held = ledger.hold(run_ids, clinics, reason)
     leftovers.sweep(home, ledger)
     with duck(home) as con:
         for clinic_id in sorted({clinic for clinic, _ in held}):

@@ -1,4 +1,4 @@
-{% set z = '1.959963984540054' %}
+{% set z = 'z' %}
 {% set smallest = var('small_number', 11) %}
 {% set classes = ['none', 'repaired', 'unrepaired'] %}
 
@@ -21,6 +21,17 @@ not_assessable as (
 benchmarks as (
 
     select * from {{ ref('benchmarks') }}
+
+),
+
+{# The normal quantile of a 95 % interval. #}
+normal as (
+
+    select quantile as z
+
+    from {{ ref('int_quantiles') }}
+
+    where freedom is null
 
 ),
 
@@ -201,6 +212,18 @@ rates as (
 
 ),
 
+with_z as (
+
+    select
+        rates.*,
+        normal.z
+
+    from rates
+
+    cross join normal
+
+),
+
 {# Variance of a ratio of sums with episodes as clusters (Taylor); Wilson for the shares. #}
 intervals as (
 
@@ -223,13 +246,20 @@ intervals as (
                 ~ z ~ ' * ' ~ z ~ ' / (4 * ' ~ size ~ ' * ' ~ size ~ '))' %}
             {% set center = share ~ ' + ' ~ z ~ ' * ' ~ z ~ ' / (2 * ' ~ size ~ ')' %}
             {% set scale = '1 + ' ~ z ~ ' * ' ~ z ~ ' / ' ~ size %}
-            case when {{ share }} is not null then ({{ center }} - {{ half }}) / ({{ scale }}) end
-                as {{ share }}_low,
-            case when {{ share }} is not null then ({{ center }} + {{ half }}) / ({{ scale }}) end
-                as {{ share }}_high{{ ',' if not loop.last }}
+            {# 0 of n reaches down to 0 and n of n up to 1: rounding must not go beyond. #}
+            case
+                when {{ share }} is null then null
+                when {{ share }} = 0 then 0
+                else ({{ center }} - {{ half }}) / ({{ scale }})
+            end as {{ share }}_low,
+            case
+                when {{ share }} is null then null
+                when {{ share }} = 1 then 1
+                else ({{ center }} + {{ half }}) / ({{ scale }})
+            end as {{ share }}_high{{ ',' if not loop.last }}
         {% endfor %}
 
-    from rates
+    from with_z
 
 ),
 
@@ -270,9 +300,9 @@ select
     'ruptures_per_opportunity' as metric,
     case when labeled.is_shown then labeled.rate end as estimate,
     case when labeled.is_shown and labeled.rate_se > 0
-        then greatest(labeled.rate - {{ z }} * labeled.rate_se, 0) end as ci_low,
+        then greatest(labeled.rate - labeled.z * labeled.rate_se, 0) end as ci_low,
     case when labeled.is_shown and labeled.rate_se > 0
-        then labeled.rate + {{ z }} * labeled.rate_se end as ci_high,
+        then labeled.rate + labeled.z * labeled.rate_se end as ci_high,
     cast(0.95 as double) as ci_level,
     {% for share, shown in [
         ('rupture', 'is_shown'), ('repaired', 'is_shown and labeled.are_classes_shown')
