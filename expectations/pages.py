@@ -10,7 +10,7 @@ import json
 import textwrap
 from pathlib import Path
 
-from expectations.answers import Suspects
+from expectations.answers import Short, Suspects
 from expectations.catalogue import RULES, SCHEMA, Catalogue, Rule, json_schema, load_rules
 from expectations.checks import Measured
 from expectations.delivery import Staged
@@ -25,7 +25,15 @@ from transforms.contract import TABLES, lake_columns
 CHECKS = Path(__file__).resolve().parents[1] / "docs" / "checks"
 # One item stands for all, instrument number 1 for those with something to look at.
 _ITEM = {"item_1": (1,)}
-_EXAMPLE = Suspects(outside=_ITEM, between=_ITEM, surplus=_ITEM, short={"file": (1,)})
+_EXAMPLE = Suspects(
+    outside=_ITEM,
+    between=_ITEM,
+    surplus=_ITEM,
+    short=tuple(
+        Short("file", 1, "a feed has no column for an item of the instrument", is_whole)
+        for is_whole in (True, False)
+    ),
+)
 _SEVERITY = {
     "fatal": "Broken rows are quarantined. Above the threshold the whole file is rejected.",
     "quarantine": "Broken rows are quarantined. Above the threshold the rule shows as failed.",

@@ -56,7 +56,7 @@ def intake(home: Home, run_id: str, clinic_id: str, deliveries: list[Delivery]) 
     with duck(home) as con:
         results = [_take_in(con, home, run_id, clinic, delivery, watch) for delivery in deliveries]
         watch.write(names)
-        _mark(con, home, run_id, clinic, deliveries, results, watch.blocked)
+        _mark(con, home, run_id, clinic, deliveries, results, watch)
     for result in results:
         if result.refusal:
             say(f"    {clinic_id}/{names[result.file_id]} refused: {result.refusal}")
@@ -218,7 +218,7 @@ def _mark(
     clinic: Clinic,
     deliveries: list[Delivery],
     results: list[IntakeResult],
-    blocked: set[str],
+    watch: FormWatch,
 ) -> None:
     """Mark every broken row of the clinic's staged files, and count per rule and file."""
     from expectations.context import Service
@@ -240,6 +240,7 @@ def _mark(
     ids, ages = (work / kind / f"{clinic_id}.parquet" for kind in ("therapist_ids", "ages"))
     therapist_flags(con, home, clinic_id, ids)
     delivered_ages(con, home, clinic_id, staged.get("episodes", []), ages)
+    looked_at = tuple(id for id, name in names.items() if clinic.accepts_change_in(Path(name).name))
     mark(
         con,
         staged,
@@ -251,11 +252,12 @@ def _mark(
         received_at=deliveries[0].received_at,
         marks_path=work / "marks" / f"{clinic_id}.parquet",
         counts_path=work / "counts" / f"{clinic_id}.parquet",
-        blocked=blocked | cut_off,
+        blocked=watch.blocked | cut_off,
         scores=sorted((work / "scores" / clinic_id).glob("*.parquet")),
         therapist_ids=[ids] if ids.exists() else [],
         ages=[ages] if ages.exists() else [],
-        service=Service(clinic.age_range, clinic.go_live),
+        service=Service(clinic.age_range, clinic.go_live, looked_at),
+        item_sets=watch.item_sets,
     )
     files = [(r.file_id, names[r.file_id], r.refusal_rule) for r in results]
     write_refusal_counts(home, run_id, clinic_id, files)
