@@ -13,6 +13,7 @@ from pipeline.ages import write_client_ages
 from pipeline.clinics import read_registry
 from pipeline.duck import duck
 from pipeline.form_profiles import keep_profile, profile_of
+from pipeline.held_rows import freed_deliveries
 from pipeline.home import Home
 from pipeline.intake import read_results, scores_path, staged_folder
 from pipeline.judge import rejected_files
@@ -45,6 +46,9 @@ def accept(home: Home, run_id: str, ledger: Ledger, deliveries: list[Delivery]) 
     The ledger's entry is written last, when a file's rows are in place: a run killed before that
     repeats the file, and what it left in the lake is swept.
     """
+    # First, so that a run killed in between finds the parent's file still new.
+    clinics = {delivery.clinic_id for delivery in deliveries}
+    deliveries = [*freed_deliveries(home, run_id, clinics), *deliveries]
     rejected = rejected_files(home, run_id)
     registry = read_registry(home)
     totals = dict.fromkeys(("received", "accepted", "duplicate", "quarantined"), 0)
