@@ -164,9 +164,7 @@ def _short(
     )
 
 
-def _staged_items(
-    con: duckdb.DuckDBPyConnection, staged: Staged
-) -> dict[str, tuple[ItemSet, ...]]:
+def _staged_items(con: duckdb.DuckDBPyConnection, staged: Staged) -> dict[str, tuple[ItemSet, ...]]:
     items: dict[str, set[int]] = {}
     for path in staged.paths:
         columns = con.execute(f"describe select * from {parquet([path])}").fetchall()

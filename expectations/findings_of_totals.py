@@ -131,7 +131,7 @@ def lost_scores(_rule: Rule, _check: Check, sources: Sources) -> Finding | None:
             and not (is_blank and {answered} is not null and not is_scores_supplied)
             and {f"(file_id, number) not in ({short})" if short else "true"}
     """
-    scope = f"select file_id, count(*) as n_scope from rescored_forms group by file_id"
+    scope = "select file_id, count(*) as n_scope from rescored_forms group by file_id"
     only_if = "from rescored_forms where is_lost"
     return Finding(None, "was held with a score, and would have none", rows, scope, setup, only_if)
 

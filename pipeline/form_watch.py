@@ -155,9 +155,7 @@ class FormWatch:
             "error": None,
         }
 
-    def _short_feeds(
-        self, file_id: str, wirings: Mapping[str, Sequence[Wiring]]
-    ) -> list[ItemSet]:
+    def _short_feeds(self, file_id: str, wirings: Mapping[str, Sequence[Wiring]]) -> list[ItemSet]:
         """Return the feeds whose instrument lacks an item column, unless the file is nothing else.
 
         Such a file is rejected as a whole (S03, F12).
