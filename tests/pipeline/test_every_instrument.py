@@ -47,7 +47,7 @@ def rows_of(one: Instrument) -> list[str]:
     """Return an answered form and one with missing codes only."""
     n_items = one.items.n if one.items else 0
     lowest = f"{one.items.min:g}" if one.items else ""
-    ends = {scale: one.score_range(scale)[0] or 0 for scale in one.scales}
+    ends = {scale: one.score_range(scale)[1] or 0 for scale in one.scales}
     totals = [f"{ends[s]:g}" if s in ends and not one.items else "" for s in SCALES]
     answers = [lowest if n < n_items else "" for n in range(MOST_ITEMS)]
     blank = [MISSING if cell else "" for cell in (*answers, *totals)]
