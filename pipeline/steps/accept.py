@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from pipeline.held_rows import freed_deliveries
 from pipeline.home import Home
 from pipeline.progress import say
 from pipeline.steps.intake import read_results, scores_path, staged_folder
@@ -45,6 +46,9 @@ def accept(home: Home, run_id: str, ledger: Ledger, deliveries: list[Delivery]) 
     The ledger's entry is written last, when a file's rows are in place: a run killed before that
     repeats the file, and what it left in the lake is swept.
     """
+    # First, so that a run killed in between finds the parent's file still new.
+    clinics = {delivery.clinic_id for delivery in deliveries}
+    deliveries = [*freed_deliveries(home, run_id, clinics), *deliveries]
     rejected = rejected_files(home, run_id)
     registry = read_registry(home)
     totals = dict.fromkeys(("received", "accepted", "duplicate", "quarantined"), 0)

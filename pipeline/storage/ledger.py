@@ -6,7 +6,7 @@ Holds file names, hashes, counts and reasons; never a cell of a file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -72,6 +72,15 @@ file_tables = Table(
     Column("n_duplicate", Integer, nullable=False),
     Column("n_quarantined", Integer, nullable=False),
     Column("n_erased", Integer, nullable=False, default=0),
+)
+
+# Every name under which a content ever lay in landing: a copy that lies there is no delivery.
+names = Table(
+    "names",
+    metadata,
+    Column("clinic_id", String, primary_key=True),
+    Column("source_file", String, primary_key=True),
+    Column("sha256", String, primary_key=True),
 )
 
 
@@ -150,6 +159,18 @@ class Ledger:
         """Return row counts per file and table."""
         with self._rows() as connection:
             return [dict(row) for row in connection.execute(select(file_tables)).mappings()]
+
+    def seen_names(self) -> set[tuple[str, str, str]]:
+        """Return every (clinic_id, source_file, sha256) that ever lay in landing."""
+        with self._rows() as connection:
+            return {tuple(row) for row in connection.execute(select(names))}
+
+    def note_names(self, seen: Iterable[tuple[str, str, str]]) -> None:
+        """Add names under which a content lies in landing; known ones are no error."""
+        rows = [dict(zip(names.c.keys(), one, strict=True)) for one in seen]
+        if rows:
+            with self._engine.begin() as connection:
+                connection.execute(insert(names).prefix_with("or ignore"), rows)
 
     def record_file(self, file: dict, tables: list[dict]) -> None:
         """Record a file's verdict with its row counts, replacing an earlier verdict."""
