@@ -11,6 +11,7 @@ import duckdb
 
 from pipeline.home import Home
 from pipeline.progress import say
+from pipeline.steps.held_rows import freed_deliveries
 from pipeline.steps.intake import read_results, scores_path, staged_folder
 from pipeline.steps.judge import rejected_files
 from pipeline.steps.quality_tables import write_quality_tables
@@ -46,6 +47,9 @@ def accept(home: Home, run_id: str, ledger: Ledger, deliveries: list[Delivery]) 
     repeats the file, and what it left in the lake is swept. Repeated for the same run, it goes on
     where it broke off.
     """
+    # First, so that a run killed in between finds the parent's file still new.
+    clinics = {delivery.clinic_id for delivery in deliveries}
+    deliveries = [*freed_deliveries(home, run_id, clinics), *deliveries]
     settled = {
         (row["clinic_id"], row["file_id"]) for row in ledger.all_files() if row["run_id"] == run_id
     }

@@ -54,6 +54,7 @@ SCORES = pa.schema(
         ("is_prorated", pa.bool_()),
         ("score_source", pa.string()),
         ("submitted_score", pa.float64()),
+        ("submitted_fits", pa.string()),
         ("score_version", pa.string()),
     ]
 )

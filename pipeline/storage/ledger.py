@@ -6,7 +6,7 @@ Holds file names, hashes, counts and reasons; never a cell of a file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -111,6 +111,16 @@ writer = Table(
     Column("since", DateTime, nullable=False),
     Column("heartbeat", DateTime, nullable=False),
 )
+
+# Every name under which a content ever lay in landing: a copy that lies there is no delivery.
+names = Table(
+    "names",
+    metadata,
+    Column("clinic_id", String, primary_key=True),
+    Column("source_file", String, primary_key=True),
+    Column("sha256", String, primary_key=True),
+)
+
 
 # Append-only: one row when a run asks, one when it is answered.
 approval_log = Table(
@@ -226,6 +236,18 @@ class Ledger:
         with self._rows() as connection:
             found = connection.execute(select(loading)).mappings()
             return {_key(row): row["run_id"] for row in found}
+
+    def seen_names(self) -> set[tuple[str, str, str]]:
+        """Return every (clinic_id, source_file, sha256) that ever lay in landing."""
+        with self._rows() as connection:
+            return {tuple(row) for row in connection.execute(select(names))}
+
+    def note_names(self, seen: Iterable[tuple[str, str, str]]) -> None:
+        """Add names under which a content lies in landing; known ones are no error."""
+        rows = [dict(zip(names.c.keys(), one, strict=True)) for one in seen]
+        if rows:
+            with self._transaction() as connection:
+                connection.execute(insert(names).prefix_with("or ignore"), rows)
 
     def record_file(self, file: dict, tables: list[dict]) -> None:
         """Record a file's verdict with its row counts, replacing an earlier verdict."""
