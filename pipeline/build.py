@@ -15,7 +15,7 @@ from pipeline.alerts import write_empty_log
 from pipeline.clinics import read_registry, rules
 from pipeline.duck import MEMORY, duck
 from pipeline.flags import write_flags
-from pipeline.home import REPOSITORY, Home
+from pipeline.home import CODE, REPOSITORY, Home
 from pipeline.what_changed import compare_with_published, keep_history
 from transforms.errors import BuildError
 
@@ -102,9 +102,7 @@ def environment(home: Home, target: Path) -> dict[str, str]:
         "RAPPORT_CONFIG": str(home.config),
         "RAPPORT_MEMORY": os.environ.get("RAPPORT_MEMORY", MEMORY),
         "RAPPORT_TEMP": str(home.scratch / "spill-dbt"),
-        "PYTHONPATH": os.pathsep.join(
-            filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
-        ),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(CODE), os.environ.get("PYTHONPATH", "")])),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "PYTHONWARNINGS": "ignore",
         "OPENBLAS_NUM_THREADS": "1",  # models already share the cores; more only spin

@@ -29,6 +29,39 @@ HomeOption = Annotated[
 ]
 
 
+def _print_version(is_asked: bool) -> None:
+    from importlib.metadata import version
+
+    if is_asked:
+        typer.echo(f"rapport {version('rapport')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and end."
+        ),
+    ] = False,
+) -> None:
+    """Options of `rapport` itself; its help is the one given to `app`."""
+
+
+@app.command()
+def init() -> None:
+    """Put the configuration that Rapport came with into ./config, for you to edit.
+
+    From then on every command in this folder reads that one. Files that are there stay as they
+    are. In a checkout config/ is there already.
+    """
+    from pipeline.home import copy_config
+
+    n_copied = copy_config(Path("config"))
+    typer.echo(f"config/: {n_copied} file(s) copied. Clinics go into config/clinics/.")
+
+
 @app.command()
 def run(home: HomeOption = None) -> None:
     """Run the night: read what is new in landing/, check it, build and publish the tables.

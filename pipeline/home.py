@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+import pipeline
+
+# The rooms of code: the root of a checkout, or where a wheel was installed.
+CODE = Path(pipeline.__file__).resolve().parents[1]
+# What is not code (config/, dags/, plugins/, the dbt project): the same root, or the folder that
+# setup.py put into the wheel.
+REPOSITORY = CODE if (CODE / "dbt_project.yml").is_file() else CODE / "rapport_project"
 
 
 @dataclass(frozen=True)
 class Home:
     """The folders of one installation.
 
-    ``root`` is RAPPORT_HOME (default ``./data``), ``config`` is RAPPORT_CONFIG (default the
-    ``config`` folder of this repository).
+    ``root`` is RAPPORT_HOME (default ``./data``). ``config`` is RAPPORT_CONFIG, else ``./config``
+    where that holds a rule catalogue or clinics, else what Rapport came with.
     """
 
     root: Path
@@ -25,7 +32,7 @@ class Home:
         """Read RAPPORT_HOME and RAPPORT_CONFIG."""
         return cls(
             Path(os.environ.get("RAPPORT_HOME", "data")).resolve(),
-            Path(os.environ.get("RAPPORT_CONFIG", REPOSITORY / "config")).resolve(),
+            Path(os.environ.get("RAPPORT_CONFIG") or _config_here()).resolve(),
         )
 
     @property
@@ -102,3 +109,23 @@ class Home:
         for private in (self.vault, self.scratch):
             private.mkdir(mode=0o700, exist_ok=True)
             private.chmod(0o700)
+
+
+def copy_config(target: Path) -> int:
+    """Copy the configuration Rapport came with, but no file that is there; return how many."""
+    missing = {
+        path: place
+        for path in (REPOSITORY / "config").rglob("*")
+        if path.is_file()
+        and not (place := target / path.relative_to(REPOSITORY / "config")).exists()
+    }
+    for path, place in missing.items():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, place)
+    return len(missing)
+
+
+def _config_here() -> Path:
+    here = Path("config")
+    is_ours = (here / "rules.yml").is_file() or (here / "clinics").is_dir()
+    return here if is_ours else REPOSITORY / "config"

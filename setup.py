@@ -1,0 +1,46 @@
+"""Puts what is not code into the wheel: the dbt project, config/, dags/, plugins/.
+
+They lie at the root of a checkout and in the folder `rapport_project` of an installation;
+pipeline/home.py finds either. Everything else about the package is in pyproject.toml.
+"""
+
+import shutil
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).resolve().parent
+PROJECT_FILES = (
+    ".dbtignore",
+    "dbt_project.yml",
+    "profiles.yml",
+    "config",
+    "dags",
+    "macros",
+    "models",
+    "plugins",
+    "tests/models",
+)
+
+
+class BuildWithProject(build_py):
+    """Copies the project's files beside the packages; an editable install has them already."""
+
+    def run(self) -> None:
+        """Build the packages, then copy."""
+        super().run()
+        if not self.editable_mode:
+            for name in PROJECT_FILES:
+                _copy(ROOT / name, Path(self.build_lib) / "rapport_project" / name)
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy(source, target)
+
+
+setup(cmdclass={"build_py": BuildWithProject})
