@@ -54,7 +54,8 @@ def init() -> None:
     """Put the configuration that Rapport came with into ./config, for you to edit.
 
     From then on every command in this folder reads that one. Files that are there stay as they
-    are. In a checkout config/ is there already.
+    are; a checkout has them already. Benchmarks and detectors (config/*.csv) are part of the
+    release and not copied.
     """
     from pipeline.home import copy_config
 

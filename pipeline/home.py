@@ -112,17 +112,21 @@ class Home:
 
 
 def copy_config(target: Path) -> int:
-    """Copy the configuration Rapport came with, but no file that is there; return how many."""
-    missing = {
-        path: place
-        for path in (REPOSITORY / "config").rglob("*")
-        if path.is_file()
-        and not (place := target / path.relative_to(REPOSITORY / "config")).exists()
-    }
-    for path, place in missing.items():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, place)
-    return len(missing)
+    """Copy the configuration Rapport came with; return how many files.
+
+    A file that is there stays. The comparison tables (``config/*.csv``) belong to the release and
+    are always read from it, so they are not copied.
+    """
+    source = REPOSITORY / "config"
+    n_copied = 0
+    for path in sorted(source.rglob("*.*")):
+        place = target / path.relative_to(source)
+        is_release_table = path.parent == source and path.suffix == ".csv"
+        if path.is_file() and not is_release_table and not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, place)
+            n_copied += 1
+    return n_copied
 
 
 def _config_here() -> Path:
