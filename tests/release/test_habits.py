@@ -1,4 +1,4 @@
-"""Promises of a release besides code: locks, one version, hooks and a workflow that do not drift."""
+"""Promises of a release besides code: locks, one version, hooks and workflow that cannot drift."""
 
 from __future__ import annotations
 
