@@ -360,7 +360,15 @@ def _home(folder: Path | None):
 
     if folder is not None:
         os.environ["RAPPORT_HOME"] = str(folder.resolve())
-    return Home.from_environment()
+    place = Home.from_environment()
+    if not (place.config / "rules.yml").is_file():
+        typer.echo(
+            f"{place.config}: holds no rules.yml, so it is no whole configuration. `rapport init` "
+            "puts what is missing into ./config; RAPPORT_CONFIG names another folder.",
+            err=True,
+        )
+        raise typer.Exit(2)
+    return place
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Which configuration holds: RAPPORT_CONFIG, else the folder one stands in, else the release's."""
 
 import pytest
+from typer.testing import CliRunner
 
+from pipeline.cli import app
 from pipeline.home import REPOSITORY, Home, copy_config
 
 
@@ -53,3 +55,15 @@ def test_copying_brings_what_is_missing_and_overwrites_nothing(somewhere):
     assert n_copied == len(copied) - 1 > 80
     assert {p.suffix for p in offered - copied} == {".csv"}
     assert copy_config(somewhere / "config") == 0
+
+
+def test_half_a_configuration_says_how_to_complete_it(somewhere):
+    (somewhere / "config" / "clinics").mkdir(parents=True)
+
+    refused = CliRunner().invoke(app, ["status"])
+    CliRunner().invoke(app, ["init"])
+    complete = CliRunner().invoke(app, ["status"])
+
+    assert refused.exit_code == 2
+    assert "`rapport init`" in refused.stderr
+    assert complete.exit_code == 0, complete.output
