@@ -11,7 +11,8 @@ ENV PYTHONUNBUFFERED=1 \
 
 WORKDIR /opt/rapport
 
-# The lock is complete and hashed: nothing is resolved, nothing unhashed is installed.
+# The run-time lock is complete and hashed: nothing is resolved, nothing unhashed is installed,
+# and no test tool.
 COPY requirements.txt ./
 RUN pip install --no-deps --require-hashes -r requirements.txt
 
