@@ -11,13 +11,14 @@ ENV PYTHONUNBUFFERED=1 \
 
 WORKDIR /opt/rapport
 
-# The lock is complete and hashed: nothing is resolved, nothing unhashed is installed.
+# The run-time lock is complete and hashed: nothing is resolved, nothing unhashed is installed,
+# and no test tool.
 COPY requirements.txt ./
 RUN pip install --no-deps --require-hashes -r requirements.txt
 
 COPY . ./
 RUN pip install --no-deps --no-build-isolation -e . \
-    && python -m compileall -q dags plugins pipeline expectations transforms reports \
+    && python -m compileall -q dags plugins demo pipeline expectations transforms reports \
     && groupadd --gid 10001 rapport \
     && useradd --uid 10001 --gid rapport --home-dir /opt/airflow --create-home \
        --shell /usr/sbin/nologin rapport \

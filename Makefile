@@ -10,12 +10,12 @@ UV_VERSION := 0.13.9
 export UV_SYSTEM_CERTS ?= 1
 export RAPPORT_HOME ?= data
 
-.PHONY: help setup run test test-slow check fix bench serve parity docs lock clean
+.PHONY: help setup run test test-slow check fix bench serve parity docs lock release clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-setup: $(VENV)/.stamp ## create the environment from the hash-pinned lock
+setup: $(VENV)/.stamp ## create the environment from the hash-pinned locks, tests included
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' || { echo "Rapport needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
@@ -23,9 +23,11 @@ $(UV):
 	@$(PYTHON) -m venv .tools
 	@.tools/bin/pip install -q --disable-pip-version-check uv==$(UV_VERSION)
 
-$(VENV)/.stamp: requirements.txt pyproject.toml $(UV)
+LOCKS := requirements.txt requirements-dev.txt
+
+$(VENV)/.stamp: $(LOCKS) pyproject.toml setup.py $(UV)
 	@$(UV) venv -q --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
-	@$(UV) pip sync -q --compile-bytecode --python $(BIN)/python --require-hashes requirements.txt
+	@$(UV) pip sync -q --compile-bytecode --python $(BIN)/python --require-hashes $(LOCKS)
 	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -65,8 +67,22 @@ docs: setup ## write the generated pages, and dbt's documentation as one file
 serve: setup ## Airflow with its user interface on http://127.0.0.1:8080
 	@$(BIN)/python -m pipeline.orchestration.serve
 
-lock: $(UV) ## write requirements.txt anew from requirements.in (no index addresses in it)
-	@$(UV) pip compile -q --generate-hashes --python-version 3.11 --no-header -o requirements.txt requirements.in
+# Versions that are locked stay; UPGRADE=--upgrade takes the newest. No index address is written.
+COMPILE = $(UV) pip compile -q --generate-hashes --python-version 3.11 --no-header $(UPGRADE)
+
+lock: $(UV) ## write both locks anew from pyproject.toml: run time, and what development adds
+	@$(COMPILE) -o requirements.txt pyproject.toml
+	@$(COMPILE) -o requirements-dev.txt --group dev -c requirements.txt pyproject.toml \
+	  $$(sed -nE 's/^([a-z0-9._-]+)(\[.*\])?==.*/--no-emit-package \1/p' requirements.txt)
+	@sed -i '/^# The following packages/,$$d' requirements-dev.txt
+
+release: setup ## build the wheel into dist/ and prove that it runs from an empty folder
+	@test -z "$$(git status --porcelain)" || { echo "release: commit first, or move away what git does not know (git status)"; exit 1; }
+	@rm -rf build dist
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(UV) build -q --wheel --no-build-isolation --python $(BIN)/python --out-dir dist .
+	@rm -rf build
+	@RAPPORT_WHEEL="$$(ls dist/*.whl)" $(BIN)/python -m pytest -q -m slow tests/release
+	@ls dist/*.whl
 
 clean: ## remove the environment; data/ stays
 	@rm -rf $(VENV) .tools

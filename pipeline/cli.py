@@ -32,6 +32,40 @@ HomeOption = Annotated[
 ]
 
 
+def _print_version(is_asked: bool) -> None:
+    from importlib.metadata import version
+
+    if is_asked:
+        typer.echo(f"rapport {version('rapport')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and end."
+        ),
+    ] = False,
+) -> None:
+    """Options of `rapport` itself; its help is the one given to `app`."""
+
+
+@app.command()
+def init() -> None:
+    """Put the configuration that Rapport came with into ./config, for you to edit.
+
+    From then on every command in this folder reads that one. Files that are there stay as they
+    are; a checkout has them already. Benchmarks and detectors (config/*.csv) are part of the
+    release and not copied.
+    """
+    from pipeline.home import copy_config
+
+    n_copied = copy_config(Path("config"))
+    typer.echo(f"config/: {n_copied} file(s) copied. Clinics go into config/clinics/.")
+
+
 @app.command()
 def run(home: HomeOption = None) -> None:
     """Run the night: read what is new in landing/, check it, build and publish the tables.
@@ -338,7 +372,15 @@ def _home(folder: Path | None):
 
     if folder is not None:
         os.environ["RAPPORT_HOME"] = str(folder.resolve())
-    return Home.from_environment()
+    place = Home.from_environment()
+    if not (place.config / "rules.yml").is_file():
+        typer.echo(
+            f"{place.config}: holds no rules.yml, so it is no whole configuration. `rapport init` "
+            "puts what is missing into ./config; RAPPORT_CONFIG names another folder.",
+            err=True,
+        )
+        raise typer.Exit(2)
+    return place
 
 
 if __name__ == "__main__":

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+import pipeline
+
+# The rooms of code: the root of a checkout, or where a wheel was installed.
+CODE = Path(pipeline.__file__).resolve().parents[1]
+# What is not code (config/, dags/, plugins/, the dbt project): the same root, or the folder that
+# setup.py put into the wheel.
+REPOSITORY = CODE if (CODE / "dbt_project.yml").is_file() else CODE / "rapport_project"
 
 
 @dataclass(frozen=True)
 class Home:
     """The folders of one installation.
 
-    ``root`` is RAPPORT_HOME (default ``./data``), ``config`` is RAPPORT_CONFIG (default the
-    ``config`` folder of this repository).
+    ``root`` is RAPPORT_HOME (default ``./data``). ``config`` is RAPPORT_CONFIG, else ``./config``
+    where that holds a rule catalogue or clinics, else what Rapport came with.
     """
 
     root: Path
@@ -25,7 +32,7 @@ class Home:
         """Read RAPPORT_HOME and RAPPORT_CONFIG."""
         return cls(
             Path(os.environ.get("RAPPORT_HOME", "data")).resolve(),
-            Path(os.environ.get("RAPPORT_CONFIG", REPOSITORY / "config")).resolve(),
+            Path(os.environ.get("RAPPORT_CONFIG") or _config_here()).resolve(),
         )
 
     @property
@@ -107,3 +114,27 @@ class Home:
         for private in (self.vault, self.scratch):
             private.mkdir(mode=0o700, exist_ok=True)
             private.chmod(0o700)
+
+
+def copy_config(target: Path) -> int:
+    """Copy the configuration Rapport came with; return how many files.
+
+    A file that is there stays. The comparison tables (``config/*.csv``) belong to the release and
+    are always read from it, so they are not copied.
+    """
+    source = REPOSITORY / "config"
+    n_copied = 0
+    for path in sorted(source.rglob("*.*")):
+        place = target / path.relative_to(source)
+        is_release_table = path.parent == source and path.suffix == ".csv"
+        if path.is_file() and not is_release_table and not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, place)
+            n_copied += 1
+    return n_copied
+
+
+def _config_here() -> Path:
+    here = Path("config")
+    is_ours = (here / "rules.yml").is_file() or (here / "clinics").is_dir()
+    return here if is_ours else REPOSITORY / "config"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from pipeline.home import REPOSITORY, Home
+from pipeline.home import CODE, REPOSITORY, Home
 
-ROOMS = ("transforms", "expectations", "pipeline", "models", "macros")
+ROOMS = (
+    *(CODE / room for room in ("transforms", "expectations", "pipeline")),
+    *(REPOSITORY / room for room in ("models", "macros")),
+)
 SUFFIXES = {".py", ".sql", ".yml", ".yaml", ".csv"}
 
 
@@ -18,7 +21,7 @@ def fingerprint(home: Home) -> str:
     tried again.
     """
     digest = hashlib.sha256()
-    for folder in (home.config, *(REPOSITORY / room for room in ROOMS)):
+    for folder in (home.config, *ROOMS):
         for path in _sources(folder):
             digest.update(path.relative_to(folder.parent).as_posix().encode())
             digest.update(path.read_bytes())

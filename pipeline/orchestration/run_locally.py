@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.home import REPOSITORY, Home
+from pipeline.home import CODE, REPOSITORY, Home
 from transforms.errors import BuildError
 
 POOL = "duckdb_writer"
@@ -33,8 +33,8 @@ def configure_airflow(home: Home) -> None:
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
         "DO_NOT_TRACK": "1",
     }
-    if str(REPOSITORY) not in sys.path:
-        sys.path.insert(0, str(REPOSITORY))
+    if str(CODE) not in sys.path:
+        sys.path.insert(0, str(CODE))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.audit.class_changes import compare_with_published, keep_history
-from pipeline.home import REPOSITORY, Home
+from pipeline.home import CODE, REPOSITORY, Home
 from pipeline.steps.leaving_out import broken_tests, stopped_by
 from pipeline.storage.alert_history import keep_alerts
 from pipeline.storage.alert_log import write_empty_log
@@ -103,9 +103,7 @@ def environment(home: Home, target: Path) -> dict[str, str]:
         "RAPPORT_CONFIG": str(home.config),
         "RAPPORT_MEMORY": os.environ.get("RAPPORT_MEMORY", MEMORY),
         "RAPPORT_TEMP": str(home.scratch / "spill-dbt"),
-        "PYTHONPATH": os.pathsep.join(
-            filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
-        ),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(CODE), os.environ.get("PYTHONPATH", "")])),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "PYTHONWARNINGS": "ignore",
         "OPENBLAS_NUM_THREADS": "1",  # models already share the cores; more only spin

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -222,9 +223,11 @@ def test_everything_the_image_copies_exists():
     kept = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.M)
 
     assert {"dags/", "pipeline/", "transforms/", "config/", "requirements.txt"} <= set(kept)
-    packages = re.search(r"^packages = \[(.*)\]$", (ROOT / "pyproject.toml").read_text(), re.M)
-    rooms = {name.split(".")[0] + "/" for name in re.findall(r'"([\w.]+)"', packages.group(1))}
-    assert rooms <= set(kept)
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    patterns = tools["setuptools"]["packages"]["find"]["include"]
+    rooms = [name for pattern in patterns if (ROOT / (name := pattern.rstrip("*"))).is_dir()]
+    needed = [*rooms, *tools["rapport"]["project-files"], "setup.py", "LICENSE"]
+    assert [name for name in needed if not {name, f"{name}/"} & set(kept)] == []
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     compiled = re.search(r"compileall -q ([a-z ]+)", dockerfile).group(1).split()
     assert {f"{folder}/" for folder in compiled} <= set(kept)

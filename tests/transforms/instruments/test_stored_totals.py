@@ -11,7 +11,7 @@ from transforms.instruments.registry import load_registry
 from transforms.instruments.scoring import score_items
 from transforms.instruments.stored_totals import fits, totals_of_blanks
 
-REGISTRY = load_registry(Path(__file__).resolve().parents[2] / "config" / "instruments")
+REGISTRY = load_registry(Path(__file__).resolve().parents[3] / "config" / "instruments")
 PHQ9 = REGISTRY.find("phq9", None, "client")
 CORE10 = REGISTRY.find("core10", None, "client")
 NAN = np.nan
