@@ -15,9 +15,9 @@ from pathlib import Path
 import duckdb
 
 from expectations.catalogue import Catalogue
-from expectations.checks.check import MissingCodes
+from expectations.checks.against_registry import MissingCodes
 from expectations.checks.finding import Sources
-from expectations.checks.findings_of_answers import list_texts
+from expectations.checks.free_text import list_texts
 from expectations.checks.history import find_repeats
 from expectations.marking.compile import Compiler
 from expectations.marking.one_pass import Counted, run_passes
