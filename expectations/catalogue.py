@@ -1,8 +1,8 @@
 """The rule catalogue: every promise a delivered row must keep, read from config/rules.yml.
 
-Knows the form of a rule and nothing of SQL or Great Expectations. Ranges, closed sets, keys and
-references are not written in the catalogue: a generated check takes them from
-transforms/contract.py and the instrument registry.
+Knows the form of a rule and nothing of SQL or Great Expectations; of its checks only what all
+kinds share (expectations/checks). Ranges, closed sets, keys and references are not written in the
+catalogue: a check takes them from transforms/contract.py and the instrument registry.
 """
 
 from __future__ import annotations

@@ -96,7 +96,6 @@ class AllowedValues(Check):
 
     kind: Literal["allowed_values"]
     column: str
-
     needs_closed_set: ClassVar[bool] = True
 
     @property

@@ -21,7 +21,6 @@ class ScaleMixUp(Check):
     kind: Literal["scale_mix_up"]
     min_forms: int = Field(ge=1)
     share_above: float = Field(gt=0, lt=1)
-
     counts_scope: ClassVar[bool] = True
 
     def findings(self, sources: Sources) -> list[Finding]:

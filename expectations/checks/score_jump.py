@@ -20,7 +20,6 @@ class ScoreJump(Check):
 
     kind: Literal["score_jump"]
     times: float = Field(gt=0)
-
     counts_scope: ClassVar[bool] = True
 
     def findings(self, sources: Sources) -> list[Finding]:

@@ -17,7 +17,6 @@ class SubmittedScore(Check):
     kind: Literal["submitted_score"]
     tolerance_whole: float = Field(ge=0)
     tolerance_fraction: float = Field(ge=0)
-
     counts_scope: ClassVar[bool] = True
 
     def findings(self, sources: Sources) -> list[Finding]:

@@ -13,7 +13,6 @@ class UnderansweredScores(Check):
     """No score was computed from fewer answers than its scale asks for."""
 
     kind: Literal["underanswered_scores"]
-
     counts_scope: ClassVar[bool] = True
 
     def findings(self, sources: Sources) -> list[Finding]:

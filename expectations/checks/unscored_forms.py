@@ -16,7 +16,6 @@ class UnscoredForms(Check):
     """A form with an answer has a score on at least one scale."""
 
     kind: Literal["unscored_forms"]
-
     counts_scope: ClassVar[bool] = True
 
     def findings(self, sources: Sources) -> list[Finding]:
