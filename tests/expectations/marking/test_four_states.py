@@ -58,3 +58,19 @@ def test_tables_without_a_row_are_not_applicable_to_any_rule(delivery):
         rule_id: found for rule_id, found in states.items() if "not_applicable" not in found
     } == {}
     assert set().union(*states.values()) == {"not_applicable"}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["scale_mix_up", "score_jump", "submitted_score", "underanswered_scores", "unscored_forms"],
+)
+def test_a_check_without_its_source_is_not_applicable(delivery, kind):
+    """Rows there are, but neither scores nor answers: nothing is in scope, so nothing passes."""
+    for row in delivery.rows["responses"].values():
+        for item in [column for column in row if column.startswith("item_")]:
+            del row[item]
+    rule = FIRST_OF_KIND[kind]
+
+    delivery.mark(Catalogue(rules=(rule,)))
+
+    assert _states(delivery, rule) == {"not_applicable"}
