@@ -48,7 +48,7 @@ class _ByKind:
         generated = create_model(
             "Generated",
             __base__=Strict,
-            __doc__="A check whose predicate follows from the contract or the registry alone.",
+            __doc__="A check that is told nothing: contract, registry and delivery say it all.",
             kind=(Literal[bare], ...),
         )
         told = (KINDS[kind] for kind in sorted(KINDS) if kind not in bare)
