@@ -11,10 +11,8 @@ import textwrap
 from pathlib import Path
 
 from expectations.catalogue import RULES, SCHEMA, Catalogue, Rule, json_schema, load_rules
-from expectations.checks.check import Measured
+from expectations.checks.decided_elsewhere import Measured
 from expectations.checks.finding import Sources
-from expectations.checks.findings import findings
-from expectations.checks.row_predicates import row_part
 from expectations.published.measures import query_of
 from expectations.rows.answers import Short, Suspects
 from expectations.rows.delivery import Staged
@@ -40,31 +38,6 @@ _SEVERITY = {
     "warn": "Rows are kept. Above the threshold the rule shows as failed.",
     "inform": "Rows are counted, nothing is held back.",
 }
-# Kinds decided outside SQL: what breaks the rule, and where that is decided.
-_ELSEWHERE = {
-    "readable_file": (
-        "files that their reader refuses",
-        "Decided by the reader of the file's format (transforms/formats) and its mapping.",
-    ),
-    "form_change": (
-        "files with at least one such change",
-        "Decided by comparing the file's profile with the last accepted ones of its source "
-        "(transforms/form_changes/compare.py, limits in config/form_change.yml). Each change "
-        "with its column and remedy is a row of quality.dq_form_changes.",
-    ),
-    "file_period": (
-        "files whose period leaves a gap to the one before, or overlaps it",
-        "Counted when the clinic's manifest is read (pipeline/storage/manifests.py).",
-    ),
-    "control_total": (
-        "files with another number of rows than the manifest says",
-        "Counted when the clinic's manifest is read (pipeline/storage/manifests.py).",
-    ),
-    "canary": (
-        "planted rows that are judged wrong",
-        "One broken and one sound row, planted and judged in every run (expectations/canary.py).",
-    ),
-}
 # Rules on the finished tables without a query of their own.
 _SUITES = (
     "expectations/published/suites.py and, for tables without a suite, "
@@ -81,11 +54,11 @@ COUNTED_IN = {
     "P07": ("tables with another content", "pipeline/audit/table_hashes.py"),
     "P10": (
         "rows without an estimate because of a defect",
-        "expectations.published.withheld_cells.py",
+        "expectations/published/withheld_cells.py",
     ),
     "P11": (
         "promises of the tables that rows of a clinic break",
-        "pipeline.steps.leaving_out.py",
+        "pipeline/steps/leaving_out.py",
     ),
     "S10": (
         "items whose correlation with the rest of the scale is below 0",
@@ -202,13 +175,13 @@ def _numerator(rule: Rule) -> str:
     """Say in words what breaks the rule."""
     if rule.id in COUNTED_IN:
         return COUNTED_IN[rule.id][0]
-    elsewhere = [_ELSEWHERE[kind][0] for kind in rule.kinds if kind in _ELSEWHERE]
-    if elsewhere:
-        return elsewhere[0]
-    if "measured" in rule.kinds:
+    check = rule.checks[0]
+    if check.broken:
+        return check.broken
+    if isinstance(check, Measured):
         comment = " ".join(
             line.removeprefix("-- ")
-            for line in query_of(rule, _measured(rule)).splitlines()
+            for line in query_of(rule, check).splitlines()
             if line.startswith("--")
         )
         return comment.partition("broken: ")[2].partition(". ")[0].rstrip(".")
@@ -226,19 +199,15 @@ def _percent(share: float) -> str:
 def _query(rule: Rule) -> str:
     if rule.id in COUNTED_IN:
         return f"Counted on the finished tables by {COUNTED_IN[rule.id][1]}."
-    elsewhere = [_ELSEWHERE[kind][1] for kind in rule.kinds if kind in _ELSEWHERE]
-    if elsewhere:
-        return elsewhere[0]
-    if "measured" in rule.kinds:
-        query = query_of(rule, _measured(rule)).strip()
+    check = rule.checks[0]
+    if check.decided:
+        return check.decided
+    if isinstance(check, Measured):
+        query = query_of(rule, check).strip()
         return f"On the finished tables:\n\n```sql\n{query}\n```"
     tables = [rule.table] if rule.table in TABLES else list(TABLES)
     blocks = [block for table in tables if (block := _table_query(rule, table))]
     return "\n\n".join(blocks)
-
-
-def _measured(rule: Rule) -> Measured:
-    return next(check for check in rule.checks if isinstance(check, Measured))
 
 
 def _table_query(rule: Rule, table: str) -> str:
@@ -255,14 +224,15 @@ def _faults(rule: Rule, table: str) -> list[tuple[str, str]]:
     extra = ("item_1", "submitted_total") if table == "responses" else ()
     columns = (*lake_columns(TABLES[table]), *extra)
     staged = Staged(table, (), columns)
-    sources = Sources(staged, None, (Path("scores.parquet"),), knows_sessions=True)
+    scores = (Path("scores.parquet"),)
+    sources = Sources(staged, None, scores, knows_sessions=True, in_scope=rule.applies_to)
     faults: list[tuple[str, str]] = []
     for check in rule.checks:
-        part = row_part(check, staged, _EXAMPLE)
+        part = check.part(staged, _EXAMPLE)
         if part is None:
             continue
         faults += [(fault.reason, _tidy(fault.where)) for fault in part.faults]
-        for found in findings(rule, check, sources):
+        for found in check.findings(sources):
             setup = f"{_tidy(found.setup)};\n" if found.setup else ""
             faults.append((found.reason, f"{setup}{_tidy(found.rows)}"))
     return faults

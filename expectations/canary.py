@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from expectations.catalogue import Catalogue, Rule
-from expectations.checks.check import Break, Where
+from expectations.checks.where import Break, Where
 from expectations.judging.judge import judge
 from expectations.marking.marking import mark
 from transforms.contract import TABLES, lake_columns

@@ -1,13 +1,12 @@
 """The rule catalogue: every promise a delivered row must keep, read from config/rules.yml.
 
-Knows the form of a rule and nothing of SQL or Great Expectations. Ranges, closed sets, keys and
-references are not written in the catalogue: a generated check takes them from
-transforms/contract.py and the instrument registry.
+Knows the form of a rule and nothing of SQL or Great Expectations; of its checks only what all
+kinds share (expectations/checks). Ranges, closed sets, keys and references are not written in the
+catalogue: a check takes them from transforms/contract.py and the instrument registry.
 """
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -15,20 +14,14 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from expectations.checks.check import (
-    AllowedValues,
-    Check,
-    Strict,
-    Where,
-)
+from expectations.checks.check import Strict
+from expectations.checks.kinds import AnyCheck
 from transforms.contract import TABLES
 from transforms.errors import ConfigError
 
 RULES = Path(__file__).resolve().parents[1] / "config" / "rules.yml"
 SCHEMA = RULES.parent / "schema" / "rules.schema.json"
 
-# Columns that vary from delivery to delivery.
-ANSWER = re.compile(r"item_\d+|submitted_\w+")
 TableName = Literal["responses", "sessions", "episodes", "clients", "therapists"]
 # Read in every step; PyYAML's own scanner takes ten times as long as libyaml's.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -37,8 +30,6 @@ OTHER_SCOPES = ("any", "marts", "engine")
 Severity = Literal["fatal", "quarantine", "warn", "inform"]
 # A row that breaks a rule of these severities does not reach the lake.
 KEEPS_OUT: tuple[Severity, ...] = ("fatal", "quarantine")
-# Kinds of check that are about a file as a whole and counted when it is read.
-OF_FILES = frozenset({"readable_file", "form_change", "file_period", "control_total"})
 # Kahn et al. 2016, eGEMs 4(1):1244, table 2.
 Category = Literal[
     "conformance/value",
@@ -73,7 +64,7 @@ class Rule(Strict):
         default=None, description="First day of deliveries the rule is applied to; none: always"
     )
     valid_to: date | None = Field(default=None, description="Last such day; none: until further")
-    checks: tuple[Check, ...] = Field(min_length=1)
+    checks: tuple[AnyCheck, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _unlisted_rows_stay(self) -> Rule:
@@ -99,12 +90,7 @@ class Rule(Strict):
     @property
     def is_about_file(self) -> bool:
         """True if the rule is decided on the file as a whole, before its rows are looked at."""
-        return not OF_FILES.isdisjoint(self.kinds)
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """Kinds of the rule's checks."""
-        return tuple(check.kind for check in self.checks)
+        return any(check.is_about_file for check in self.checks)
 
 
 class Catalogue(Strict):
@@ -182,21 +168,13 @@ def _check_columns(catalogue: Catalogue, file_name: str) -> None:
     """Refuse columns that the contract of the rule's table does not have."""
     for rule in catalogue.rules:
         columns = TABLES[rule.table].columns if rule.table in TABLES else ()
-        all_names = [column.name for column in columns]
-        closed = [column.name for column in columns if column.values]
         for check in rule.checks:
-            if isinstance(check, AllowedValues):
-                _check_column(file_name, rule, check.column, closed, "no closed set")
-            if isinstance(check, Where):
-                for each in check.breaks:
-                    if each.column and not ANSWER.fullmatch(each.column):
-                        _check_column(file_name, rule, each.column, all_names, "no such column")
-
-
-def _check_column(file_name: str, rule: Rule, column: str, allowed: list[str], what: str) -> None:
-    if column not in allowed:
-        raise ConfigError(
-            f"{file_name}: rule {rule.id}, key column",
-            f"{column}: {what} in the contract of {rule.table}",
-            f"Use one of: {', '.join(allowed) or 'none'}",
-        )
+            allowed = [c.name for c in columns if c.values or not check.needs_closed_set]
+            for column in check.columns:
+                if column not in allowed:
+                    what = "closed set" if check.needs_closed_set else "such column"
+                    raise ConfigError(
+                        f"{file_name}: rule {rule.id}, key column",
+                        f"{column}: no {what} in the contract of {rule.table}",
+                        f"Use one of: {', '.join(allowed) or 'none'}",
+                    )

@@ -1,13 +1,17 @@
-"""The kinds of check a rule of config/rules.yml may have, and what each of them is told.
-
-A kind without keys takes everything from the table contract, the registry or the delivery.
-"""
+"""What every kind of check has in common; a kind is one subclass, and declared nowhere else."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Any, ClassVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
+
+from expectations.checks.finding import Finding, Part, Sources
+from expectations.rows.answers import Suspects
+from expectations.rows.delivery import Staged
+
+# Every kind declared so far; `expectations.checks.kinds` imports those of this folder.
+KINDS: dict[str, type[Check]] = {}
 
 
 class Strict(BaseModel):
@@ -16,178 +20,54 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Generated(Strict):
-    """A check whose predicate follows from the contract or the registry alone."""
+class Check(Strict):
+    """A check of a rule: its fields are its keys in config/rules.yml, its methods its SQL.
 
-    kind: Literal[
-        "readable_file",
-        "form_change",
-        "required",
-        "convertible",
-        "convertible_answers",
-        "contract_range",
-        "time_of_day",
-        "item_range",
-        "item_step",
-        "item_columns",
-        "lost_items",
-        "lost_scores",
-        "known_instrument",
-        "legal_rater",
-        "reference",
-        "unique_key",
-        "unscored_forms",
-        "stored_without_answers",
-        "submitted_with_gaps",
-        "unlinked_alliance_form",
-        "straight_line",
-        "underanswered_scores",
-        "session_number",
-        "group_sessions",
-        "file_period",
-        "control_total",
-        "canary",
-        "mart",
-    ]
+    A subclass narrows ``kind`` to a Literal of one name, under which it is registered.
 
-
-class AllowedValues(Strict):
-    """A column keeps to the closed set that the contract declares for it."""
-
-    kind: Literal["allowed_values"]
-    column: str
-
-
-class MissingCodes(Strict):
-    """An answer outside its range that other systems write for "not answered"."""
-
-    kind: Literal["missing_codes"]
-    codes: tuple[float, ...]
-
-
-class FreeText(Strict):
-    """No free-text column of the contract matches ``pattern`` (RE2)."""
-
-    kind: Literal["free_text"]
-    pattern: str
-    reason: str
-
-
-class ScaleMixUp(Strict):
-    """A whole instrument in a file is answered on another scale than its definition's."""
-
-    kind: Literal["scale_mix_up"]
-    min_forms: int = Field(ge=1)
-    share_above: float = Field(gt=0, lt=1)
-
-
-class SubmittedScore(Strict):
-    """The score the clinic sent equals the one recomputed from the answers."""
-
-    kind: Literal["submitted_score"]
-    tolerance_whole: float = Field(ge=0)
-    tolerance_fraction: float = Field(ge=0)
-
-
-class SameDayForm(Strict):
-    """One form per client, instrument, rater and day; the latest completed one stays."""
-
-    kind: Literal["same_day_form"]
-
-
-class OnePerDay(Strict):
-    """At most one row per client and calendar day of ``at`` among the rows in scope."""
-
-    kind: Literal["one_per_day"]
-    at: str
-
-
-class NoOverlap(Strict):
-    """Periods [start, end] of the same ``of`` do not overlap; touching is allowed."""
-
-    kind: Literal["no_overlap"]
-    of: str
-    start: str
-    end: str
-
-
-class Sequence(Strict):
-    """A row does not contradict the one before it.
-
-    ``where`` is true for a row that does; ``previous`` is the row of the same ``within`` before it
-    in the order of ``at``, among the rows in scope, those the lake holds included.
+    Attributes
+    ----------
+    counts_scope : bool
+        The findings count their scope themselves; without any, nothing is in scope.
+    is_about_file : bool
+        The file as a whole is decided on, before its rows are looked at.
+    needs_closed_set : bool
+        ``columns`` must have a closed set in the contract.
+    broken, decided : str
+        Of a kind decided outside SQL: what breaks the rule, and where that is decided.
     """
 
-    kind: Literal["sequence"]
-    within: tuple[str, ...] = Field(min_length=1)
-    at: str
-    where: str
-    column: str
-    reason: str
+    kind: str
 
+    counts_scope: ClassVar[bool] = False
+    is_about_file: ClassVar[bool] = False
+    needs_closed_set: ClassVar[bool] = False
+    broken: ClassVar[str] = ""
+    decided: ClassVar[str] = ""
 
-class IdenticalAnswers(Strict):
-    """Two clients gave all the same answers, not all alike, in the same minute."""
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        (kind,) = get_args(cls.model_fields["kind"].annotation)
+        if kind in KINDS:
+            raise TypeError(f"two classes declare the kind {kind}")
+        KINDS[kind] = cls
 
-    kind: Literal["identical_answers"]
-    min_items: int = Field(ge=2)
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns the check names that the contract of the rule's table must have."""
+        return ()
 
+    def part(self, staged: Staged, suspects: Suspects) -> Part | None:
+        """Return what one row and its context decide.
 
-class BulkEntry(Strict):
-    """``n_forms`` forms of several clients of one therapist were completed within ``seconds``."""
+        Returns
+        -------
+        Part or None
+            None when the table has no column the check is about; an empty Part when several rows
+            decide (`findings`), or another step.
+        """
+        return Part(())
 
-    kind: Literal["bulk_entry"]
-    n_forms: int = Field(ge=2)
-    seconds: int = Field(ge=1)
-
-
-class ScoreJump(Strict):
-    """The primary score moved by more than ``times`` reliable changes since the form before."""
-
-    kind: Literal["score_jump"]
-    times: float = Field(gt=0)
-
-
-class Break(Strict):
-    """One way to break a rule: the SQL predicate that is true for a broken row."""
-
-    where: str
-    column: str | None = None
-    reason: str
-
-
-class Where(Strict):
-    """Predicates in SQL over the staged columns and the documented joined aliases."""
-
-    kind: Literal["where"]
-    breaks: tuple[Break, ...] = Field(min_length=1)
-
-
-class Measured(Strict):
-    """Counted on the finished tables, per clinic: published/measures/<rule>.sql, or Python.
-
-    ``settings`` are the numbers that the query takes, by name.
-    """
-
-    kind: Literal["measured"]
-    settings: dict[str, float] = Field(default_factory=dict)
-
-
-Check = Annotated[
-    Generated
-    | AllowedValues
-    | MissingCodes
-    | FreeText
-    | ScaleMixUp
-    | SubmittedScore
-    | SameDayForm
-    | OnePerDay
-    | NoOverlap
-    | Sequence
-    | IdenticalAnswers
-    | BulkEntry
-    | ScoreJump
-    | Measured
-    | Where,
-    Field(discriminator="kind"),
-]
+    def findings(self, sources: Sources) -> list[Finding]:
+        """Return the rows that several rows together condemn; none if single rows decide."""
+        return []

@@ -8,15 +8,7 @@ from dataclasses import replace
 import duckdb
 
 from expectations.catalogue import Rule
-from expectations.checks.finding import Finding, Sources
-from expectations.checks.findings import COUNT_THEIR_SCOPE, findings
-from expectations.checks.row_predicates import (
-    Fault,
-    Part,
-    row_part,
-    with_facts,
-    without_absent,
-)
+from expectations.checks.finding import Fault, Finding, Part, Sources
 from expectations.marking.one_pass import TablePass, describe_error
 from expectations.rows.answers import Suspects
 from expectations.rows.delivery import Staged
@@ -43,25 +35,24 @@ class Compiler:
     def compile(self, rule: Rule, staged: Staged, sources: Sources) -> TablePass | None:
         """Return the rule as SQL, or None if it is not about this table or cannot run."""
         parts = [
-            part
-            for check in rule.checks
-            if (part := row_part(check, staged, self.suspects)) is not None
+            part for check in rule.checks if (part := check.part(staged, self.suspects)) is not None
         ]
         if not parts:
             return None
-        scope = without_absent(rule.applies_to, staged)
+        scope = staged.with_nulls(rule.applies_to)
+        own = replace(sources, in_scope=rule.applies_to)
         try:
             for check in rule.checks:
-                several = findings(rule, check, sources)
+                several = check.findings(own)
                 parts += [self._collect(rule, found) for found in several]
-                if check.kind in COUNT_THEIR_SCOPE:
+                if check.counts_scope:
                     scope = "true" if several else "false"
         except duckdb.Error as error:
             self.errors[rule.id] = describe_error(error)
             return None
         return TablePass(
             rule,
-            with_facts(scope, self.known),
+            _filled_in(scope, self.known),
             tuple(_with_facts(part, self.known) for part in parts),
         )
 
@@ -77,7 +68,7 @@ class Compiler:
 
     def _collect(self, rule: Rule, found: Finding) -> Part:
         if found.setup:
-            self.con.execute(with_facts(found.setup, self.known))
+            self.con.execute(_filled_in(found.setup, self.known))
         if found.scope:
             self.scopes[rule.id] = dict(self.con.execute(found.scope).fetchall())
         if found.only_if and not self.con.execute(f"{found.only_if} limit 1").fetchone():
@@ -87,7 +78,7 @@ class Compiler:
             f"""
             insert into {FOUND}_all
             select {self._number}, file_id, source_line, row_key
-            from ({with_facts(found.rows, self.known)})
+            from ({_filled_in(found.rows, self.known)})
             """
         ).fetchone()[0]
         # Nothing found: no join, the rows pass untouched.
@@ -97,6 +88,13 @@ class Compiler:
 
 def _with_facts(part: Part, known: Mapping[str, str]) -> Part:
     return Part(
-        tuple(replace(fault, where=with_facts(fault.where, known)) for fault in part.faults),
-        with_facts(part.guard, known),
+        tuple(replace(fault, where=_filled_in(fault.where, known)) for fault in part.faults),
+        _filled_in(part.guard, known),
     )
+
+
+def _filled_in(sql: str, known: Mapping[str, str]) -> str:
+    """Replace the placeholders of rules.yml by what is known about the clinic and delivery."""
+    for placeholder, value in known.items():
+        sql = sql.replace(placeholder, value)
+    return sql

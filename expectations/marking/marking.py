@@ -16,9 +16,9 @@ from types import MappingProxyType
 import duckdb
 
 from expectations.catalogue import Catalogue
-from expectations.checks.check import MissingCodes
+from expectations.checks.against_registry import MissingCodes
 from expectations.checks.finding import Sources
-from expectations.checks.findings_of_answers import list_texts
+from expectations.checks.free_text import list_texts
 from expectations.checks.history import find_repeats
 from expectations.marking.compile import Compiler
 from expectations.marking.one_pass import Counted, run_passes
@@ -180,7 +180,7 @@ class _Delivery:
             self.known[":knows_sessions"] == "true",
             self.lake.scores(),
             find_repeats(self.con, staged),
-            [(one.file_id, one.number) for one in suspects.short],
+            short=[(one.file_id, one.number) for one in suspects.short],
         )
         list_texts(self.con, staged)
         collected = Compiler(self.con, self.known, suspects)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import duckdb
 
 from expectations.catalogue import Rule
-from expectations.checks.row_predicates import Fault, Part
+from expectations.checks.finding import Fault, Part
 from expectations.rows.delivery import Staged
 from expectations.rows.row_source import row_source
 from transforms.sql import text

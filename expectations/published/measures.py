@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from expectations.catalogue import Catalogue, Rule
-from expectations.checks.check import Measured
+from expectations.checks.decided_elsewhere import Measured
 from expectations.rows.delivery import parquet
 from transforms.errors import ConfigError
 

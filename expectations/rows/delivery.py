@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,14 @@ class Staged:
     def relation(self) -> str:
         """Name of the view over the files."""
         return f"staged_{self.table}"
+
+    def with_nulls(self, sql: str) -> str:
+        """Put NULL for items and submitted scores that the files have no column of."""
+        return re.sub(
+            r"\b(item_[0-9]+|submitted_[a-z]\w*)\b",
+            lambda found: found[0] if found[0] in self.columns else "null::double",
+            sql,
+        )
 
 
 def file_id_of(path: Path) -> str:

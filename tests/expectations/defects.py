@@ -481,6 +481,7 @@ KEEPS = [
     ("N06", cells("sessions", "s3", session_at=datetime(2026, 1, 2, 6, 0))),
     ("N07", cells("sessions", "s1", session_type="follow_up")),
     ("N12", second_session(session_type="group")),
+    ("N12", second_session(session_type="group", session_at=datetime(2025, 1, 17, 8, 0))),
     ("N12", second_session(session_at=datetime(2025, 1, 18, 0, 0))),
     ("E01", cells("episodes", "e1", end_date=date(2025, 1, 10))),
     ("E02", second_episode()),

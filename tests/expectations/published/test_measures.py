@@ -462,7 +462,7 @@ def test_a_query_that_cannot_run_is_an_error_and_hides_no_other(con, tables):
 
     assert states["E11"] == "error"
     assert states["T05"] == "not_applicable"
-    assert any(promise.startswith("E11") for promise in broken_promises(results))
+    assert any(one.promise.startswith("E11") for one in broken_promises(results))
 
 
 def test_a_measured_rule_out_of_force_has_no_result(con, tables):
