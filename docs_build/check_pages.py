@@ -71,6 +71,14 @@ COUNTED_IN = {
         "expectations/published/disclosure.py",
     ),
     "P07": ("tables with another content", "pipeline/audit/table_hashes.py"),
+    "P10": (
+        "rows without an estimate because of a defect",
+        "expectations/published/withheld_cells.py",
+    ),
+    "P11": (
+        "promises of the tables that rows of a clinic break",
+        "pipeline/steps/leaving_out.py",
+    ),
     "S10": (
         "items whose correlation with the rest of the scale is below 0",
         "expectations/published/item_statistics.py",

@@ -13,10 +13,12 @@ group by {{ columns | join(', ') }}
 having count(*) > 1
 {% endtest %}
 
-{# Every key that is not NULL exists in its parent: {column: model}. Returns counts, no key. #}
+{# Every key that is not NULL exists in its parent: {column: model}. Returns counts by clinic, no key. #}
 {% test keys_exist(model, parents) %}
+{% set has_clinic = execute and 'clinic_id' in (adapter.get_columns_in_relation(model) | map(attribute = 'name')) %}
 {% for column, parent in parents.items() %}
 select
+    {% if has_clinic %}child.clinic_id,{% endif %}
     '{{ column }}' as column_name,
     count(*) as n_orphans
 
@@ -26,7 +28,7 @@ from {{ model }} as child
 
 where child.{{ column }} is not null
 
-having count(*) > 0
+{% if has_clinic %}group by child.clinic_id{% else %}having count(*) > 0{% endif %}
 
 {% if not loop.last %}union all{% endif %}
 {% endfor %}
@@ -36,6 +38,7 @@ having count(*) > 0
 {% test pairs_exist(model, parents) %}
 {% for column, parent in parents.items() %}
 select
+    child.clinic_id,
     '{{ column }}' as column_name,
     count(*) as n_orphans
 
@@ -48,7 +51,7 @@ from {{ model }} as child
 
 where child.{{ column }} is not null
 
-having count(*) > 0
+group by child.clinic_id
 
 {% if not loop.last %}union all{% endif %}
 {% endfor %}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,13 +16,13 @@ from pipeline.audit.fingerprint import fingerprint
 from pipeline.home import Home
 from pipeline.progress import log, say, timed
 from pipeline.steps import accept as accepting
-from pipeline.steps import approval
+from pipeline.steps import approval, leaving_out
 from pipeline.steps import build as building
 from pipeline.steps import intake as taking_in
 from pipeline.steps import judge as judging
 from pipeline.steps import publish as publishing
 from pipeline.steps.gate import load_gate
-from pipeline.steps.report_page import address, write_index, write_page
+from pipeline.steps.report_page import address, write_index, write_page, write_stopped_page
 from pipeline.steps.summary import write_summary
 from pipeline.storage import lake, quarantine
 from pipeline.storage.configuration import write_registry
@@ -29,7 +30,7 @@ from pipeline.storage.landing import Delivery, new_deliveries, out_of_place
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.waiver_tables import write_waivers_and_rules
 from pipeline.vault.keys import master_key, sweep_scratch
-from transforms.errors import BuildError, NothingToDoError, RapportError
+from transforms.errors import BuildError, NothingToDoError, PromiseError, RapportError
 
 PASSED_ON = ("run_id", "clinic_id", "choice", "without", "by", "why")
 RUN_ID = "%Y-%m-%dT%H-%M-%SZ"
@@ -132,6 +133,21 @@ def accept(run_id: str) -> dict:
 def build(run_id: str) -> dict:
     """Run dbt into a new file."""
     home = Home.from_environment()
+    return _without_who_breaks_it(home, run_id, lambda: _build_once(home, run_id))
+
+
+def audit(run_id: str) -> dict:
+    """Check the marts; a broken fatal promise stops its clinic, or the night."""
+    home = Home.from_environment()
+
+    def audit_once() -> dict:
+        with timed(home, run_id, "audit"):
+            return judging.audit(home, run_id)
+
+    return _without_who_breaks_it(home, run_id, audit_once, lambda: build(run_id))
+
+
+def _build_once(home: Home, run_id: str) -> dict:
     (home.root / "dbt" / "run_results.json").unlink(missing_ok=True)
     try:
         with timed(home, run_id, "build"):
@@ -140,11 +156,21 @@ def build(run_id: str) -> dict:
         judging.write_test_results(home, run_id)
 
 
-def audit(run_id: str) -> dict:
-    """Check the marts; a broken fatal promise stops the night."""
-    home = Home.from_environment()
-    with timed(home, run_id, "audit"):
-        return judging.audit(home, run_id)
+def _without_who_breaks_it(
+    home: Home, run_id: str, step: Callable[[], dict], again: Callable[[], object] = lambda: None
+) -> dict:
+    """Do the step; leave out the clinics whose rows break a promise, and do it again.
+
+    What stops the night has its page, with promise, table, column and clinic.
+    """
+    while True:
+        try:
+            return step()
+        except PromiseError as error:
+            if not leaving_out.leave_out(home, run_id, error.broken):
+                write_stopped_page(home, run_id, error.broken)
+                raise
+        again()
 
 
 def report(run_id: str) -> str:
@@ -212,6 +238,12 @@ def close_run(run_id: str) -> dict:
         raise BuildError(
             f"run {run_id}: published without {len(unread)} clinic(s) whose intake broke off: "
             f"{', '.join(unread)}. Their files are read again next time; report this as a defect."
+        )
+    if out := leaving_out.left_out(home, run_id):
+        raise BuildError(
+            f"run {run_id}: published without {len(out)} clinic(s) whose rows break a promise of "
+            f"the tables: {', '.join(out)}. Their files are read again next time; the run's page "
+            "says which promise. Report it as a defect."
         )
     return {"run_id": run_id, "status": "published"}
 

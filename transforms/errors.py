@@ -5,6 +5,7 @@
   - FileRefused               one export cannot be read or used; the others go on
   - BalanceError              rows were lost or invented; nothing may be published
   - BuildError                dbt or an audit failed; yesterday's release stays
+    - PromiseError            with the promises that are broken and the clinics that break them
   - NothingToDoError          the command has nothing to work on
 
 A message reads ``<where>: <what is wrong, with a count>. <what to do>.``
@@ -15,6 +16,7 @@ a date of birth or an identifier: logs are read by people who may not see patien
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 
 class RapportError(Exception):
@@ -56,6 +58,38 @@ class BalanceError(RapportError):
 
 class BuildError(RapportError):
     """Building or auditing the release failed; the published release is unchanged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A promise of the finished tables that is broken, and the clinics whose rows break it.
+
+    ``clinics`` is empty when that cannot be told. ``what`` says in words which column lies where.
+    """
+
+    promise: str
+    table: str | None
+    what: str | None
+    clinics: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        where = ", ".join(filter(None, (self.table, self.what)))
+        return f"{self.promise} ({where})" if where else self.promise
+
+    def in_full(self) -> str:
+        """Return the promise with its clinics."""
+        return f"{self}: {', '.join(self.clinics) or 'no single clinic'}"
+
+
+class PromiseError(BuildError):
+    """Promises of the tables are broken; each says by whose rows, where that can be told."""
+
+    def __init__(self, message: str, broken: tuple[Broken, ...]) -> None:
+        super().__init__(message)
+        self.broken = broken
+
+    def __reduce__(self) -> tuple:
+        return type(self), (str(self), self.broken)
 
 
 class NothingToDoError(RapportError):

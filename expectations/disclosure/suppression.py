@@ -57,14 +57,14 @@ def _hide(
         if cell in cells:
             hidden.setdefault(row, []).append(count)
     for row, own in hidden.items():
-        results = _results_of(con, table) if {*own} - {LEFT_OUT} else {}
+        results = results_of(con, table) if {*own} - {LEFT_OUT} else {}
         changes = dict.fromkeys(own, "null") | results
         listed = ", ".join(f"{name(column)} = {value}" for column, value in changes.items())
         con.execute(f"update {SCHEMA}.{name(table)} set {listed} where rowid = ?", [row])
     return sum(map(len, hidden.values()))
 
 
-def _results_of(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+def results_of(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
     """Return the columns that could tell a hidden count, with the SQL that takes their place."""
     rows = con.execute(
         "select column_name, data_type, is_nullable from duckdb_columns() "

@@ -14,18 +14,15 @@ from expectations.published.bounds import check_bounds
 from expectations.published.disclosure import RULE as DISCLOSURE
 from expectations.published.disclosure import check_disclosure
 from expectations.published.item_statistics import check_items
-from expectations.published.measures import (
-    Measure,
-    measure,
-    measured_rules,
-    open_lake,
-)
+from expectations.published.measures import Measure, measure, measured_rules, open_lake
 from expectations.published.suites import MARTS
+from expectations.published.withheld_cells import check_withheld
 from expectations.verdicts import share_of, state_of
+from transforms.errors import Broken
 from transforms.instruments.registry import Registry
 
 # Counted in Python; the others have a query in expectations/measures.
-IN_PYTHON = ("P06", "P07", "S10", "S11")
+IN_PYTHON = ("P06", "P07", "P10", "P11", "S10", "S11")
 
 
 def measure_tables(
@@ -40,6 +37,7 @@ def measure_tables(
         found += check_items(con, lake, [row[0] for row in rows], registry, rules)
         small_number = int(settings[DISCLOSURE]["small_number"])
         found += check_bounds(con, leave_out=[mart.table for mart in MARTS])
+        found += check_withheld(con)
         return found + check_disclosure(con, small_number)
 
 
@@ -58,15 +56,29 @@ def results_of(
     ]
 
 
-def broken_promises(results: Sequence[dict[str, Any]]) -> list[str]:
-    """Name the fatal rules that failed or could not be checked: nothing may be published."""
-    return sorted(
-        {
-            f"{row['rule_id']} {row['title']} ({row['state']})"
-            for row in results
-            if row["severity"] == "fatal" and row["state"] in ("fail", "error")
-        }
-    )
+def broken_promises(
+    results: Sequence[dict[str, Any]], contradicting: tuple[str, ...] = ()
+) -> list[Broken]:
+    """Return the fatal rules that failed or could not be checked, by rule, table and clinic.
+
+    Parameters
+    ----------
+    contradicting : clinics of the episodes that break P05, whose result names none
+    """
+    broken: dict[tuple, list[str]] = {}
+    for row in results:
+        if row["severity"] != "fatal" or row["state"] not in ("fail", "error"):
+            continue
+        promise = f"{row['rule_id']} {row['title']} ({row['state']})"
+        clinics = [row["clinic_id"]] if row["clinic_id"] else []
+        if row["rule_id"] == "P05" and row["state"] == "fail":
+            clinics = list(contradicting)
+        of_promise = broken.setdefault((promise, row["table_name"], row["message"]), [])
+        of_promise += clinics
+    return [
+        Broken(promise, table, message, tuple(sorted(set(clinics))))
+        for (promise, table, message), clinics in sorted(broken.items(), key=str)
+    ]
 
 
 def _result(rule: Rule, counted: Measure) -> dict[str, Any]:

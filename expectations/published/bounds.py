@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import duckdb
 
@@ -15,16 +16,47 @@ from expectations.published.measures import Measure
 from transforms.sql import name
 
 SCHEMA = "common_factors"
-# Name of a column: what is true for an impossible value ``v``.
+# Beyond a bound by less is rounding: Wilson's lower end of 0 of n is -2e-16 as often as 0.
+TOLERANCE = 1e-9
+# Name of a column: what is true for an impossible value ``v``, and on which side it lies.
 IMPOSSIBLE = (
-    (re.compile(r"^n_"), "v < 0"),
-    (re.compile(r"(^|_)r(_ci_(low|high))?$"), "abs(v) > 1 + 1e-12"),
-    (re.compile(r"^icc($|_)|(^|_)(share|reliability)$"), "v < 0 or v > 1 + 1e-12"),
-    (re.compile(r"_percent(_ci_(low|high))?$"), "v < 0 or v > 100 + 1e-9"),
-    (re.compile(r"(^|_)se$"), "v <= 0"),
+    (re.compile(r"^n_"), (("below its minimum", "v < 0"),)),
+    (
+        re.compile(r"(^|_)r(_ci_(low|high))?$"),
+        (
+            ("below its minimum", f"v < -1 - {TOLERANCE}"),
+            ("above its maximum", f"v > 1 + {TOLERANCE}"),
+        ),
+    ),
+    (
+        re.compile(r"^icc($|_)|(^|_)(share|reliability)$"),
+        (
+            ("below its minimum", f"v < -{TOLERANCE}"),
+            ("above its maximum", f"v > 1 + {TOLERANCE}"),
+        ),
+    ),
+    (
+        re.compile(r"_percent(_ci_(low|high))?$"),
+        (
+            ("below its minimum", f"v < -{TOLERANCE}"),
+            ("above its maximum", f"v > 100 + {TOLERANCE}"),
+        ),
+    ),
+    (re.compile(r"(^|_)se$"), (("below its minimum", "v <= 0"),)),
 )
 # A difference of shares may be negative; published figures are P08's.
 NOT_BOUNDED = re.compile(r"_vs_|difference|^benchmark_")
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A column whose values are in scope, what is wrong with it in words, and the same in SQL."""
+
+    column: str
+    what: str
+    broken: str
+
+
 WITHOUT_SOURCE = (
     "benchmark_source is null or benchmark_is_comparable is null"
     " or (not benchmark_is_comparable and benchmark_why_not is null)"
@@ -38,6 +70,20 @@ def check_bounds(con: duckdb.DuckDBPyConnection, leave_out: Iterable[str]) -> li
     ----------
     leave_out : tables that have a suite.
     """
+    tables = columns_of_tables(con)
+    results = []
+    for table in sorted(tables.keys() - set(leave_out)):
+        place = f"{SCHEMA}.{name(table)}"
+        promises = promises_of(tables[table])
+        results.append(_count(con, "P03", place, promises))
+        if "benchmark_value" in tables[table]:
+            source = [Promise("benchmark_value", "benchmark_value", WITHOUT_SOURCE)]
+            results.append(_count(con, "P08", place, source))
+    return results
+
+
+def columns_of_tables(con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    """Return the columns of every common-factors table."""
     tables: dict[str, list[str]] = {}
     for table, column in con.execute(
         "select table_name, column_name from duckdb_columns() where schema_name = ? "
@@ -45,47 +91,48 @@ def check_bounds(con: duckdb.DuckDBPyConnection, leave_out: Iterable[str]) -> li
         [SCHEMA],
     ).fetchall():
         tables.setdefault(table, []).append(column)
-    results = []
-    for table in sorted(tables.keys() - set(leave_out)):
-        place = f"{SCHEMA}.{name(table)}"
-        promises = _promises(tables[table])
-        results.append(_count(con, "P03", place, promises))
-        if "benchmark_value" in tables[table]:
-            source = {"benchmark_value": ("benchmark_value", WITHOUT_SOURCE)}
-            results.append(_count(con, "P08", place, source))
-    return results
+    return tables
 
 
-def _promises(columns: list[str]) -> dict[str, tuple[str, str]]:
-    """Return by promise: the column whose values are in scope, and what breaks it."""
-    promises = {}
+def promises_of(columns: list[str]) -> list[Promise]:
+    """Return what the names of these columns promise."""
+    promises = []
     for column in columns:
-        for pattern, impossible in IMPOSSIBLE:
-            if pattern.search(column) and not NOT_BOUNDED.search(column):
-                broken = re.sub(r"\bv\b", name(column), impossible)
-                promises[f"{column} in its range"] = (column, broken)
-                break
+        bounds = next((b for pattern, b in IMPOSSIBLE if pattern.search(column)), ())
+        if not NOT_BOUNDED.search(column):
+            promises += [
+                Promise(column, f"{column} {side}", re.sub(r"\bv\b", name(column), broken))
+                for side, broken in bounds
+            ]
         stem = column.removesuffix("ci_low")
         estimate = stem.removesuffix("_") or "estimate"
         high = f"{stem}ci_high"
         if stem != column and not NOT_BOUNDED.search(column) and {estimate, high} <= {*columns}:
             value = name(estimate)
-            outside = f"{name(column)} > {value} + 1e-9 or {name(high)} < {value} - 1e-9"
-            promises[f"{estimate} in its interval"] = (estimate, outside)
+            outside = (
+                f"{name(column)} > {value} + {TOLERANCE} or {name(high)} < {value} - {TOLERANCE}"
+            )
+            promises.append(Promise(estimate, f"{estimate} outside its interval", outside))
     return promises
 
 
 def _count(
-    con: duckdb.DuckDBPyConnection, rule: str, place: str, promises: dict[str, tuple[str, str]]
+    con: duckdb.DuckDBPyConnection, rule: str, place: str, promises: list[Promise]
 ) -> Measure:
     parts = [
-        f"count({name(column)}), count(*) filter (where {name(column)} is not null and ({broken}))"
-        for column, broken in promises.values()
+        f"count({name(each.column)}), "
+        f"count(*) filter (where {name(each.column)} is not null and ({each.broken}))"
+        for each in promises
     ]
     table = place.replace('"', "")
     if not parts:
         return Measure(rule, None, table, 0, 0)
     counts = con.execute(f"select {', '.join(parts)} from {place}").fetchone()
-    broken = [promise for promise, n in zip(promises, counts[1::2], strict=True) if n]
+    broken = [each.what for each, n in zip(promises, counts[1::2], strict=True) if n]
+    # Both sides of one bound are about the same values.
+    in_scope = {
+        (each.column, each.what.endswith("interval")): n
+        for each, n in zip(promises, counts[::2], strict=True)
+    }
     detail = ", ".join(broken) or None
-    return Measure(rule, None, table, sum(counts[::2]), sum(counts[1::2]), detail)
+    return Measure(rule, None, table, sum(in_scope.values()), sum(counts[1::2]), detail)

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from expectations.published.bounds import TOLERANCE
+from transforms.sql import name
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -17,6 +20,18 @@ class Bound:
     high: float | None = None
     where: tuple[str, str] | None = None
     is_open: bool = False
+
+    def broken_in_sql(self) -> list[tuple[str, str]]:
+        """Return on which side an impossible value lies, with the SQL that finds it."""
+        only = f" and {name(self.where[0])} = '{self.where[1]}'" if self.where else ""
+        low = f"<= {self.low}" if self.is_open else f"< {self.low} - {TOLERANCE}"
+        sides = [("below its minimum", low, self.low)]
+        sides += [("above its maximum", f"> {self.high} + {TOLERANCE}", self.high)]
+        return [
+            (side, f"{name(self.column)} {beyond}{only}")
+            for side, beyond, bound in sides
+            if bound is not None
+        ]
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from expectations.catalogue import RULES, Catalogue, Rule, load_rules
-from expectations.published.promises import (
-    CONTRADICTIONS,
-    EPISODES,
-    MARTS,
-    Bound,
-    Mart,
-)
+from expectations.published.promises import CONTRADICTIONS, EPISODES, MARTS, Bound, Mart
 from expectations.verdicts import share_of, state_of
 from transforms.sql import name
 
@@ -30,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = "common_factors"
+DECIMALS = 9
 
 
 @dataclass
@@ -89,6 +84,7 @@ def _check_mart(
         rows = con.execute(f"select * from {SCHEMA}.{name(mart.table)}").df()
     except duckdb.Error:
         return {rule: _Tally(error="the table is missing") for rule in tallies}
+    rows = _without_rounding(mart, rows)
     parts = [
         maker.validate(f"{mart.table}_{number}", part, expectations, COUNTS_ONLY)
         for number, (part, expectations) in enumerate(_promises(mart, rows))
@@ -100,6 +96,13 @@ def _check_mart(
         meta = result.expectation_config.meta
         _count(tallies[meta["rule_id"]], meta["promise"], result)
     return tallies
+
+
+def _without_rounding(mart: Mart, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows to nine decimals, as P03 compares everywhere; open bounds stay exact."""
+    is_open = {bound.column for bound in mart.bounds if bound.is_open}
+    decimals = {c: DECIMALS for c in rows.select_dtypes("float").columns if c not in is_open}
+    return rows.round(decimals)
 
 
 # Great Expectations would otherwise keep and print the failing values.
@@ -208,6 +211,15 @@ def _check_episodes(con: duckdb.DuckDBPyConnection) -> _Tally:
         return _Tally(error=f"the episodes could not be counted ({type(error).__name__})")
     broken = ["a change class contradicts its definition"] if n_failed else []
     return _Tally(n_scope, n_failed, broken=broken)
+
+
+def contradicting_clinics(analytics: Path) -> tuple[str, ...]:
+    """Return the clinics of the episodes that break P05."""
+    with duckdb.connect(str(analytics), read_only=True) as con:
+        rows = con.execute(
+            f"select distinct clinic_id from {EPISODES} where {CONTRADICTIONS} order by 1"
+        ).fetchall()
+    return tuple(row[0] for row in rows)
 
 
 def _result(catalogue: Catalogue, rule_id: str, table: str, tally: _Tally) -> dict[str, Any]:

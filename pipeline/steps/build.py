@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline.audit.class_changes import compare_with_published, keep_history
 from pipeline.home import REPOSITORY, Home
+from pipeline.steps.leaving_out import broken_tests, stopped_by
 from pipeline.storage.alert_history import keep_alerts
 from pipeline.storage.alert_log import write_empty_log
 from pipeline.storage.configuration import read_registry, rules
@@ -39,13 +40,11 @@ def build(home: Home, run_id: str) -> dict[str, int]:
     # Unit tests prove the code, not the night.
     returned = _run_dbt(home, run_id, "build", "--exclude-resource-type", "unit_test")
     results = _results(artifacts / "run_results.json") if returned in (0, 1) else []
-    failed = [name for name, status in results if status in ("error", "fail", "runtime error")]
     if returned != 0:
-        raise BuildError(
-            f"build: dbt ended with code {returned}"
-            f"{'; failed: ' + ', '.join(failed[:10]) if failed else ''}. "
-            f"The published release is unchanged; see {log.relative_to(home.root)}."
-        )
+        then = f"The published release is unchanged; see {log.relative_to(home.root)}."
+        if broken := broken_tests(artifacts, target) if results else []:
+            raise stopped_by(broken, f"build: dbt ended with code {returned}; failed", then)
+        raise BuildError(f"build: dbt ended with code {returned}. {then}")
     target.with_name(f"{target.name}.scratch").unlink(missing_ok=True)  # intermediate tables
     shutil.copy(artifacts / "run_results.json", home.work(run_id) / "run_results.json")
     _hide_complements(home, target)

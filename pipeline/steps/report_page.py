@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.home import Home
 from pipeline.steps import publish
 from pipeline.storage.configuration import rules
-from transforms.errors import NothingToDoError
+from transforms.errors import Broken, NothingToDoError
 
 
 def address(home: Home, run_id: str) -> str:
@@ -30,6 +31,15 @@ def write_page(home: Home, analytics: Path, run_id: str) -> Path:
         for rule in rules(home).rules
     }
     return write_report(analytics, home.reports, run_id, guidance=guidance)
+
+
+def write_stopped_page(home: Home, run_id: str, broken: Sequence[Broken]) -> Path:
+    """Write the page of a run that a broken promise stopped, and the index."""
+    from reports.validation.stopped_page import write_stopped
+
+    page = write_stopped(home.reports, run_id, broken)
+    write_index(home)
+    return page
 
 
 def write_index(home: Home) -> None:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from pipeline.home import Home
 from pipeline.progress import timings
+from pipeline.steps.leaving_out import left_out
 from pipeline.steps.publish import published_run
 from pipeline.storage.ledger import Ledger
 
@@ -57,6 +58,10 @@ def _print(console: Console, home: Home, run_id: str, ledger: Ledger) -> None:
     if run["message"]:
         console.print(run["message"], markup=False)
     print_files_left_out(console, ledger, run_id)
+    for clinic, promises in left_out(home, run_id).items():
+        console.print(f"Left out: {clinic}, whose rows break a promise of the tables", markup=False)
+        for promise in dict.fromkeys(promises):
+            console.print(f"  {promise}", markup=False)
     if run["status"] != "published":
         console.print(f"Published stays: {published_run(home) or 'nothing yet'}")
         return

@@ -21,12 +21,7 @@ from typing import Any
 import duckdb
 
 from reports.drawing.spreadsheet_cells import safe_cell
-from reports.drawing.templating import (
-    anchor,
-    short_key,
-    write_page,
-    write_text,
-)
+from reports.drawing.templating import anchor, short_key, write_page, write_text
 from reports.validation.attrition import ENDINGS, FORMS
 from reports.validation.findings import RESPONSE_STYLE, read_findings
 from reports.validation.grades import (
@@ -42,6 +37,7 @@ from reports.validation.grades import (
 from reports.validation.guidance import Guidance, advice
 from reports.validation.headline import without_waivers
 from reports.validation.issue_list import issues_per_clinic, write_lists
+from reports.validation.stopped_page import stopped_since
 from reports.validation.tables import HeldRow, RunQuality, read_run_quality
 
 # The page of the same night that shows what the numbers say, written before this one.
@@ -156,6 +152,7 @@ def write_index(
         "index.html.j2",
         runs=runs,
         knows_releases=releases is not None,
+        stopped=stopped_since(reports, max((run["run_id"] for run in runs), default=None)),
         data_docs=_data_docs(reports),
     )
 

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from tests.dbt.rendered_models import rendered
+from transforms.statistics.estimate import two_sided_t
 
 LOWER_IS_BETTER = -1
 
@@ -25,6 +26,11 @@ def gains_in(series: dict, *, cutoff: float, direction: int = LOWER_IS_BETTER, s
         for position, value in enumerate(values, start=1)
     ]
     con.executemany("insert into int_gain_series values (?, ?, ?, ?, ?, ?, ?)", rows)
+    con.execute("create table int_quantiles (freedom bigint, quantile double)")
+    for freedom in (2, 3, 4):
+        con.execute(
+            "insert into int_quantiles values (?, ?)", [freedom, two_sided_t(freedom, 0.95)]
+        )
     for model in ("int_gain_intervals", "int_gain_events"):
         con.execute(f"create view {model} as {rendered(model)}")
     return con
@@ -199,14 +205,36 @@ def test_third_criterion_by_hand(after, is_stable):
 
 
 def test_two_scores_on_each_side_use_the_widest_t():
-    """4.303 for 2 + 2: pooled SD sqrt(2) gives 6.085."""
+    """4.302653 for 2 + 2: pooled SD sqrt(2) gives 6.085."""
     con = gains_in({"a": (20, 22, 14, 12), "b": (20, 22, 16.5, 14.5)}, cutoff=1.0)
     found = con.execute(
         "select series_key, t_critical, is_stable from int_gain_intervals "
         "where position = 2 order by series_key"
     ).fetchall()
 
-    assert found == [("a", 4.303, True), ("b", 4.303, False)]
+    t = pytest.approx(4.302652729749462, abs=1e-12)
+    assert found == [("a", t, True), ("b", t, False)]
+
+
+@pytest.mark.parametrize(
+    ("n", "t"), [(2, 4.302652729749), (3, 3.182446305284), (4, 2.776445105198)]
+)
+def test_quantiles_are_those_of_r(n, t):
+    """Of 2 degrees it has a closed form, .95 / sqrt(2 * .975 * .025); of 3 and 4 as tabled."""
+    assert two_sided_t(n, 0.95) == pytest.approx(t, abs=5e-13)
+
+
+@pytest.mark.parametrize(("spread", "is_stable"), [(2.77600, False), (2.77700, True)])
+def test_the_third_criterion_takes_the_quantile_with_all_its_digits(spread, is_stable):
+    """Both sides have variance 1, so the difference of the means is compared with t itself.
+
+    2.776, the rounded quantile, is below 2.776445; a fall of the means by 2.7762 lies between.
+    """
+    end = 20 - spread - 0.0002
+    con = gains_in({"one": (19, 20, 21, end - 1, end, end + 1)}, cutoff=0.5)
+
+    (found,) = con.execute("select is_stable from int_gain_intervals where position = 3").fetchone()
+    assert found is is_stable
 
 
 def test_a_missing_session_is_never_skipped_over():

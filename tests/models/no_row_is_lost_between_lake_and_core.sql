@@ -5,38 +5,85 @@
 
 with
 
+pooled as (
+
+    select distinct instrument_id
+
+    from {{ ref('stg_lake__instruments') }}
+
+    where family = 'countertransference'
+
+),
+
 counts as (
 
     select
+        responses.clinic_id,
         'scores' as table_name,
-        (
-            select count(*) from {{ ref('stg_lake__scores') }} as lake_scores
-            where
-                lake_scores.instrument_id not in (
-                    select pooled.instrument_id from {{ ref('stg_lake__instruments') }} as pooled
-                    where pooled.family = 'countertransference'
-                )
-        ) as n_lake,
-        (select count(*) from {{ ref('fct_scores') }}) as n_core
+        count(*) as n_lake,
+        0 as n_core
+
+    from {{ ref('stg_lake__scores') }} as lake_scores
+
+    left join {{ ref('stg_lake__responses') }} as responses
+        on lake_scores.response_key = responses.response_key
+
+    {{ anti_join() }} pooled on lake_scores.instrument_id = pooled.instrument_id
+
+    group by responses.clinic_id
 
     union all
 
     select
-        'sessions' as table_name,
-        (select count(*) from {{ ref('stg_lake__sessions') }}) as n_lake,
-        (select count(*) filter (where not is_derived) from {{ ref('fct_sessions') }}) as n_core
+        clinic_id,
+        'scores' as table_name,
+        0 as n_lake,
+        count(*) as n_core
 
-    union all
+    from {{ ref('fct_scores') }}
 
-    select
-        'episodes' as table_name,
-        (select count(*) from {{ ref('stg_lake__episodes') }}) as n_lake,
-        (select count(*) filter (where not is_derived) from {{ ref('fct_episodes') }}) as n_core
+    group by clinic_id
+
+    {% for table in ['sessions', 'episodes'] %}
+        union all
+
+        select
+            clinic_id,
+            '{{ table }}' as table_name,
+            count(*) as n_lake,
+            0 as n_core
+
+        from {{ ref('stg_lake__' ~ table) }}
+
+        group by clinic_id
+
+        union all
+
+        select
+            clinic_id,
+            '{{ table }}' as table_name,
+            0 as n_lake,
+            count(*) as n_core
+
+        from {{ ref('fct_' ~ table) }}
+
+        where not is_derived
+
+        group by clinic_id
+    {% endfor %}
 
 )
 
-select *
+select
+    clinic_id,
+    table_name,
+    sum(n_lake) as n_lake,
+    sum(n_core) as n_core
 
 from counts
 
-where n_lake != n_core
+group by
+    clinic_id,
+    table_name
+
+having sum(n_lake) != sum(n_core)

@@ -1,6 +1,7 @@
 {# Rule P05: recovered means a case at the start and reliably improved, in both vocabularies. #}
 
 select
+    clinic_id,
     episode_key,
     jt_class,
     nhs_is_recovered

@@ -5,6 +5,7 @@ with
 changes as (
 
     select
+        clinic_id,
         episode_key,
         change_class,
         is_reliably_improved,
@@ -26,7 +27,7 @@ episodes as (
 
 )
 
-select count(*) as n_different
+select coalesce(changes.clinic_id, episodes.clinic_id) as clinic_id, count(*) as n_different
 
 from changes
 
@@ -37,4 +38,4 @@ where
     or changes.is_reliably_improved is distinct from episodes.is_reliably_improved
     or changes.is_reliably_deteriorated is distinct from episodes.is_reliably_deteriorated
 
-having count(*) > 0
+group by coalesce(changes.clinic_id, episodes.clinic_id)

@@ -7,9 +7,8 @@ from transforms.common_factors.rows import (
     Columns,
     count_distinct,
     direction_of,
-    each_scope,
     fields_of,
-    place_of,
+    records_by_scope,
     side_fields_of,
 )
 from transforms.statistics.correlation import (
@@ -23,6 +22,8 @@ from transforms.statistics.within_between import PREDICTORS, within_between
 
 INSTRUMENTS = ("alliance_instrument_id", "outcome_instrument_id")
 ALLIANCE_POINTS = 10  # slopes are printed per 10 points of the 0-100 alliance scale
+PARAMETERS = ("within", "between", "between_minus_within")
+PARAMETERS += ("within_standardized", "repeated_measures_r")
 MOMENTS = ("wit", "bet", "lag", "ses", "out")  # PREDICTORS without the intercept, the outcome
 
 
@@ -36,10 +37,7 @@ def alliance_outcome(strata: Columns, rows: Columns) -> list[dict]:
         stratum, therapist_code, alliance_pomp (0–100), is_at_ceiling (0/1), and pre_score and
         post_score turned so that higher is better.
     """
-    return [
-        place_of(scope, INSTRUMENTS) | _alliance_outcome_of(part)
-        for scope, part in each_scope(strata, rows, INSTRUMENTS)
-    ]
+    return records_by_scope(strata, rows, INSTRUMENTS, lambda _, part: [_alliance_outcome_of(part)])
 
 
 def _alliance_outcome_of(part: Columns) -> dict:
@@ -75,11 +73,13 @@ def within_between_alliance(strata: Columns, rows: Columns) -> list[dict]:
         cross-products sum_<a>__<b>, with a and b from ``MOMENTS`` in that order.
     """
     directions = direction_of(strata)
-    return [
-        place_of(scope, INSTRUMENTS) | record
-        for scope, part in each_scope(strata, rows, INSTRUMENTS)
-        for record in _within_between_of(part, directions[scope.key[1]])
-    ]
+    return records_by_scope(
+        strata,
+        rows,
+        INSTRUMENTS,
+        lambda scope, part: _within_between_of(part, directions[scope.key[1]]),
+        [{"parameter": name} for name in PARAMETERS],
+    )
 
 
 def _within_between_of(part: Columns, direction: int) -> list[dict]:

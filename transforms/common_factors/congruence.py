@@ -4,15 +4,16 @@ from transforms.common_factors.rows import (
     LEVEL,
     Columns,
     count_distinct,
-    each_scope,
     fields_of,
-    place_of,
+    records_by_scope,
 )
-from transforms.statistics.response_surface import response_surface
+from transforms.statistics.response_surface import SURFACE, response_surface
 from transforms.statistics.truth_and_bias import truth_and_bias
 
 BIAS_KEYS = ("client_instrument_id", "therapist_instrument_id")
 SURFACE_KEYS = (*BIAS_KEYS, "outcome_instrument_id")
+BIASES = ("bias", "truth_within", "truth_between", "tracking_within", "tracking_between")
+SLOPES_AND_SURFACE = (*(f"b{number}" for number in range(1, 6)), *SURFACE)
 
 
 def biases(strata: Columns, rows: Columns) -> list[dict]:
@@ -24,26 +25,38 @@ def biases(strata: Columns, rows: Columns) -> list[dict]:
     rows : one entry per session rated by both
         stratum, therapist_code, dyad_code, client_pomp and therapist_pomp (0 to 100).
     """
-    records = []
-    for scope, part in each_scope(strata, rows, BIAS_KEYS):
-        found = truth_and_bias(
-            part["dyad_code"],
-            part["client_pomp"],
-            part["therapist_pomp"],
-            part["therapist_code"],
-            level=LEVEL,
-        )
-        shared = place_of(scope, BIAS_KEYS) | {
-            "analysis": "bias",
-            "n_clients": found.n_dyads,
-            "n_sessions": found.n_sessions,
-            "n_therapists": count_distinct(part["therapist_code"]),
-        }
-        records += [
-            shared | {"parameter": name} | fields_of(estimate)
-            for name, estimate in found.parameters.items()
-        ]
-    return records
+    return records_by_scope(
+        strata, rows, BIAS_KEYS, lambda _, part: _biases_of(part), _biases_without_estimate
+    )
+
+
+def _biases_of(part: Columns) -> list[dict]:
+    found = truth_and_bias(
+        part["dyad_code"],
+        part["client_pomp"],
+        part["therapist_pomp"],
+        part["therapist_code"],
+        level=LEVEL,
+    )
+    shared = {
+        "analysis": "bias",
+        "n_clients": found.n_dyads,
+        "n_sessions": found.n_sessions,
+        "n_therapists": count_distinct(part["therapist_code"]),
+    }
+    return [
+        shared | {"parameter": name} | fields_of(estimate)
+        for name, estimate in found.parameters.items()
+    ]
+
+
+def _biases_without_estimate(part: Columns) -> list[dict]:
+    shared = {
+        "analysis": "bias",
+        "n_clients": count_distinct(part["dyad_code"]),
+        "n_sessions": len(part["dyad_code"]),
+    }
+    return [shared | {"parameter": name} for name in BIASES]
 
 
 def surfaces(strata: Columns, rows: Columns) -> list[dict]:
@@ -56,25 +69,32 @@ def surfaces(strata: Columns, rows: Columns) -> list[dict]:
         stratum, therapist_code, early_client and early_therapist (tens of percent from the middle
         of the scale), pre_score and post_score (higher is better).
     """
-    records = []
-    for scope, part in each_scope(strata, rows, SURFACE_KEYS):
-        found = response_surface(
-            part["early_client"],
-            part["early_therapist"],
-            part["post_score"],
-            part["pre_score"],
-            part["therapist_code"],
-            level=LEVEL,
-        )
-        shared = place_of(scope, SURFACE_KEYS) | {
-            "analysis": "surface",
-            "interval_from": found.interval,
-            "r_squared": found.r_squared,
-            "n_clients": found.n,
-            "n_therapists": found.n_clusters,
-        }
-        records += [
-            shared | {"parameter": name} | fields_of(estimate)
-            for name, estimate in found.parameters.items()
-        ]
-    return records
+    return records_by_scope(
+        strata,
+        rows,
+        SURFACE_KEYS,
+        lambda _, part: _surface_of(part),
+        [{"analysis": "surface", "parameter": name} for name in SLOPES_AND_SURFACE],
+    )
+
+
+def _surface_of(part: Columns) -> list[dict]:
+    found = response_surface(
+        part["early_client"],
+        part["early_therapist"],
+        part["post_score"],
+        part["pre_score"],
+        part["therapist_code"],
+        level=LEVEL,
+    )
+    shared = {
+        "analysis": "surface",
+        "interval_from": found.interval,
+        "r_squared": found.r_squared,
+        "n_clients": found.n,
+        "n_therapists": found.n_clusters,
+    }
+    return [
+        shared | {"parameter": name} | fields_of(estimate)
+        for name, estimate in found.parameters.items()
+    ]

@@ -1,14 +1,16 @@
 """Dropout, of every scope: the records of two cf_ tables."""
 
+from collections.abc import Iterator
+from itertools import combinations
+
 import numpy as np
 
 from transforms.common_factors.rows import (
     LEVEL,
     Columns,
     count_distinct,
-    each_scope,
     fields_of,
-    place_of,
+    records_by_scope,
 )
 from transforms.statistics.correlation import wilson_interval
 from transforms.statistics.dropout_risk import (
@@ -20,6 +22,12 @@ from transforms.statistics.dropout_risk import (
 )
 
 INSTRUMENT = ("alliance_instrument_id",)
+EARLY = (
+    *((f"risk_{third}", "risk") for third in TERTILES),
+    ("risk_difference", "risk"),
+    ("odds_ratio", "risk"),
+    ("hazard_ratio_per_sd", "hazard"),
+)
 DEFINITIONS = (
     "dropout_unilateral",
     "dropout_lt3",
@@ -39,22 +47,22 @@ def early_alliance_dropout(strata: Columns, rows: Columns) -> list[dict]:
         0 no, −1 not known: at risk up to the session before the last in the hazard ratio, left
         out of the risks).
     """
-    records = []
-    for scope, part in each_scope(strata, rows, INSTRUMENT):
-        known = {name: column[part["dropped_out"] >= 0] for name, column in part.items()}
-        found = dropout_by_tertile(known["alliance_pomp"], known["dropped_out"] == 1, level=LEVEL)
-        of_metrics = [*_risk_records(found), *_comparison_records(found), _hazard_record(part)]
-        n_therapists = {
-            True: count_distinct(known["therapist_code"]),
-            False: count_distinct(part["therapist_code"]),
-        }
-        records += [
-            place_of(scope, INSTRUMENT)
-            | record
-            | {"n_therapists": n_therapists[record["analysis"] == "risk"]}
-            for record in of_metrics
-        ]
-    return records
+    return records_by_scope(
+        strata,
+        rows,
+        INSTRUMENT,
+        lambda _, part: _early_records(part),
+        [{"metric": metric, "analysis": analysis, "n_clients": None} for metric, analysis in EARLY],
+    )
+
+
+def _early_records(part: Columns) -> Iterator[dict]:
+    known = {name: column[part["dropped_out"] >= 0] for name, column in part.items()}
+    found = dropout_by_tertile(known["alliance_pomp"], known["dropped_out"] == 1, level=LEVEL)
+    n_therapists = count_distinct(known["therapist_code"])
+    for record in (*_risk_records(found), *_comparison_records(found)):
+        yield record | {"n_therapists": n_therapists}
+    yield _hazard_record(part) | {"n_therapists": count_distinct(part["therapist_code"])}
 
 
 def _risk_records(found: EarlyAllianceDropout) -> list[dict]:
@@ -123,10 +131,18 @@ def dropout_definitions(strata: Columns, rows: Columns) -> list[dict]:
         stratum, therapist_code and one column per definition (1 dropout, 0 not, −1 cannot be
         judged).
     """
+    return records_by_scope(
+        strata, rows, (), lambda _, part: _definition_records(part), _definitions_without_estimate
+    )
+
+
+def _definitions_without_estimate(part: Columns) -> list[dict]:
+    shared = {"n_eligible": len(part["therapist_code"])}
+    rates = [("rate", name, None) for name in DEFINITIONS]
+    pairs = [("agreement", *pair) for pair in combinations(DEFINITIONS, 2)]
     return [
-        place_of(scope, ()) | record
-        for scope, part in each_scope(strata, rows, ())
-        for record in _definition_records(part)
+        shared | {"metric": metric, "definition": one, "compared_definition": other}
+        for metric, one, other in (*rates, *pairs)
     ]
 
 

@@ -16,6 +16,7 @@ from scipy.special import expit
 from transforms.common_factors.rows import LEVEL, fields_of
 from transforms.statistics.correlation import mean_ranks, wilson_interval
 from transforms.statistics.estimate import Estimate, two_sided_z
+from transforms.statistics.withheld import attempt
 
 FEWEST_EVENTS = 30  # dropouts among finished courses, below which nobody is judged
 PENALTY = 1.0  # ridge on standardized predictors: perfect separation stays finite
@@ -102,6 +103,13 @@ def _log_likelihood(p: Floats, event: Floats) -> float:
 
 
 def predict_hazard(columns: dict[str, Floats]) -> tuple[Floats, str | None]:
+    """Return what :func:`fit_hazard` does; of a model that breaks off, NaN and the reason."""
+    return attempt(
+        lambda: fit_hazard(columns), lambda reason: (np.full(len(columns["event"]), np.nan), reason)
+    )
+
+
+def fit_hazard(columns: dict[str, Floats]) -> tuple[Floats, str | None]:
     """Return the probability of a dropout after each session; NaN and a reason without a model.
 
     Parameters
@@ -164,6 +172,13 @@ def calibration_line(hazard: Floats, event: Floats) -> tuple[float, float]:
 
 def report_card(columns: dict[str, Floats], hazard: Floats, threshold: float | None) -> list[dict]:
     """Return one record per metric over the sessions whose ending is known (bin 0: all)."""
+    return attempt(
+        lambda: _card(columns, hazard, threshold),
+        lambda reason: [_record(0, "auc", Estimate.missing(reason, 0, LEVEL), None)],
+    )
+
+
+def _card(columns: dict[str, Floats], hazard: Floats, threshold: float | None) -> list[dict]:
     known = (columns["event"] >= 0) & ~np.isnan(hazard)
     event, p = columns["event"][known].astype(float), hazard[known]
     n = len(event)

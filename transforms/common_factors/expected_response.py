@@ -7,17 +7,15 @@ outcome says anyway.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from transforms.common_factors.rows import LEVEL, fields_of
 from transforms.statistics.correlation import wilson_interval
 from transforms.statistics.estimate import Estimate
-from transforms.statistics.expected_response import (
-    Forms,
-    Prediction,
-    fit,
-    predict_forms,
-)
+from transforms.statistics.expected_response import Forms, Prediction, fit, predict_forms
+from transforms.statistics.withheld import attempt
 
 LAST_CURVE_SESSION = 20
 # Order of the metrics of a report card; see docs/expected-response.md.
@@ -176,6 +174,19 @@ def _record(band: int, metric: str, estimate: Estimate, nominal: float | None) -
     return {"intake_band": band, "metric": metric, "nominal": nominal} | fields_of(estimate)
 
 
+def _of_instrument(columns: dict, direction: int, rate: float) -> tuple[dict, list, list]:
+    raw, forms, found = expected_forms(columns, direction, rate)
+    curve = curve_records(forms, found, direction, rate)
+    return raw, curve, report_card(forms, found, columns, rate)
+
+
+def _nothing_expected(columns: dict, reason: str) -> tuple[dict, list, list]:
+    n = len(columns["form_code"])
+    raw = {"form_code": columns["form_code"], "intake_band": np.ones(n, dtype=int)}
+    raw |= {name: np.full(n, np.nan) for name in ("expected", "lower", "upper")}
+    return raw, [], [_record(0, name, Estimate.missing(reason), None) for name in METRICS]
+
+
 def all_instruments(strata: list[dict], rows: dict, rate: float) -> tuple[dict, list, list]:
     """Predict every instrument's forms.
 
@@ -193,11 +204,13 @@ def all_instruments(strata: list[dict], rows: dict, rate: float) -> tuple[dict, 
         picked = rows["instrument_code"] == stratum["instrument_code"]
         columns = {name: column[picked] for name, column in rows.items()}
         direction = int(stratum["direction"])
-        raw, forms, found = expected_forms(columns, direction, rate)
         place = {name: stratum[name] for name in ("instrument_id", "version")}
+        raw, curve, card = attempt(
+            partial(_of_instrument, columns, direction, rate), partial(_nothing_expected, columns)
+        )
         parts.append(raw)
-        curves += [place | record for record in curve_records(forms, found, direction, rate)]
-        cards += [place | record for record in report_card(forms, found, columns, rate)]
+        curves += [place | record for record in curve]
+        cards += [place | record for record in card]
     names = ("form_code", "expected", "lower", "upper", "intake_band")
     joined = {n: np.concatenate([p[n] for p in parts]) if parts else np.empty(0) for n in names}
     return joined, curves, cards

@@ -6,12 +6,12 @@ from transforms.common_factors.rows import (
     Columns,
     count_distinct,
     direction_of,
-    each_scope,
     fields_of,
-    place_of,
+    records_by_scope,
 )
 from transforms.statistics.within_between import within_between
 
+PARAMETERS = ("within", "between", "within_standardized", "repeated_measures_r")
 KEYS = ("measure", "outcome_instrument_id")
 
 
@@ -26,24 +26,29 @@ def homework_slopes(strata: Columns, rows: Columns) -> list[dict]:
         homework measure (0 or 1, or tens of percent) stands for the alliance.
     """
     directions = direction_of(strata)
-    records = []
-    for scope, part in each_scope(strata, rows, KEYS):
-        found = within_between(
-            totals_from_sums(part), direction=directions[scope.key[1]], level=LEVEL
-        )
-        shared = place_of(scope, KEYS) | {
-            "n_pairs": found.n_rows,
-            "n_clients": found.n_clients,
-            "n_therapists": count_distinct(part["therapist_code"]),
-        }
-        parameters = {
-            "within": found.within,
-            "between": found.between,
-            "within_standardized": found.within_standardized,
-            "repeated_measures_r": found.repeated_correlation,
-        }
-        records += [
-            shared | {"parameter": name} | fields_of(estimate)
-            for name, estimate in parameters.items()
-        ]
-    return records
+    return records_by_scope(
+        strata,
+        rows,
+        KEYS,
+        lambda scope, part: _slopes_of(part, directions[scope.key[1]]),
+        [{"parameter": name} for name in PARAMETERS],
+    )
+
+
+def _slopes_of(part: Columns, direction: int) -> list[dict]:
+    found = within_between(totals_from_sums(part), direction=direction, level=LEVEL)
+    shared = {
+        "n_pairs": found.n_rows,
+        "n_clients": found.n_clients,
+        "n_therapists": count_distinct(part["therapist_code"]),
+    }
+    estimates = (
+        found.within,
+        found.between,
+        found.within_standardized,
+        found.repeated_correlation,
+    )
+    return [
+        shared | {"parameter": name} | fields_of(estimate)
+        for name, estimate in zip(PARAMETERS, estimates, strict=True)
+    ]

@@ -7,6 +7,7 @@ counted beside it: therapists who practise only one of them, and severity at the
 """
 
 import math
+from collections.abc import Callable, Iterator
 from itertools import combinations
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from transforms.common_factors.rows import (
     LEVEL,
     Columns,
+    count_distinct,
     fields_of,
     records_by_scope,
 )
@@ -29,6 +31,7 @@ from transforms.statistics.equivalence import (
 from transforms.statistics.estimate import Estimate
 from transforms.statistics.reml import GroupTotals, RandomInterceptFit, fit_random_intercept
 from transforms.statistics.therapist_effect import case_mix_design, model_in_words
+from transforms.statistics.withheld import withheld
 
 INSTRUMENT = ("outcome_instrument_id",)
 CATEGORIES = ("problem", "step")
@@ -53,15 +56,41 @@ def modality_equivalence(strata: Columns, rows: Columns) -> list[dict]:
     pairs = zip(strata["modality_code"], strata["modality"], strict=True)
     names = {int(code): str(name) for code, name in pairs}
 
-    def describe(_: Scope, part: Columns) -> list[dict]:
+    def pairs_of(part: Columns) -> Iterator[tuple[dict, np.ndarray, np.ndarray]]:
         codes = part["modality_code"].astype(int)
-        return [
-            {"modality": names[one], "compared_modality": names[other]}
-            | _comparison(part, codes == one, codes == other)
-            for one, other in combinations(sorted(np.unique(codes), key=names.get), 2)
-        ]
+        for one, other in combinations(sorted(np.unique(codes), key=names.get), 2):
+            label = {"modality": names[one], "compared_modality": names[other]}
+            yield label, codes == one, codes == other
+
+    def describe(_: Scope, part: Columns) -> Iterator[dict]:
+        for label, is_one, is_other in pairs_of(part):
+            # Each pair has a model of its own: one that breaks off leaves the others.
+            facts = label | _counts_of_pair(part, is_one, is_other)
+            yield from withheld(
+                _each(lambda pair=(is_one, is_other): _comparison(part, *pair), facts),
+                [facts],
+                {"ci_level": EQUIVALENCE_LEVEL, "n_used": facts["n_clients"]},
+            )
 
     return records_by_scope(strata, rows, INSTRUMENT, describe)
+
+
+def _each(compare: Callable[[], dict], facts: dict) -> Iterator[dict]:
+    yield compare() | facts
+
+
+def _counts_of_pair(part: Columns, is_one: np.ndarray, is_other: np.ndarray) -> dict:
+    therapists = [set(part["therapist_code"][side].tolist()) for side in (is_one, is_other)]
+    return {
+        "margin": PRIMARY_MARGIN,
+        "n_clients": int(is_one.sum() + is_other.sum()),
+        "n_clients_modality": int(is_one.sum()),
+        "n_clients_compared": int(is_other.sum()),
+        "n_therapists": len(therapists[0] | therapists[1]),
+        "n_therapists_modality": len(therapists[0]),
+        "n_therapists_compared": len(therapists[1]),
+        "n_therapists_both": len(therapists[0] & therapists[1]),
+    }
 
 
 def _comparison(part: Columns, is_one: np.ndarray, is_other: np.ndarray) -> dict:
@@ -70,9 +99,7 @@ def _comparison(part: Columns, is_one: np.ndarray, is_other: np.ndarray) -> dict
     first = is_one[both]
     pooled_sd = _pooled_sd(of_pair["post_score"], first)
     fit = _fit(of_pair, first)
-    therapists = [set(of_pair["therapist_code"][side].tolist()) for side in (first, ~first)]
-    n_practising_both = len(therapists[0] & therapists[1])
-    n_therapists = len(therapists[0] | therapists[1])
+    n_therapists = count_distinct(of_pair["therapist_code"])
     narrow, wide, p = _estimates(fit, pooled_sd, n_therapists)
     margins = (PRIMARY_MARGIN, *SENSITIVITY_MARGINS)
     verdicts = [verdict(narrow, wide, margin) for margin in margins]
@@ -83,18 +110,10 @@ def _comparison(part: Columns, is_one: np.ndarray, is_other: np.ndarray) -> dict
         "difference_points": None if pooled_sd is None else narrow.times(pooled_sd).value,
         "pooled_sd": pooled_sd,
         "tost_p": p,
-        "margin": PRIMARY_MARGIN,
         "verdict": verdicts[0],
         "verdict_at_24": verdicts[1],
         "verdict_at_30": verdicts[2],
         "model": model_in_words(fit.names),
-        "n_clients": len(first),
-        "n_clients_modality": int(first.sum()),
-        "n_clients_compared": int((~first).sum()),
-        "n_therapists": n_therapists,
-        "n_therapists_modality": len(therapists[0]),
-        "n_therapists_compared": len(therapists[1]),
-        "n_therapists_both": n_practising_both,
         "pre_difference_sd": severity,
     }
 

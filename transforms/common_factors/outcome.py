@@ -8,19 +8,16 @@ recovery and who answered twice (2.6).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
-from transforms.common_factors.rows import (
-    LEVEL,
-    Columns,
-    fields_of,
-    place_of,
-)
+from transforms.common_factors.rows import LEVEL, Columns, fields_of, place_of
 from transforms.common_factors.scopes import scopes
 from transforms.instruments.change import EffectSizes, effect_sizes_from_moments
 from transforms.statistics.correlation import wilson_interval
 from transforms.statistics.estimate import Estimate, two_sided_z
+from transforms.statistics.withheld import withheld
 
 RATE_KEYS = ("instrument_id", "version", "method", "metric", "denominator")
 EFFECT_KEYS = ("instrument_id", "version")
@@ -43,12 +40,14 @@ def outcome_rates(rows: Columns) -> list[dict]:
     ----------
     rows : clinic_id, clinic_group, RATE_KEYS, n_events, n_denominator; one entry per clinic
     """
-    return [
-        place_of(scope, RATE_KEYS)
-        | {"n_events": events}
-        | fields_of(wilson_interval(events, total, level=LEVEL))
-        for scope, (events, total) in _sums(rows, RATE_KEYS, ("n_events", "n_denominator"))
-    ]
+    records = []
+    for scope, (events, total) in _sums(rows, RATE_KEYS, ("n_events", "n_denominator")):
+        label = place_of(scope, RATE_KEYS) | {"n_events": events}
+        found = (
+            label | fields_of(wilson_interval(*pair, level=LEVEL)) for pair in [(events, total)]
+        )
+        records += withheld(found, [label], {"ci_level": LEVEL, "n_used": total})
+    return records
 
 
 def effect_size_records(rows: Columns) -> list[dict]:
@@ -66,15 +65,21 @@ def effect_size_records(rows: Columns) -> list[dict]:
     directions = dict(zip(rows["instrument_id"], rows["direction"], strict=True))
     records = []
     for scope, sums in _sums(rows, EFFECT_KEYS, SUMS):
-        found = _effect_sizes(sums, int(directions[scope.key[0]]))
-        shared = place_of(scope, EFFECT_KEYS) | {
-            "mean_improvement": found.mean_improvement,
-            "correlation": found.correlation,
-        }
-        for metric, formula in FORMULAS.items():
-            estimate = _estimate(found, metric)
-            records.append(shared | {"metric": metric, "formula": formula} | fields_of(estimate))
+        place = place_of(scope, EFFECT_KEYS)
+        labels = [place | {"metric": m, "formula": formula} for m, formula in FORMULAS.items()]
+        sizes = _each_effect_size(labels, sums, int(directions[scope.key[0]]))
+        records += withheld(sizes, labels, {"ci_level": LEVEL, "n_used": sums[0]})
     return records
+
+
+def _each_effect_size(labels: list[dict], sums: list[float], direction: int) -> Iterator[dict]:
+    found = _effect_sizes(sums, direction)
+    for label in labels:
+        yield (
+            label
+            | {"mean_improvement": found.mean_improvement, "correlation": found.correlation}
+            | fields_of(_estimate(found, label["metric"]))
+        )
 
 
 def _sums(rows: Columns, keys: tuple[str, ...], names: tuple[str, ...]):

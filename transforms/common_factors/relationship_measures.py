@@ -6,9 +6,8 @@ from transforms.common_factors.rows import (
     LEVEL,
     Columns,
     count_distinct,
-    each_scope,
     fields_of,
-    place_of,
+    records_by_scope,
     side_fields_of,
 )
 from transforms.statistics.correlation import (
@@ -40,10 +39,7 @@ def measure_outcomes(strata: Columns, rows: Columns) -> list[dict]:
     With ``given`` the headline is the correlation at equal first score, and the others are with
     the change y − given; without, all are with y.
     """
-    return [
-        place_of(scope, KEYS) | _correlations_of(part)
-        for scope, part in each_scope(strata, rows, KEYS)
-    ]
+    return records_by_scope(strata, rows, KEYS, lambda _, part: [_correlations_of(part)])
 
 
 def _correlations_of(part: Columns) -> dict:
@@ -81,18 +77,16 @@ def empathy_differences(strata: Columns, rows: Columns) -> list[dict]:
         stratum, therapist_code, x_one, x_other, y and given, higher is better.
     """
     place = {"table_name": "cf_empathy_outcome", "metric": "difference", "target": "outcome"}
-    records = []
-    for scope, part in each_scope(strata, rows, PAIR_KEYS):
-        found = compare_measures(part["x_one"], part["x_other"], part["y"], part["given"])
-        records.append(
-            place
-            | place_of(scope, PAIR_KEYS)
-            | fields_of(found.difference)
-            | {
-                "williams_t": found.t,
-                "williams_p": found.p_value,
-                "n_clients": len(part["y"]),
-                "n_therapists": count_distinct(part["therapist_code"]),
-            }
-        )
-    return records
+    return records_by_scope(
+        strata, rows, PAIR_KEYS, lambda _, part: [place | _difference_of(part)], [place]
+    )
+
+
+def _difference_of(part: Columns) -> dict:
+    found = compare_measures(part["x_one"], part["x_other"], part["y"], part["given"])
+    return fields_of(found.difference) | {
+        "williams_t": found.t,
+        "williams_p": found.p_value,
+        "n_clients": len(part["y"]),
+        "n_therapists": count_distinct(part["therapist_code"]),
+    }

@@ -2,6 +2,7 @@
 
 Nothing is suppressed or labeled here; that is decided in SQL, from the counts a record carries.
 Columns come from DuckDB's ``fetchnumpy``, where NULL is a masked entry.
+Every estimate passes through :func:`records_by_scope`, which no estimator's defect leaves.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,8 +11,10 @@ import numpy as np
 
 from transforms.common_factors.scopes import Scope, StratifiedRows, scopes
 from transforms.statistics.estimate import Estimate
+from transforms.statistics.withheld import withheld
 
 Columns = Mapping[str, np.ndarray]
+Labels = Sequence[Mapping] | Callable[[Columns], Sequence[Mapping]]
 LEVEL = 0.95
 
 
@@ -38,18 +41,47 @@ def records_by_scope(
     rows: Columns,
     keys: Sequence[str],
     describe: Callable[[Scope, dict[str, np.ndarray]], Iterable[dict]],
+    labels: Labels = ({},),
 ) -> list[dict]:
     """Return the records of every scope, placed; scopes of the same strata are estimated once.
 
     Where one clinic is all there is of an instrument, clinic, group and overall hold equal rows.
+
+    Parameters
+    ----------
+    labels : what tells the records of one scope apart
+        If ``describe`` breaks off, each label it did not come to has a record without an
+        estimate, see :func:`transforms.statistics.withheld.withheld`.
     """
     known: dict[tuple[int, ...], list[dict]] = {}
     records = []
     for scope, part in each_scope(strata, rows, keys):
         if scope.strata not in known:
-            known[scope.strata] = list(describe(scope, part))
+            known[scope.strata] = withheld(
+                _while_read(describe, scope, part),
+                labels(part) if callable(labels) else labels,
+                counts_of(part),
+            )
         records += [place_of(scope, keys) | record for record in known[scope.strata]]
     return records
+
+
+def counts_of(part: Columns) -> dict:
+    """Return the columns a record has even without an estimate, of rows that are clients."""
+    n = len(next(iter(part.values())))
+    counts = {"ci_level": LEVEL, "n_used": n, "n_clients": n}
+    if "therapist_code" in part:
+        counts["n_therapists"] = count_distinct(part["therapist_code"])
+    return counts
+
+
+def _while_read(
+    describe: Callable[[Scope, dict[str, np.ndarray]], Iterable[dict]],
+    scope: Scope,
+    part: dict[str, np.ndarray],
+) -> Iterator[dict]:
+    """Begin the estimate only when the first record is read, where a defect is caught."""
+    yield from describe(scope, part)
 
 
 def direction_of(strata: Columns) -> dict[str, int]:

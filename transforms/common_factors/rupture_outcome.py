@@ -6,7 +6,7 @@ enough to repair a rupture, and more sessions hold more ruptures. Nothing is sup
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from scipy.special import stdtrit
@@ -14,9 +14,8 @@ from scipy.special import stdtrit
 from transforms.common_factors.rows import (
     LEVEL,
     Columns,
-    each_scope,
     fields_of,
-    place_of,
+    records_by_scope,
     side_fields_of,
 )
 from transforms.statistics.correlation import fisher_interval, wilson_interval
@@ -122,24 +121,37 @@ def rupture_outcome(strata: Columns, rows: Columns) -> list[dict]:
     rows : one entry per stratum and class
         stratum, class_code (position in CLASSES) and the columns SUMS.
     """
-    records = []
-    for scope, part in each_scope(strata, rows, KEYS):
-        sums = {
-            name: {column: float(part[column][part["class_code"] == code].sum()) for column in SUMS}
-            for code, name in enumerate(CLASSES)
-        }
-        records += [place_of(scope, KEYS) | _record_of(name, sums) for name in CLASSES]
-    return records
+    return records_by_scope(strata, rows, KEYS, _classes_of, _classes_without_estimate)
+
+
+def _classes_of(_: object, part: Columns) -> Iterator[dict]:
+    sums = _sums_of(part)
+    for name in CLASSES:
+        yield _record_of(name, sums)
+
+
+def _classes_without_estimate(part: Columns) -> list[dict]:
+    return [{"rupture_class": name} | _counts_of(own) for name, own in _sums_of(part).items()]
+
+
+def _sums_of(part: Columns) -> dict[str, dict[str, float]]:
+    return {
+        name: {column: float(part[column][part["class_code"] == code].sum()) for column in SUMS}
+        for code, name in enumerate(CLASSES)
+    }
+
+
+def _counts_of(own: Mapping[str, float]) -> dict:
+    return {"n_clients": int(own["client_count"]), "n_therapists": int(own["therapist_count"])}
 
 
 def _record_of(name: str, sums: Mapping[str, Mapping[str, float]]) -> dict:
     own = sums[name]
     n = int(own["client_count"])
     record = (
-        {
-            "rupture_class": name,
-            "n_clients": n,
-            "n_therapists": int(own["therapist_count"]),
+        {"rupture_class": name}
+        | _counts_of(own)
+        | {
             "mean_sessions": own["session_sum"] / n if n else None,
             "sd_improvement": _sd(_improvement(own)),
         }

@@ -1,5 +1,7 @@
 """Leaving treatment session by session, of every scope: the records of two cf_ tables."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from transforms.common_factors.rows import (
@@ -16,6 +18,7 @@ from transforms.statistics.estimate import Estimate
 
 INSTRUMENT = ("alliance_instrument_id",)
 ALLIANCE_POINTS = 10
+HAZARDS = ("hazard_ratio_per_10", "hazard_ratio_per_10_carried", "hazard_ratio_not_rated")
 SMALLEST_STEP = 11  # clients that must have left between two points that are shown
 
 
@@ -34,6 +37,7 @@ def dropout_curves(strata: Columns, rows: Columns, *, smallest: int = SMALLEST_S
         rows,
         (),
         lambda _, part: _curve_records(part, np.full(len(part["cause"]), True), "all", smallest),
+        [{"alliance_tertile": "all", "starts_after_session": 0, "is_publishable": False}],
     )
 
 
@@ -46,15 +50,16 @@ def dropout_curves_by_alliance(
     have alliance_instrument_id.
     """
 
-    def describe(_: object, part: Columns) -> list[dict]:
+    def describe(_: object, part: Columns) -> Iterator[dict]:
         codes = tertiles(part["alliance_pomp"]).codes
-        return [
-            record
-            for position, name in enumerate(TERTILES)
-            for record in _curve_records(part, codes == position, name, smallest)
-        ]
+        for position, name in enumerate(TERTILES):
+            yield from _curve_records(part, codes == position, name, smallest)
 
-    return records_by_scope(strata, rows, INSTRUMENT, describe)
+    origin = LANDMARK_SESSION - 1
+    labels = [{"alliance_tertile": name, "starts_after_session": origin} for name in TERTILES]
+    return records_by_scope(
+        strata, rows, INSTRUMENT, describe, [label | {"n_clients": None} for label in labels]
+    )
 
 
 def _curve_records(part: Columns, chosen: np.ndarray, name: str, smallest: int) -> list[dict]:
@@ -129,20 +134,28 @@ def dropout_hazards(strata: Columns, rows: Columns) -> list[dict]:
     -----
     Not being rated is informative, so unrated sessions stay in with an indicator.
     """
-    return records_by_scope(strata, rows, INSTRUMENT, lambda _, part: _hazard_records(part))
+    return records_by_scope(
+        strata, rows, INSTRUMENT, lambda _, part: _hazard_records(part), _hazards_without_estimate
+    )
+
+
+def _hazard_counts(part: Columns) -> dict:
+    n_clients, n_left = count_distinct(part["client_code"]), int((part["has_left"] == 1).sum())
+    return {
+        "n_clients": n_clients,
+        "n_dropouts": n_left,
+        "n_sessions": len(part["has_left"]),
+        "n_therapists": count_distinct(part["therapist_code"]),
+        "smallest_cell": min(n_left, n_clients - n_left),
+    }
+
+
+def _hazards_without_estimate(part: Columns) -> list[dict]:
+    return [{"metric": metric} | _hazard_counts(part) for metric in HAZARDS]
 
 
 def _hazard_records(part: Columns) -> list[dict]:
     has_left = part["has_left"] == 1
-    n_clients = count_distinct(part["client_code"])
-    n_left = int(has_left.sum())
-    shared = {
-        "n_clients": n_clients,
-        "n_dropouts": n_left,
-        "n_sessions": len(has_left),
-        "n_therapists": count_distinct(part["therapist_code"]),
-        "smallest_cell": min(n_left, n_clients - n_left),
-    }
     latest, is_missing = _session_fit(part, "alliance_pomp", has_left)
     carried, _ = _session_fit(part, "alliance_carried_pomp", has_left)
     not_rated = (
@@ -150,13 +163,15 @@ def _hazard_records(part: Columns) -> list[dict]:
         if is_missing
         else Estimate.missing("every session is rated", len(has_left), LEVEL)
     )
-    estimates = {
-        "hazard_ratio_per_10": latest.hazard_ratio(0, times=ALLIANCE_POINTS, level=LEVEL),
-        "hazard_ratio_per_10_carried": carried.hazard_ratio(0, times=ALLIANCE_POINTS, level=LEVEL),
-        "hazard_ratio_not_rated": not_rated,
-    }
+    estimates = (
+        latest.hazard_ratio(0, times=ALLIANCE_POINTS, level=LEVEL),
+        carried.hazard_ratio(0, times=ALLIANCE_POINTS, level=LEVEL),
+        not_rated,
+    )
+    counts = _hazard_counts(part)
     return [
-        {"metric": metric} | fields_of(estimate) | shared for metric, estimate in estimates.items()
+        {"metric": metric} | fields_of(estimate) | counts
+        for metric, estimate in zip(HAZARDS, estimates, strict=True)
     ]
 
 

@@ -7,7 +7,7 @@ number equal and splits the predictor into within and between clients, as
 :mod:`transforms.statistics.within_between` does.
 """
 
-from transforms.common_factors.alliance import ALLIANCE_POINTS, totals_from_sums
+from transforms.common_factors.alliance import ALLIANCE_POINTS, PARAMETERS, totals_from_sums
 from transforms.common_factors.rows import (
     LEVEL,
     Columns,
@@ -32,7 +32,9 @@ def alliance_symptom_lag(strata: Columns, rows: Columns) -> list[dict]:
         stratum, therapist_code, pair_count, and the sums of
         :mod:`transforms.common_factors.alliance`, all turned so that higher is better.
     """
-    return records_by_scope(strata, rows, KEYS, _records_of)
+    return records_by_scope(
+        strata, rows, KEYS, _records_of, [{"parameter": name} for name in PARAMETERS]
+    )
 
 
 def _records_of(scope: Scope, part: Columns) -> list[dict]:

@@ -9,12 +9,7 @@ import math
 
 import numpy as np
 
-from transforms.common_factors.rows import (
-    LEVEL,
-    Columns,
-    fields_of,
-    records_by_scope,
-)
+from transforms.common_factors.rows import LEVEL, Columns, fields_of, records_by_scope
 from transforms.statistics.estimate import Estimate, wald
 from transforms.statistics.reml import GroupTotals, RandomInterceptFit, fit_random_intercept
 
@@ -44,7 +39,15 @@ def within_between_therapist(strata: Columns, rows: Columns) -> list[dict]:
     One record per scope, pair of instruments and parameter; positive: better alliance, better
     last score. ``between_minus_within`` tests their equality.
     """
-    return records_by_scope(strata, rows, INSTRUMENTS, lambda _, part: _records_of(part))
+    return records_by_scope(
+        strata, rows, INSTRUMENTS, lambda _, part: _records_of(part), _without_estimate
+    )
+
+
+def _without_estimate(part: Columns) -> list[dict]:
+    _, caseloads = np.unique(part["therapist_code"], return_counts=True)
+    full = {"n_therapists_with_caseload": int((caseloads >= FULL_CASELOAD).sum())}
+    return [full | {"parameter": name} for name in PARAMETERS]
 
 
 def split_alliance(alliance: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 """Therapist effects, of every scope: the records of two cf_ tables."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -9,9 +9,7 @@ from transforms.common_factors.rows import (
     Columns,
     count_distinct,
     direction_of,
-    each_scope,
     fields_of,
-    place_of,
     records_by_scope,
     unstack,
 )
@@ -33,6 +31,7 @@ from transforms.statistics.therapist_effect import (
 )
 
 INSTRUMENT = ("outcome_instrument_id",)
+NESTED = {"therapist": "group", "clinic": "cluster"}
 CATEGORIES = ("problem", "step", "gender", "employment")
 
 
@@ -49,7 +48,7 @@ def therapist_effects(strata: Columns, rows: Columns) -> list[dict]:
         stratum, clinic_code, therapist_code, pre_score and post_score in points, age_years and
         deprivation (NULL if unknown), and a code per category of ``CATEGORIES`` (NULL if unknown).
     """
-    return records_by_scope(strata, rows, INSTRUMENT, _effects_of)
+    return records_by_scope(strata, rows, INSTRUMENT, _effects_of, _effects_without_estimate)
 
 
 def therapist_effects_on_events(strata: Columns, rows: Columns, metric: str) -> list[dict]:
@@ -78,7 +77,12 @@ def therapist_effects_on_events(strata: Columns, rows: Columns, metric: str) -> 
             }
         ]
 
-    return records_by_scope(strata, rows, INSTRUMENT, describe)
+    return records_by_scope(strata, rows, INSTRUMENT, describe, [{"metric": metric}])
+
+
+def _effects_without_estimate(part: Columns) -> list[dict]:
+    nested = NESTED if count_distinct(part["clinic_code"]) > 1 else {}
+    return [{"metric": metric} for metric in ("icc", *(f"icc_nested_{name}" for name in nested))]
 
 
 def _effects_of(scope: Scope, part: Columns) -> Iterable[dict]:
@@ -100,7 +104,7 @@ def _effects_of(scope: Scope, part: Columns) -> Iterable[dict]:
     clinics = np.zeros(fit.n_groups, dtype=int)
     clinics[codes] = part["clinic_code"].astype(int)
     if len(scope.strata) > 1:
-        for name, which in (("therapist", "group"), ("clinic", "cluster")):
+        for name, which in NESTED.items():
             yield _nested_record(effect.totals, clinics, name, which) | counts
 
 
@@ -128,15 +132,21 @@ def therapist_caterpillar(strata: Columns, rows: Columns) -> list[dict]:
     Parameters are those of :func:`therapist_effects`.
     """
     directions = direction_of(strata)
-    return [
-        record
-        for scope, effect, part, codes in _each_effect(strata, rows)
-        for record in _caterpillar_of(scope, effect, part, codes, directions[scope.key[0]])
-    ]
+
+    def describe(scope: Scope, part: Columns) -> list[dict]:
+        return _caterpillar_of(*_effect_of(part), part, directions[scope.key[0]])
+
+    return records_by_scope(strata, rows, INSTRUMENT, describe, _therapists_without_estimate)
+
+
+def _therapists_without_estimate(part: Columns) -> list[dict]:
+    codes, sizes = np.unique(part["therapist_code"], return_counts=True)
+    shared = {"n_clients_in_model": len(part["therapist_code"])}
+    return unstack(shared, {"therapist_code": codes, "n_clients": sizes})
 
 
 def _caterpillar_of(
-    scope: Scope, effect: TherapistEffect, part: Columns, codes: np.ndarray, direction: int
+    effect: TherapistEffect, codes: np.ndarray, part: Columns, direction: int
 ) -> list[dict]:
     sizes = np.bincount(codes)
     change = direction * (part["post_score"] - part["pre_score"])
@@ -164,24 +174,13 @@ def _caterpillar_of(
             "rank_worst": found.rank_worst,
             "standing": found.standing,
         }
-    shared = place_of(scope, INSTRUMENT) | {
+    shared = {
         "ci_level": LEVEL,
         "reason": reason,
         "n_therapists": effect.fit.n_groups,
         "n_clients_in_model": effect.fit.n_rows,
     }
     return unstack(shared, columns)
-
-
-def _each_effect(
-    strata: Columns, rows: Columns
-) -> Iterator[tuple[Scope, TherapistEffect, Columns, np.ndarray]]:
-    known: dict[tuple[int, ...], tuple[TherapistEffect, np.ndarray]] = {}
-    for scope, part in each_scope(strata, rows, INSTRUMENT):
-        if scope.strata not in known:
-            known[scope.strata] = _effect_of(part)
-        effect, codes = known[scope.strata]
-        yield scope, effect, part, codes
 
 
 def _effect_of(part: Columns) -> tuple[TherapistEffect, np.ndarray]:

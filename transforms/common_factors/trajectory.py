@@ -24,6 +24,7 @@ from transforms.statistics.random_slopes import ClientSums, SlopesFit, fit_rando
 
 INSTRUMENT = ("alliance_instrument_id",)
 SHAPES = ("flat", "rising", "falling", "u", "v")
+METRICS = ("typical_slope", "slope_sd", "slope_improvement_r", *(f"share_{s}" for s in SHAPES))
 FEWEST_FOR_U = 8
 MIDDLE_HALF = (0.25, 0.75)
 
@@ -57,8 +58,9 @@ def trajectory_records(strata: Columns, rows: Columns) -> tuple[list[dict], list
         known = [shape_of.get(code) for code in part["episode_code"].tolist()]
         return _summary(fit, part, None if None in known else np.array(known))
 
+    labels = [{"metric": metric} for metric in METRICS]
     summaries = []
-    for record in records_by_scope(strata, rows, INSTRUMENT, describe):
+    for record in records_by_scope(strata, rows, INSTRUMENT, describe, labels):
         if "metric" in record:
             summaries.append(record)
         elif record["scope_level"] == "overall":

@@ -15,6 +15,7 @@ import numpy as np
 from transforms.common_factors.rows import (
     LEVEL,
     Columns,
+    count_distinct,
     fields_of,
     records_by_scope,
 )
@@ -43,7 +44,14 @@ def variance_shares(strata: Columns, rows: Columns) -> list[dict]:
         stratum, therapist_code, modality_code, alliance_pomp, and pre_score and post_score
         turned so that higher is better.
     """
-    return records_by_scope(strata, rows, INSTRUMENTS, lambda _, part: _records_of(part))
+    return records_by_scope(
+        strata, rows, INSTRUMENTS, lambda _, part: _records_of(part), _without_estimate
+    )
+
+
+def _without_estimate(part: Columns) -> list[dict]:
+    n_modalities = count_distinct(part["modality_code"])
+    return [{"source": name, "n_modalities": n_modalities} for name in (*SOURCES, "residual")]
 
 
 def _records_of(part: Columns) -> list[dict]:

@@ -20,6 +20,7 @@ from transforms.instruments.change_indices import (
     jacobson_truax,
     points,
 )
+from transforms.statistics.withheld import attempt
 
 FEWEST_REFERENCE_EPISODES = 30
 
@@ -86,12 +87,18 @@ def change_rule(method: Mapping, scale: Mapping, sample: Mapping | None) -> dict
         "n_reference": int(sample["n_pairs"]) if sample else 0,
     }
     known = sample if sample and sample["n_pairs"] >= FEWEST_REFERENCE_EPISODES else None
+    found = attempt(
+        lambda: _rule_or_reason(method, scale, known), lambda reason: {"why_not": reason}
+    )
+    return asdict(ChangeRule(**place | found))
+
+
+def _rule_or_reason(method: Mapping, scale: Mapping, known: Mapping | None) -> dict:
     try:
         found = _threshold(method, scale) | _cases(method, scale)
-        found |= _BUILDERS[method["kind"]](scale, known)
+        return found | _BUILDERS[method["kind"]](scale, known)
     except NotPossibleError as reason:
-        found = {"why_not": str(reason)}
-    return asdict(ChangeRule(**place | found))
+        return {"why_not": str(reason)}
 
 
 def _threshold(method: Mapping, scale: Mapping) -> dict:

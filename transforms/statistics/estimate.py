@@ -8,7 +8,7 @@ Programmers' mistakes (a level of 95 instead of 0.95) still raise ``ValueError``
 import math
 from dataclasses import dataclass
 
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,13 @@ def two_sided_z(level: float) -> float:
     if not 0 < level < 1:
         raise ValueError(f"a confidence level lies between 0 and 1, not {level}")
     return float(ndtri(0.5 + level / 2))
+
+
+def two_sided_t(freedom: float, level: float) -> float:
+    """Return Student's t quantile of a two-sided interval: 2.776445 for 4 and 0.95."""
+    if not 0 < level < 1:
+        raise ValueError(f"a confidence level lies between 0 and 1, not {level}")
+    return float(stdtrit(freedom, 0.5 + level / 2))
 
 
 def wald(value: float, se: float, n: int, level: float = 0.95) -> Estimate:

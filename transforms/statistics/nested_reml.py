@@ -171,8 +171,11 @@ def share_interval(
     value = fit.icc_group if which == "group" else fit.icc_cluster
     limit = -2 * fit.log_likelihood + deviance_drop(level)
 
+    other = fit.var_cluster if which == "group" else fit.var_group
+    fitted = other / (other + fit.var_residual)
+
     def excess(share: float) -> float:
-        return _profile_of_share(totals, codes, which, share) - limit
+        return _profile_of_share(totals, codes, which, share, fitted) - limit
 
     low = 0.0
     if value > ZERO_RATIO and excess(0.0) > 0:
@@ -197,7 +200,15 @@ def why_not_nested(totals: GroupTotals, codes: np.ndarray) -> str | None:
     return None
 
 
-def _profile_of_share(totals: GroupTotals, codes: np.ndarray, which: str, share: float) -> float:
+def _profile_of_share(
+    totals: GroupTotals, codes: np.ndarray, which: str, share: float, fitted: float
+) -> float:
+    """Return the deviance of one share with the other level at its best.
+
+    ``fitted`` is the other level's own share of what the first leaves, in the fitted model: the
+    bounded search may end beside it, and the estimate would then lie outside its own interval.
+    """
+
     def deviance(other_share: float) -> float:
         other = other_share / (1 - other_share)
         held = share * (1 + other) / (1 - share)
@@ -207,7 +218,7 @@ def _profile_of_share(totals: GroupTotals, codes: np.ndarray, which: str, share:
     found = minimize_scalar(
         deviance, bounds=(0.0, 0.999), method="bounded", options={"xatol": 1e-9}
     )
-    return min(float(found.fun), deviance(0.0))
+    return min(float(found.fun), deviance(0.0), deviance(fitted))
 
 
 def _codes(clusters: np.ndarray) -> np.ndarray:

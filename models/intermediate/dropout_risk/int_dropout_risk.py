@@ -9,6 +9,7 @@ from transforms.common_factors.dropout_hazard import (
     predict_hazard,
     report_card,
 )
+from transforms.statistics.withheld import is_defect
 
 SCHEMA = pa.schema(
     [
@@ -46,6 +47,8 @@ def model(dbt, session):
         "reason": pa.repeat(pa.scalar(reason, pa.string()), n),
     }
     card = [{"part": "report_card", **row} for row in report_card(columns, hazard, threshold)]
+    if is_defect(reason):
+        card = [row | {"reason": reason} for row in card]
     return pa.concat_tables(
         [
             pa.table(

@@ -27,6 +27,12 @@ series as (
 
 ),
 
+quantiles as (
+
+    select * from {{ ref('int_quantiles') }}
+
+),
+
 turned as (
 
     select
@@ -88,7 +94,6 @@ means as (
 
 ),
 
-{# The 0.975 quantiles of t with the digits the package has. #}
 spreads as (
 
     select
@@ -100,14 +105,11 @@ spreads as (
                 ){{ ' +' if not loop.last }}
             {% endfor %} as {{ side }}_squares,
         {% endfor %}
-        case
-            when before_count < 2 or after_count < 2 then null
-            when before_count + after_count = 6 then 2.776e0
-            when before_count + after_count = 5 then 3.182e0
-            when before_count + after_count = 4 then 4.303e0
-        end as t_critical
+        case when before_count >= 2 and after_count >= 2 then quantiles.quantile end as t_critical
 
     from means
+
+    left join quantiles on means.before_count + means.after_count - 2 = quantiles.freedom
 
 ),
 

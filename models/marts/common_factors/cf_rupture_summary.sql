@@ -1,4 +1,4 @@
-{% set z = '1.959963984540054' %}
+{% set z = 'z.quantile' %}
 {% set smallest = var('small_number', 11) %}
 {% set classes = ['none', 'repaired', 'unrepaired'] %}
 
@@ -21,6 +21,17 @@ not_assessable as (
 benchmarks as (
 
     select * from {{ ref('benchmarks') }}
+
+),
+
+{# The normal quantile of a 95 % interval. #}
+z as (
+
+    select quantile
+
+    from {{ ref('int_quantiles') }}
+
+    where freedom is null
 
 ),
 
@@ -223,13 +234,22 @@ intervals as (
                 ~ z ~ ' * ' ~ z ~ ' / (4 * ' ~ size ~ ' * ' ~ size ~ '))' %}
             {% set center = share ~ ' + ' ~ z ~ ' * ' ~ z ~ ' / (2 * ' ~ size ~ ')' %}
             {% set scale = '1 + ' ~ z ~ ' * ' ~ z ~ ' / ' ~ size %}
-            case when {{ share }} is not null then ({{ center }} - {{ half }}) / ({{ scale }}) end
-                as {{ share }}_low,
-            case when {{ share }} is not null then ({{ center }} + {{ half }}) / ({{ scale }}) end
-                as {{ share }}_high{{ ',' if not loop.last }}
+            {# 0 of n reaches down to 0 and n of n up to 1: rounding must not go beyond. #}
+            case
+                when {{ share }} is null then null
+                when {{ share }} = 0 then 0
+                else ({{ center }} - {{ half }}) / ({{ scale }})
+            end as {{ share }}_low,
+            case
+                when {{ share }} is null then null
+                when {{ share }} = 1 then 1
+                else ({{ center }} + {{ half }}) / ({{ scale }})
+            end as {{ share }}_high{{ ',' if not loop.last }}
         {% endfor %}
 
     from rates
+
+    cross join z
 
 ),
 
@@ -322,6 +342,8 @@ select
         as caution
 
 from labeled
+
+cross join z
 
 cross join extract_dates
 

@@ -23,10 +23,22 @@ episodes as (
         clinic_group,
         episode_key,
         client_key,
-        course_status,
-        outcome_instrument_id
+        course_status
 
     from {{ ref('fct_episodes') }}
+
+),
+
+chosen as (
+
+    select
+        episode_key,
+        instrument_id,
+        version
+
+    from {{ ref('int_episode_instruments') }}
+
+    where role = 'outcome'
 
 ),
 
@@ -97,7 +109,10 @@ select
     classified.instrument_id,
     classified.version,
     classified.method,
-    classified.instrument_id = episodes.outcome_instrument_id as is_primary_outcome,
+    coalesce(
+        classified.instrument_id = chosen.instrument_id and classified.version = chosen.version,
+        false
+    ) as is_primary_outcome,
     classified.n_scores,
     classified.score_pre,
     classified.score_post,
@@ -116,3 +131,5 @@ select
 from classified
 
 inner join episodes on classified.episode_key = episodes.episode_key
+
+left join chosen on classified.episode_key = chosen.episode_key

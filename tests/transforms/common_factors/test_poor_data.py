@@ -23,6 +23,7 @@ from transforms.common_factors import therapist_alliance as therapist_alliance_r
 from transforms.common_factors import therapists as therapist_records
 from transforms.common_factors import trajectory as trajectory_records
 from transforms.common_factors import variance_shares as variance_share_records
+from transforms.statistics.withheld import is_defect
 
 N_CLIENTS = 60
 N_SESSIONS = 5
@@ -262,6 +263,7 @@ def test_a_number_or_a_reason(estimator, shape):
         place = {key: record.get(key) for key in ("metric", "parameter", "source")}
         if record.get("estimate") is None:
             assert record["reason"], place
+            assert not is_defect(record["reason"]), (place, record["reason"])
             continue
         ends = [record.get("ci_low"), record["estimate"], record.get("ci_high")]
         numbers = [end for end in ends if end is not None]
