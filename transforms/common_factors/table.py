@@ -2,7 +2,7 @@
 
 Candidates come as an Arrow table and rows leave as one, so any engine can hold both. A family's
 module declares its tables beside the functions that make their rows; the schema follows from the
-row's type, and the contract of the published table must agree with it (tests/dbt/test_project.py).
+row's type, and the contract of the published table must agree with it (checked by a test).
 """
 
 from collections.abc import Callable, Sequence
