@@ -63,7 +63,7 @@ def step(name: str, **options):
     schedule="0 2 * * *",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
-    max_active_runs=1,  # one night at a time: one writer of lake and ledger
+    max_active_runs=1,  # nights queue here; the writer lock keeps everybody else out
     tags=["rapport"],
     doc_md=__doc__,
     default_args={
@@ -71,6 +71,11 @@ def step(name: str, **options):
         "retry_delay": timedelta(minutes=1),
         "retry_policy": ExceptionRetryPolicy(
             rules=[
+                RetryRule(
+                    exception="transforms.errors.BusyError",
+                    action=RetryAction.RETRY,
+                    reason="somebody else writes; see pipeline/storage/writer_lock.py",
+                ),
                 RetryRule(
                     exception="transforms.errors.RapportError",
                     action=RetryAction.FAIL,

@@ -16,7 +16,7 @@ from expectations.checks.finding import Sources
 from expectations.checks.findings import findings
 from expectations.checks.row_predicates import row_part
 from expectations.published.measures import query_of
-from expectations.rows.answers import Suspects
+from expectations.rows.answers import Short, Suspects
 from expectations.rows.delivery import Staged
 from expectations.waivers import SCHEMA as WAIVERS_SCHEMA
 from expectations.waivers import waivers_schema
@@ -25,7 +25,15 @@ from transforms.contract import TABLES, lake_columns
 CHECKS = Path(__file__).resolve().parents[1] / "docs" / "checks"
 # One item stands for all, instrument number 1 for those with something to look at.
 _ITEM = {"item_1": (1,)}
-_EXAMPLE = Suspects(outside=_ITEM, between=_ITEM, surplus=_ITEM, short={"file": (1,)})
+_EXAMPLE = Suspects(
+    outside=_ITEM,
+    between=_ITEM,
+    surplus=_ITEM,
+    short=tuple(
+        Short("file", 1, "a feed has no column for an item of the instrument", is_whole)
+        for is_whole in (True, False)
+    ),
+)
 _SEVERITY = {
     "fatal": "Broken rows are quarantined. Above the threshold the whole file is rejected.",
     "quarantine": "Broken rows are quarantined. Above the threshold the rule shows as failed.",

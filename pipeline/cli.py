@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +25,7 @@ export = typer.Typer(no_args_is_help=True, help="Published scores for other syst
 app.add_typer(export, name="export")
 alerts = typer.Typer(no_args_is_help=True, help="Alerts for the next clinical morning.")
 app.add_typer(alerts, name="alerts")
+BUSY = 3  # exit code: somebody else writes, the same may be tried again
 HomeOption = Annotated[
     Path | None,
     typer.Option("--home", help="Folder with landing/ (default: RAPPORT_HOME or ./data)."),
@@ -35,7 +38,7 @@ def run(home: HomeOption = None) -> None:
 
     Runs the Airflow DAG `nightly` in this process. Safe to repeat: a second run with nothing new
     publishes nothing. Exit code 0: done or nothing to do; 1: not published, the earlier release
-    stays.
+    stays; 3: somebody else writes (every command that writes), nothing was changed.
     """
     from pipeline.orchestration.run_locally import (
         configure_airflow,
@@ -45,11 +48,11 @@ def run(home: HomeOption = None) -> None:
     from pipeline.steps.summary import summary_text
     from pipeline.storage.ledger import Ledger
 
-    place = _home(home)
-    before = {row["run_id"] for row in Ledger(place).all_runs()}
-    configure_airflow(place)
-    with only_progress_shown(place) as log:
-        state = run_nightly(place)
+    with _writing(home, "rapport run") as place:
+        before = {row["run_id"] for row in Ledger(place).all_runs()}
+        configure_airflow(place)
+        with only_progress_shown(place) as log:
+            state = run_nightly(place)
     for row in Ledger(place).all_runs():
         if row["run_id"] not in before:
             typer.echo(summary_text(place, row["run_id"]), nl=False)
@@ -73,13 +76,13 @@ def demo(
     """
     from demo import generate
 
-    place = _home(home)
-    place.prepare()
-    if any(place.landing.iterdir()) and not force:
-        typer.echo("landing/ already holds files: left alone. Use --force to write anyway.")
-        return
-    summary = generate(place.landing, place.root / "demo", n_sessions=sessions, seed=seed)
-    typer.echo(str(summary))
+    with _writing(home, "rapport demo") as place:
+        place.prepare()
+        if any(place.landing.iterdir()) and not force:
+            typer.echo("landing/ already holds files: left alone. Use --force to write anyway.")
+            return
+        summary = generate(place.landing, place.root / "demo", n_sessions=sessions, seed=seed)
+        typer.echo(str(summary))
 
 
 @app.command()
@@ -87,7 +90,8 @@ def status(home: HomeOption = None) -> None:
     """Show what is published, the last runs and the files that were left out."""
     from pipeline.commands.status import print_status
 
-    print_status(_home(home))
+    with _refusals():
+        print_status(_home(home))
 
 
 @app.command()
@@ -187,15 +191,10 @@ def rollback(
     """Point readers back to an earlier release (default: the one before the published one)."""
     from pipeline.steps.publish import rollback as go_back
     from pipeline.steps.report_page import write_index
-    from transforms.errors import RapportError
 
-    try:
-        place = _home(home)
+    with _writing(home, "rapport rollback") as place:
         release = go_back(place, run_id)
         write_index(place)
-    except RapportError as refusal:
-        typer.echo(str(refusal), err=True)
-        raise typer.Exit(1) from None
     typer.echo(f"published/analytics.duckdb is now the release of run {release}.")
 
 
@@ -224,14 +223,14 @@ def approve(
     if len(chosen) != 1 or not by.strip() or not reason.strip():
         typer.echo("approve: give one of --publish, --without, --reject, and --by, --reason.")
         raise typer.Exit(2)
-    place = _home(home)
-    os.environ["RAPPORT_CONFIG"] = str(place.config)
     answer = {"choice": chosen[0], "without": without or [], "by": by.strip(), "why": reason}
-    try:
-        night.answer_here(place, run_id, answer)
-    except RapportError as refusal:
-        typer.echo(str(refusal), err=True)
-        raise typer.Exit(0 if reject and "was rejected" in str(refusal) else 1) from None
+    with _writing(home, "rapport approve") as place:
+        os.environ["RAPPORT_CONFIG"] = str(place.config)
+        try:
+            night.answer_here(place, run_id, answer)
+        except RapportError as refusal:
+            typer.echo(str(refusal), err=True)
+            raise typer.Exit(0 if reject and "was rejected" in str(refusal) else 1) from None
     typer.echo(f"Run {run_id} is published ({chosen[0]}).")
 
 
@@ -242,14 +241,9 @@ def report(
 ) -> None:
     """Write the report pages of a run again from its release and print the path."""
     from pipeline.steps.report_page import rewrite_pages
-    from transforms.errors import RapportError
 
-    try:
-        page = rewrite_pages(_home(home), run_id)
-    except RapportError as refusal:
-        typer.echo(str(refusal), err=True)
-        raise typer.Exit(1) from None
-    typer.echo(str(page))
+    with _writing(home, "rapport report") as place:
+        typer.echo(str(rewrite_pages(place, run_id)))
 
 
 @app.command()
@@ -263,13 +257,9 @@ def regrade(
     quarantined or rejected: that takes a new night (`rapport run`).
     """
     from pipeline.commands.regrade import regrade as grade_again
-    from transforms.errors import RapportError
 
-    try:
-        done = grade_again(_home(home), since.date())
-    except RapportError as refusal:
-        typer.echo(str(refusal), err=True)
-        raise typer.Exit(1) from None
+    with _writing(home, "rapport regrade") as place:
+        done = grade_again(place, since.date())
     typer.echo(
         f"{done.n_changed:,} of {done.n_results:,} results of {len(done.run_ids)} run(s) changed "
         "their grade. What was loaded or held back is as it was."
@@ -314,15 +304,33 @@ def acknowledge_alert(
     from datetime import UTC, datetime
 
     from pipeline.storage.alert_log import acknowledge
-    from transforms.errors import RapportError
 
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    with _writing(home, "rapport alerts acknowledge") as place:
+        kind = acknowledge(place, alert_key, by, now)
+    typer.echo(f"Acknowledged ({kind}). process.fct_alerts shows it after the next build.")
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Say a refusal in its own words, without a traceback."""
+    from transforms.errors import BusyError, RapportError
+
     try:
-        kind = acknowledge(_home(home), alert_key, by, now)
+        yield
     except RapportError as refusal:
         typer.echo(str(refusal), err=True)
-        raise typer.Exit(1) from None
-    typer.echo(f"Acknowledged ({kind}). process.fct_alerts shows it after the next build.")
+        raise typer.Exit(BUSY if isinstance(refusal, BusyError) else 1) from None
+
+
+@contextmanager
+def _writing(folder: Path | None, owner: str) -> Iterator:
+    """Hold the home's lock while a command writes; yield the home."""
+    from pipeline.storage.writer_lock import writing
+
+    place = _home(folder)
+    with _refusals(), writing(place, owner):
+        yield place
 
 
 def _home(folder: Path | None):

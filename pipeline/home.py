@@ -74,6 +74,11 @@ class Home:
         return self.root / "ledger.sqlite"
 
     @property
+    def writer_lock(self) -> Path:
+        """Empty file that whoever writes keeps locked, see `pipeline.storage.writer_lock`."""
+        return self.root / "ledger.lock"
+
+    @property
     def instruments(self) -> Path:
         """Instrument definitions a clinic may extend."""
         return self.config / "instruments"

@@ -24,7 +24,7 @@ from pipeline.steps import publish as publishing
 from pipeline.steps.gate import load_gate
 from pipeline.steps.report_page import address, write_index, write_page, write_stopped_page
 from pipeline.steps.summary import write_summary
-from pipeline.storage import lake, quarantine
+from pipeline.storage import lake, leftovers, writer_lock
 from pipeline.storage.configuration import write_registry
 from pipeline.storage.landing import Delivery, new_deliveries, out_of_place
 from pipeline.storage.ledger import Ledger
@@ -46,8 +46,14 @@ def step(name: str, arguments: dict | None) -> object:
     if arguments is None:
         raise NothingToDoError(f"{name}: the run was never opened. See the first step's message.")
     wanted = {key: arguments[key] for key in PASSED_ON if key in arguments}
+    home, run_id = Home.from_environment(), arguments.get("run_id")
     try:
-        return STEPS[name](**wanted)
+        with writer_lock.step(home, run_id) as hold:
+            if name == "close_run":
+                hold.run_id = None  # also when it raises: the run is over
+            result = STEPS[name](**wanted)
+            hold.run_id = _keeps_the_lock(name, run_id, result)
+            return result
     except RapportError as refusal:
         say(f"  ✗ {name}: {refusal}")
         raise
@@ -56,8 +62,8 @@ def step(name: str, arguments: dict | None) -> object:
         say(f"  ✗ {name}: broke off ({type(error).__name__}). Report this as a defect.")
         raise
     finally:
-        if "run_id" in arguments:
-            page = address(Home.from_environment(), arguments["run_id"])
+        if run_id:
+            page = address(home, run_id)
             log(f"  page of this run, once the step `report` has written it: {page}")
 
 
@@ -76,13 +82,8 @@ def open_run() -> dict:
     publishing.clear_build(home)
     approval.hold_undecided(home, ledger)
     load_gate(home)  # a gate that cannot be read is found now, not after the build
-    known = {
-        (row["clinic_id"], row["file_id"])
-        for row in ledger.all_files()
-        if row["status"] == "accepted"
-    }
-    lake.sweep(home, known)
-    quarantine.sweep(home, approval.settled_in(ledger.all_files()))
+    ledger.end_unfinished()
+    leftovers.sweep(home, ledger)
     lake.write_empty_tables(home)
     write_registry(home)
     write_waivers_and_rules(home, now.date())
@@ -91,6 +92,7 @@ def open_run() -> dict:
     deliveries = new_deliveries(home, ledger, now, state)
     for said in out_of_place(home):
         say(said)
+    leftovers.name_unknown(home, ledger, {(d.clinic_id, d.file_id) for d in deliveries})
     is_new = bool(deliveries) or _is_stale(home, ledger, state)
     ledger.open_run(run_id, now, state)
     if not is_new:
@@ -270,6 +272,14 @@ def read_deliveries(home: Home, run_id: str) -> list[Delivery]:
         Delivery(**row | {"received_at": datetime.fromisoformat(row["received_at"])})
         for row in rows
     ]
+
+
+def _keeps_the_lock(name: str, run_id: str | None, result: object) -> str | None:
+    """Return the run that goes on writing after a step; None where it ends or waits."""
+    if name == "open_run":
+        return result["run_id"] if result["is_new"] else None
+    is_over = name == "close_run" or (name == "gate" and result["is_asked"])
+    return None if is_over else run_id
 
 
 def _write_deliveries(home: Home, run_id: str, deliveries: list[Delivery]) -> None:

@@ -207,3 +207,14 @@ def lake_columns(table: Table) -> dict[str, str]:
         column.lake_name: column.lake_type for column in table.columns if not column.stays_in_vault
     }
     return columns | dict(PROVENANCE)
+
+
+def canonical_table(name: str) -> str | None:
+    """Return the canonical table a file or sheet name starts with.
+
+    Examples
+    --------
+    >>> canonical_table("Responses_2024-05.csv")
+    'responses'
+    """
+    return next((table for table in TABLES if name.lower().startswith(table)), None)

@@ -7,6 +7,9 @@
   - BuildError                dbt or an audit failed; yesterday's release stays
     - PromiseError            with the promises that are broken and the clinics that break them
   - NothingToDoError          the command has nothing to work on
+  - BusyError                 somebody else writes; the same may be tried again later
+  - FileChangedError          an export changed while it was read: left for the next night
+  - LedgerError               the ledger's database could not do it (disk full, no right to write)
 
 A message reads ``<where>: <what is wrong, with a count>. <what to do>.``
 It names files, columns and counts. It never carries an answer, a score, a name,
@@ -94,3 +97,25 @@ class PromiseError(BuildError):
 
 class NothingToDoError(RapportError):
     """The command found nothing to work on."""
+
+
+class DefinitionError(ValueError):
+    """A definition contradicts itself. The registry turns this into a ConfigError."""
+
+    def __init__(self, key: str, what: str, remedy: str) -> None:
+        self.key = key
+        self.what = what
+        self.remedy = remedy
+        super().__init__(f"{key}: {what}. {remedy}.")
+
+
+class BusyError(RapportError):
+    """Somebody else writes to this home. Nothing was changed; try again later."""
+
+
+class FileChangedError(RapportError):
+    """An export is not what it was when it was hashed. It is left for the next night."""
+
+
+class LedgerError(RapportError):
+    """The ledger's database could not do what it was asked."""

@@ -46,6 +46,8 @@ class Sources:
     knows_sessions: bool
     held_scores: Sequence[Path] = ()
     has_repeats: bool = True
+    # (file_id, instrument number) of forms that are held back for lost item columns (S34).
+    short: Sequence[tuple[str, int]] = ()
 
 
 def rows_of(staged: Staged, columns: str = "*") -> str:

@@ -13,6 +13,7 @@ from expectations.catalogue import Rule
 from expectations.checks import findings_of_answers as answers
 from expectations.checks import findings_of_patterns as patterns
 from expectations.checks import findings_of_rows as rows
+from expectations.checks import findings_of_totals as totals
 from expectations.checks import findings_over_time as over_time
 from expectations.checks.check import Check
 from expectations.checks.finding import Finding, Sources
@@ -21,6 +22,9 @@ from expectations.checks.finding import Finding, Sources
 COUNT_THEIR_SCOPE = (
     "scale_mix_up",
     "submitted_score",
+    "submitted_with_gaps",
+    "stored_without_answers",
+    "lost_scores",
     "unscored_forms",
     "underanswered_scores",
     "score_jump",
@@ -40,7 +44,10 @@ _BUILDERS: dict[str, Callable[[Rule, Check, Sources], Finding | list[Finding] | 
     "unlinked_alliance_form": rows.unlinked_alliance_form,
     "scale_mix_up": answers.scale_mix_up,
     "free_text": answers.free_text,
-    "submitted_score": answers.submitted_score,
+    "submitted_score": totals.submitted_score,
+    "submitted_with_gaps": totals.submitted_with_gaps,
+    "stored_without_answers": totals.stored_without_answers,
+    "lost_scores": totals.lost_scores,
     "unscored_forms": answers.unscored_forms,
 }
 

@@ -121,29 +121,6 @@ def free_text_columns(table: str) -> list[Column]:
     ]
 
 
-def submitted_score(_rule: Rule, check: Check, sources: Sources) -> Finding | None:
-    if not sources.scores:
-        return None
-    # A prorated total and a plain sum of the answered items are both right, and differ.
-    both = f"""
-        (select file_id, source_line, response_key as row_key, score, submitted_score
-        from {parquet(sources.scores)}
-        where score_source = 'computed' and submitted_score is not null and score is not null
-            and not coalesce(is_prorated, false))
-    """
-    # Clinics round means to one decimal; sums are whole and leave nothing to round.
-    tolerance = (
-        f"(case when score = round(score) then {check.tolerance_whole}"
-        f" else {check.tolerance_fraction} + 1e-9 end)"
-    )
-    rows = f"select distinct {PLACE} from {both} where abs(score - submitted_score) > {tolerance}"
-    scope = f"""
-        select file_id, count(*) as n_scope
-        from (select distinct {PLACE} from {both}) group by file_id
-    """
-    return Finding(None, "a submitted score differs from the recomputed one", rows, scope)
-
-
 def unscored_forms(_rule: Rule, _check: Check, sources: Sources) -> Finding | None:
     if not sources.scores:
         return None

@@ -199,16 +199,23 @@ def _item_step(_check: Check, _table: Table, _staged: Staged, suspects: Suspects
 
 def _item_columns(_check: Check, _table: Table, _staged: Staged, suspects: Suspects) -> Part:
     surplus = _search(suspects.surplus, "@ is not null", "the instrument has fewer items")
-    short = tuple(
+    return Part((*surplus.faults, *_short(suspects, is_whole_file=True)))
+
+
+def _lost_items(_check: Check, _table: Table, _staged: Staged, suspects: Suspects) -> Part:
+    return Part(_short(suspects, is_whole_file=False))
+
+
+def _short(suspects: Suspects, *, is_whole_file: bool) -> tuple[Fault, ...]:
+    return tuple(
         Fault(
-            f"is_answered and file_id = {text(file_id)}"
-            f" and instrument.number in ({_list(numbers)})",
+            f"file_id = {text(short.file_id)} and instrument.number = {short.number}",
             None,
-            "the file has fewer item columns than the instrument has items",
+            short.reason,
         )
-        for file_id, numbers in suspects.short.items()
+        for short in suspects.short
+        if short.is_whole_file == is_whole_file
     )
-    return Part((*surplus.faults, *short))
 
 
 def _straight_line(staged: Staged) -> Part:
@@ -293,6 +300,7 @@ _BUILDERS: dict[str, Callable[[Check, Table, Staged, Suspects], Part | None]] = 
     "missing_codes": _missing_codes,
     "item_step": _item_step,
     "item_columns": _item_columns,
+    "lost_items": _lost_items,
     "known_instrument": _known_instrument,
     "legal_rater": _legal_rater,
 }

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 
@@ -38,6 +39,7 @@ from expectations.rows.delivery import (
 )
 from expectations.verdicts import state_of
 from transforms.contract import TABLES
+from transforms.intake.item_sets import ItemSet
 from transforms.sql import text
 
 # Parents before children.
@@ -81,6 +83,7 @@ def mark(
     therapist_ids: Sequence[Path] = (),
     ages: Sequence[Path] = (),
     service: Service | None = None,
+    item_sets: Mapping[str, Sequence[ItemSet]] = MappingProxyType({}),
 ) -> None:
     """Write the marks and the counts of one clinic's delivery.
 
@@ -96,6 +99,7 @@ def mark(
         about scores are not applicable
     therapist_ids, ages : what only the vault can tell (`expectations.rows.courses`)
     service : what the clinic says of its service; None for the defaults of a clinic's YAML
+    item_sets : file to the items its feeds have columns for (`expectations.rows.answers`)
 
     Notes
     -----
@@ -109,7 +113,7 @@ def mark(
     told = (tuple(therapist_ids), tuple(ages))
     moment = f"timestamp '{received_at.isoformat(sep=' ')}'"
     given = (service or Service()).facts() | {":received_at": moment}
-    delivery = _Delivery(con, in_force, tables, known, tuple(scores), told, given)
+    delivery = _Delivery(con, in_force, tables, known, tuple(scores), told, given, item_sets)
     delivery.rejected |= {*blocked}
     delivery.mark()
     # A workbook rejected for its last sheet takes its first sheets along: look again.
@@ -130,6 +134,7 @@ class _Delivery:
     scores: tuple[Path, ...]
     told: tuple[tuple[Path, ...], tuple[Path, ...]]
     given: Mapping[str, str]
+    item_sets: Mapping[str, Sequence[ItemSet]]
     rejected: set[str] = field(default_factory=set)
     rejected_late: bool = False
     counted: dict[tuple[str, str], Counted] = field(default_factory=dict)
@@ -167,6 +172,7 @@ class _Delivery:
     def _mark_table(self, staged: Staged) -> None:
         # Whether a file can be read, its reader decides before there are rows.
         rules = [r for r in self.rules.of_table(staged.table) if not r.is_about_file]
+        suspects = self._suspects(staged)
         sources = Sources(
             staged,
             self.lake.rows(self.con, staged.table),
@@ -174,9 +180,8 @@ class _Delivery:
             self.known[":knows_sessions"] == "true",
             self.lake.scores(),
             find_repeats(self.con, staged),
+            [(one.file_id, one.number) for one in suspects.short],
         )
-        is_answers = staged.table == "responses"
-        suspects = find_suspects(self.con, staged) if is_answers else Suspects()
         list_texts(self.con, staged)
         collected = Compiler(self.con, self.known, suspects)
         passes = [
@@ -192,6 +197,13 @@ class _Delivery:
         counted |= {rule_id: Counted({}, error) for rule_id, error in collected.errors.items()}
         for rule_id, value in counted.items():
             self.counted[staged.table, rule_id] = value
+
+    def _suspects(self, staged: Staged) -> Suspects:
+        if staged.table != "responses":
+            return Suspects()
+        others = [one for table, one in self.tables.items() if table != "responses"]
+        also = {file_id_of(path) for one in others for path in one.paths}
+        return find_suspects(self.con, staged, self.item_sets, also)
 
     def _rejected_by(self, table: str) -> set[str]:
         return {

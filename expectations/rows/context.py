@@ -190,10 +190,12 @@ class Service:
 
     ages : youngest and oldest age at the start of an episode, both included
     go_live : instrument to the first day it was used
+    looked_at : files whose changed form somebody found right
     """
 
     ages: tuple[int, int] = (4, 110)
     go_live: Mapping[str, date] = field(default_factory=dict)
+    looked_at: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, str]:
         """Return it as SQL by placeholder."""
@@ -202,6 +204,7 @@ class Service:
             ":youngest": str(self.ages[0]),
             ":oldest": str(self.ages[1]),
             ":go_live": f"cast(map {{{days}}} as map(varchar, date))",
+            ":looked_at": f"[{texts(self.looked_at)}]::varchar[]",
         }
 
 

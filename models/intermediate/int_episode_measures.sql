@@ -4,7 +4,7 @@ with
 
 scores as (
 
-    select * from {{ ref('fct_scores') }}
+    select * from {{ ref('int_followed_scores') }}
 
 ),
 

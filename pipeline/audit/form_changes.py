@@ -39,6 +39,7 @@ from transforms.form_changes.limits import load_limits
 from transforms.form_changes.profile import Form, Profile
 from transforms.instruments.registry import Registry
 from transforms.intake.column_mapping import Wiring
+from transforms.intake.item_sets import ItemSet, in_words, item_sets, lacking
 
 FILE_RULES = ("F03", "F12", "F13")
 FORM_CHANGES = pa.schema(
@@ -72,6 +73,7 @@ class FormWatch:
         self._found: dict[str, list[Change]] = {}
         self._lost: dict[str, list[Change]] = {}
         self._compared: set[str] = set()
+        self.item_sets: dict[str, list[ItemSet]] = {}
 
     def look(
         self,
@@ -84,11 +86,15 @@ class FormWatch:
         profile = profile_delivery(con, self._clinic, delivery, wirings, staged)
         # Any other name is what stood in a cell; its rows are quarantined (S03).
         profile = replace(profile, forms=tuple(filter(self._is_defined, profile.forms)))
+        short = self._short_feeds(delivery.file_id, wirings)
+        # None of its forms is loaded (S34): they are nothing to compare later ones with.
+        profile = profile.without({one.instrument for one in short})
         # A file beside this one, under a name of another kind, is no earlier delivery of it.
         beside = {id(old) for old in self._tonight if old.family != profile.family}
         earlier = [old for old in self._earlier if id(old) not in beside]
         found = changes(profile, earlier, self._limits, self._known)
         found += self._deletions(con, profile, staged)
+        found += [self._too_short(one) for one in short]
         if self._clinic.accepts_change_in(Path(delivery.source_file).name):
             is_new = any(change.is_blocking for change in found)
             profile = replace(profile, is_new_reference=is_new)
@@ -155,6 +161,40 @@ class FormWatch:
             "n_failed": int(bool(found)),
             "error": None,
         }
+
+    def _short_feeds(self, file_id: str, wirings: Mapping[str, Sequence[Wiring]]) -> list[ItemSet]:
+        """Return the feeds whose instrument lacks an item column, unless the file is nothing else.
+
+        Such a file is rejected as a whole (S03, F12).
+        """
+        sets = item_sets(self._clinic, wirings.get("responses", ()))
+        self.item_sets[file_id] = sets
+        short = [one for one in sets if self._lacking(one)]
+        named = {one.instrument for one in short}
+        others = [
+            wiring
+            for of_table in wirings.values()
+            for wiring in of_table
+            if wiring.constants.get("instrument", "").strip().lower() not in named
+        ]
+        return short if others else []
+
+    def _lacking(self, one: ItemSet) -> frozenset[int]:
+        if one.instrument is None:
+            return frozenset()
+        return lacking(self._registry.find(one.instrument, one.version, one.rater), one)
+
+    def _too_short(self, one: ItemSet) -> Change:
+        return Change(
+            "incomplete_form",
+            "responses",
+            f"feed {one.feed}: {one.instrument} has no column for "
+            f"{in_words(self._lacking(one))}; no form of it is loaded from this file",
+            "Ask the clinic for the column, or correct `items` of this feed in the clinic's YAML; "
+            "then send the file again, under any name",
+            False,
+            instrument_id=one.instrument,
+        )
 
     def _is_defined(self, form: Form) -> bool:
         return any(

@@ -9,6 +9,7 @@ from pipeline.home import Home
 from pipeline.steps.publish import published_run, releases
 from pipeline.steps.summary import print_files_left_out
 from pipeline.storage.ledger import Ledger
+from pipeline.storage.writer_lock import described
 
 LAST_RUNS = 10
 
@@ -16,10 +17,12 @@ LAST_RUNS = 10
 def print_status(home: Home) -> None:
     """Print the state of one home."""
     console = Console(highlight=False, markup=False)
-    if not home.ledger.exists():
+    ledger = Ledger(home) if home.ledger.exists() else None
+    if ledger and (row := ledger.writer()):
+        console.print(f"Writing now: {described(row)}")
+    if ledger is None or not ledger.all_runs():
         console.print(f"No run yet in {home.root}. Put exports into landing/ and `rapport run`.")
         return
-    ledger = Ledger(home)
     now, kept = published_run(home), releases(home)
     console.print(f"Published: {now or 'nothing yet'}")
     runs = ledger.all_runs()[:LAST_RUNS]

@@ -11,6 +11,7 @@ import duckdb
 
 from pipeline.home import Home
 from pipeline.progress import say
+from pipeline.steps.held_rows import freed_deliveries
 from pipeline.steps.intake import read_results, scores_path, staged_folder
 from pipeline.steps.judge import rejected_files
 from pipeline.steps.quality_tables import write_quality_tables
@@ -19,7 +20,7 @@ from pipeline.storage.configuration import read_registry
 from pipeline.storage.duckdb_session import duck
 from pipeline.storage.form_profiles import keep_profile, profile_of
 from pipeline.storage.lake import accept as accept_rows
-from pipeline.storage.lake import keep_left_in, lake_file
+from pipeline.storage.lake import forget, keep_left_in, lake_file
 from pipeline.storage.landing import Delivery
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.quarantine import (
@@ -43,14 +44,23 @@ def accept(home: Home, run_id: str, ledger: Ledger, deliveries: list[Delivery]) 
     """Settle every file of the run, in the order received; return rows per outcome.
 
     The ledger's entry is written last, when a file's rows are in place: a run killed before that
-    repeats the file, and what it left in the lake is swept.
+    repeats the file, and what it left in the lake is swept. Repeated for the same run, it goes on
+    where it broke off.
     """
+    # First, so that a run killed in between finds the parent's file still new.
+    clinics = {delivery.clinic_id for delivery in deliveries}
+    deliveries = [*freed_deliveries(home, run_id, clinics), *deliveries]
+    settled = {
+        (row["clinic_id"], row["file_id"]) for row in ledger.all_files() if row["run_id"] == run_id
+    }
+    unsettled = [one for one in deliveries if (one.clinic_id, one.file_id) not in settled]
+    ledger.begin_files(run_id, [(one.clinic_id, one.file_id) for one in unsettled])
     rejected = rejected_files(home, run_id)
     registry = read_registry(home)
     totals = dict.fromkeys(("received", "accepted", "duplicate", "quarantined"), 0)
     with duck(home) as con:
         load_rules(con, home)
-        for delivery in deliveries:
+        for delivery in unsettled:
             # Without a result the clinic's intake broke off: its files stay new.
             result = read_results(home, run_id, delivery.clinic_id).get(delivery.file_id)
             if result is None:
@@ -98,6 +108,7 @@ def _settle(
     profile = profile_of(home, run_id, delivery.clinic_id, delivery.file_id)
     if verdict.status != "accepted":
         profile = None
+    forget(home, delivery.clinic_id, delivery.file_id)
     for name in ORDER:
         staged = staged_folder(home, run_id, delivery.clinic_id) / name
         staged /= f"{delivery.file_id}.parquet"

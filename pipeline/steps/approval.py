@@ -10,7 +10,7 @@ from pipeline.home import Home
 from pipeline.progress import say
 from pipeline.steps.gate import findings, judged_runs
 from pipeline.steps.quality_tables import write_quality_tables
-from pipeline.storage import lake, quarantine
+from pipeline.storage import leftovers
 from pipeline.storage.duckdb_session import duck
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.parquet import write_rows
@@ -82,10 +82,15 @@ def hold(home: Home, ledger: Ledger, run_id: str, clinics: set[str] | None, reas
     ----------
     clinics : only these; None for all.
     """
-    held = ledger.hold(judged_runs(ledger, run_id), clinics, reason)
-    files = ledger.all_files()
-    lake.sweep(home, {(f["clinic_id"], f["file_id"]) for f in files if f["status"] == "accepted"})
-    quarantine.sweep(home, settled_in(files))
+    return hold_runs(home, ledger, judged_runs(ledger, run_id), clinics, reason)
+
+
+def hold_runs(
+    home: Home, ledger: Ledger, run_ids: list[str], clinics: set[str] | None, reason: str
+) -> int:
+    """As `hold`, of exactly these runs."""
+    held = ledger.hold(run_ids, clinics, reason)
+    leftovers.sweep(home, ledger)
     with duck(home) as con:
         for clinic_id in sorted({clinic for clinic, _ in held}):
             write_client_ages(con, home, clinic_id)
@@ -102,11 +107,6 @@ def hold_undecided(home: Home, ledger: Ledger) -> None:
             never = {"choice": REJECT, "decided_by": "the next run", "decided_at": _now()}
             ledger.log_approval(row | never | {"reason": "no answer before the next run"})
             ledger.close_run(row["run_id"], _now(), "rejected", "no answer before the next run")
-
-
-def settled_in(files: list[dict]) -> dict[tuple[str, str], str]:
-    """Return which run settled each file last; files held back count as never settled."""
-    return {(f["clinic_id"], f["file_id"]): f["run_id"] for f in files if f["status"] != "held"}
 
 
 def write_log(home: Home, ledger: Ledger) -> None:

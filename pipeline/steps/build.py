@@ -18,6 +18,7 @@ from pipeline.storage.alert_log import write_empty_log
 from pipeline.storage.configuration import read_registry, rules
 from pipeline.storage.duckdb_session import MEMORY, duck
 from pipeline.storage.risk_flags import write_flags
+from pipeline.storage.writer_lock import inherited
 from transforms.errors import BuildError
 
 
@@ -89,6 +90,7 @@ def _run_dbt(home: Home, run_id: str, command: str, *arguments: str) -> int:
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
+            pass_fds=inherited(home),
             check=False,
         ).returncode
 

@@ -16,15 +16,16 @@ from pipeline.audit.form_changes import FormWatch
 from pipeline.audit.refused_files import FILE_RULE, write_promise_counts, write_refusal_counts
 from pipeline.home import Home
 from pipeline.progress import say
+from pipeline.steps.held_rows import free
 from pipeline.steps.scores import write_scores
 from pipeline.storage.configuration import read_clinic, read_registry, rules
 from pipeline.storage.duckdb_session import duck, quoted
-from pipeline.storage.landing import Delivery
+from pipeline.storage.landing import Delivery, is_as_hashed, still_written
 from pipeline.vault.facts import delivered_ages, therapist_flags
 from pipeline.vault.keys import identities_folder, master_key
 from transforms.clinics.clinic import Clinic
 from transforms.contract import TABLES, Table
-from transforms.errors import BalanceError, FileRefused, RapportError
+from transforms.errors import BalanceError, FileChangedError, FileRefused, RapportError
 from transforms.formats.source import Source, plural
 from transforms.instruments.tables import registry_rows
 from transforms.intake.column_mapping import Wiring, wirings_by_table
@@ -54,9 +55,10 @@ def intake(home: Home, run_id: str, clinic_id: str, deliveries: list[Delivery]) 
     watch = FormWatch(home, run_id, clinic)
     names = {delivery.file_id: delivery.source_file for delivery in deliveries}
     with duck(home) as con:
-        results = [_take_in(con, home, run_id, clinic, delivery, watch) for delivery in deliveries]
-        watch.write(names)
-        _mark(con, home, run_id, clinic, deliveries, results, watch.blocked)
+        taken = [_take_in(con, home, run_id, clinic, delivery, watch) for delivery in deliveries]
+        results = [result for result in taken if result is not None]
+        watch.write({result.file_id: names[result.file_id] for result in results})
+        results += _mark(con, home, run_id, clinic, deliveries, results, watch)
     for result in results:
         if result.refusal:
             say(f"    {clinic_id}/{names[result.file_id]} refused: {result.refusal}")
@@ -64,7 +66,7 @@ def intake(home: Home, run_id: str, clinic_id: str, deliveries: list[Delivery]) 
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([asdict(result) for result in results], indent=1), "utf-8")
     return {
-        "files": len(results),
+        "files": len(deliveries),
         "refused": sum(bool(result.refusal) for result in results),
         "rows": sum(sum(result.rows.values()) for result in results),
     }
@@ -101,18 +103,39 @@ def _take_in(
     clinic: Clinic,
     delivery: Delivery,
     watch: FormWatch,
+) -> IntakeResult | None:
+    """Return what became of a file; None if it changed meanwhile: it stays new, and says so."""
+    try:
+        return _read_or_refuse(con, home, run_id, clinic, delivery, watch)
+    except (RapportError, OSError):
+        if is_as_hashed(home, delivery):
+            raise
+    _unstage(home, run_id, clinic.clinic, delivery)
+    say(f"    {still_written(f'landing/{clinic.clinic}/{delivery.source_file}')}")
+    return None
+
+
+def _read_or_refuse(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    run_id: str,
+    clinic: Clinic,
+    delivery: Delivery,
+    watch: FormWatch,
 ) -> IntakeResult:
     if clinic.is_dictionary(Path(delivery.source_file).name):
         return IntakeResult(delivery.file_id)
     try:
         return _read(con, home, run_id, clinic, delivery, watch)
     except FileRefused as refusal:
+        _require_as_hashed(home, delivery)
         _unstage(home, run_id, clinic.clinic, delivery)
         watch.note_refused(delivery, refusal)
         return IntakeResult(delivery.file_id, str(refusal), FILE_RULE[refusal.code])
-    except BalanceError:
+    except (BalanceError, FileChangedError):
         raise
     except RapportError as refusal:  # DuckDB could not do it; its own message may quote a row
+        _require_as_hashed(home, delivery)
         return IntakeResult(delivery.file_id, str(refusal), "F01")
 
 
@@ -179,9 +202,15 @@ def _stage(
         if table == "responses":
             scores = scores_path(home, run_id, clinic.clinic, delivery.file_id)
             write_scores(con, staged.path, scores, registry)
+    _require_as_hashed(home, delivery)
     watch.look(con, delivery, read, paths)
     n_read = sum(source.n_rows for source in sources)
     return IntakeResult(delivery.file_id, notes=notes, rows=rows, n_read=n_read)
+
+
+def _require_as_hashed(home: Home, delivery: Delivery) -> None:
+    if not is_as_hashed(home, delivery):
+        raise FileChangedError(still_written(delivery.source_file))
 
 
 def _refuse_shared_keys(con: duckdb.DuckDBPyConnection, table: Table, staged: Path) -> None:
@@ -218,20 +247,22 @@ def _mark(
     clinic: Clinic,
     deliveries: list[Delivery],
     results: list[IntakeResult],
-    blocked: set[str],
-) -> None:
-    """Mark every broken row of the clinic's staged files, and count per rule and file."""
+    watch: FormWatch,
+) -> list[IntakeResult]:
+    """Mark every broken row of the clinic's staged files, and count per rule and file.
+
+    Returns what became of held rows that came free and are among them now.
+    """
     from expectations.marking.marking import mark
     from expectations.rows.context import Service
 
     clinic_id = clinic.clinic
-    read = [result for result in results if not result.refusal]
     staged: dict[str, list[Path]] = {}
-    for result in read:
-        for table in result.rows:
+    for result in results:
+        for table in () if result.refusal else result.rows:
             path = staged_folder(home, run_id, clinic_id) / table / f"{result.file_id}.parquet"
             staged.setdefault(table, []).append(path)
-    work = home.work(run_id)
+    work, received_at = home.work(run_id), deliveries[0].received_at
     for folder in ("marks", "counts"):
         (work / folder).mkdir(parents=True, exist_ok=True)
     names = {delivery.file_id: delivery.source_file for delivery in deliveries}
@@ -240,22 +271,65 @@ def _mark(
     ids, ages = (work / kind / f"{clinic_id}.parquet" for kind in ("therapist_ids", "ages"))
     therapist_flags(con, home, clinic_id, ids)
     delivered_ages(con, home, clinic_id, staged.get("episodes", []), ages)
-    mark(
-        con,
-        staged,
-        home.lake,
-        home.lake / "registry",
-        rules(home),
-        clinic_id=clinic_id,
-        run_id=run_id,
-        received_at=deliveries[0].received_at,
-        marks_path=work / "marks" / f"{clinic_id}.parquet",
-        counts_path=work / "counts" / f"{clinic_id}.parquet",
-        blocked=blocked | cut_off,
-        scores=sorted((work / "scores" / clinic_id).glob("*.parquet")),
-        therapist_ids=[ids] if ids.exists() else [],
-        ages=[ages] if ages.exists() else [],
-        service=Service(clinic.age_range, clinic.go_live),
+    looked_at = tuple(id for id, name in names.items() if clinic.accepts_change_in(Path(name).name))
+
+    def judged(files: dict[str, list[Path]], marks: Path, counts: Path) -> Path:
+        mark(
+            con,
+            files,
+            home.lake,
+            home.lake / "registry",
+            rules(home),
+            clinic_id=clinic_id,
+            run_id=run_id,
+            received_at=received_at,
+            marks_path=marks,
+            counts_path=counts,
+            blocked=watch.blocked | cut_off,
+            scores=sorted((work / "scores" / clinic_id).glob("*.parquet")),
+            therapist_ids=[ids] if ids.exists() else [],
+            ages=[ages] if ages.exists() else [],
+            service=Service(clinic.age_range, clinic.go_live, looked_at),
+            item_sets=watch.item_sets,
+        )
+        return marks
+
+    def trial(files: dict[str, list[Path]]) -> Path:
+        folder = work / "held" / clinic_id
+        return judged(files, folder / "marks.parquet", folder / "counts.parquet")
+
+    freed, paths = free(con, home, run_id, clinic_id, rules(home), staged, received_at, trial)
+    taken_up = _take_up(con, home, run_id, clinic_id, freed, paths, staged)
+    judged(
+        staged, work / "marks" / f"{clinic_id}.parquet", work / "counts" / f"{clinic_id}.parquet"
     )
     files = [(r.file_id, names[r.file_id], r.refusal_rule) for r in results]
     write_refusal_counts(home, run_id, clinic_id, files)
+    return taken_up
+
+
+def _take_up(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    run_id: str,
+    clinic_id: str,
+    freed: list[Delivery],
+    paths: dict[str, list[Path]],
+    staged: dict[str, list[Path]],
+) -> list[IntakeResult]:
+    """Put held rows that came free beside tonight's staged files, and score them."""
+    rows: dict[str, dict[str, int]] = {delivery.file_id: {} for delivery in freed}
+    for table, files in paths.items():
+        for path in files:
+            target = staged_folder(home, run_id, clinic_id) / table / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
+            staged.setdefault(table, []).append(target)
+            count = f"select count(*) from read_parquet({quoted(target)})"
+            (rows[path.stem][table],) = con.execute(count).fetchone()
+            if table == "responses":
+                scores = scores_path(home, run_id, clinic_id, path.stem)
+                write_scores(con, target, scores, read_registry(home))
+    for delivery in freed:
+        say(f"    {clinic_id}/{delivery.source_file}: come free, loaded")
+    return [IntakeResult(file_id, rows=counts) for file_id, counts in rows.items()]

@@ -16,7 +16,7 @@ import duckdb
 
 from pipeline.home import Home
 from pipeline.progress import say
-from pipeline.steps.approval import hold, write_log
+from pipeline.steps.approval import hold_runs, write_log
 from pipeline.steps.gate import judged_runs
 from pipeline.steps.quality_tables import RULE_RESULTS
 from pipeline.storage.ledger import Ledger
@@ -63,7 +63,8 @@ def leave_out(home: Home, run_id: str, broken: Iterable[Broken]) -> bool:
     n_held = 0
     for clinic in sorted(clinics):
         own = {row["run_id"] for row in files if row["clinic_id"] == clinic}
-        n_held += hold(home, ledger, sorted(own & latest) or sorted(own), {clinic}, reason)
+        runs = sorted(own & latest) or sorted(own)
+        n_held += hold_runs(home, ledger, runs, {clinic}, reason)
     if not n_held:
         return False
     _write_down(home, run_id, broken)

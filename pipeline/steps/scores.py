@@ -12,33 +12,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.storage.duckdb_session import quoted
+from pipeline.storage.lake import SCORES
 from pipeline.storage.parquet import whole
 from transforms.instruments.definition import Instrument
 from transforms.instruments.registry import Registry
 from transforms.instruments.scoring import ScaleScores, score_items
+from transforms.instruments.stored_totals import WITHOUT_ANSWERS, fits, totals_of_blanks
+from transforms.sql import text
 
 BATCH_ROWS = 250_000
+_BLANK = "is_without_answers"
+_EQUAL = 1e-6
 # instrument, version, rater, language as the rows have them
 Form = tuple[str, str | None, str | None, str | None]
-SCHEMA = pa.schema(
-    [
-        ("response_key", pa.uuid()),
-        ("file_id", pa.string()),
-        ("source_line", pa.int64()),
-        ("instrument_id", pa.string()),
-        ("version", pa.string()),
-        ("rater", pa.string()),
-        ("language", pa.string()),
-        ("scale", pa.string()),
-        ("score", pa.float64()),
-        ("n_answered", pa.int32()),
-        ("n_items", pa.int32()),
-        ("is_prorated", pa.bool_()),
-        ("score_source", pa.string()),
-        ("submitted_score", pa.float64()),
-        ("score_version", pa.string()),
-    ]
-)
 
 
 def write_scores(
@@ -47,7 +33,8 @@ def write_scores(
     """Write one row per response × scale of the instrument it names.
 
     A form without a single answer but with a submitted score keeps that score, marked
-    ``score_source = 'submitted'``. A form with too few answers has a NULL score. Responses whose
+    ``score_source = 'submitted'``; not where its feed maps items and the score is what a formula
+    makes of blanks. A form with too few answers has a NULL score. Responses whose
     instrument the registry does not know have no scores. Answers outside the instrument's range
     are treated as a form without a score: validation quarantines the row.
     """
@@ -60,7 +47,7 @@ def write_scores(
     }
     with (
         whole(target) as partial,
-        pq.ParquetWriter(partial, SCHEMA, compression="snappy") as writer,
+        pq.ParquetWriter(partial, SCORES, compression="snappy") as writer,
     ):
         for kind, instrument in _forms(con, responses, registry):
             for batch in _batches(con, responses, columns, kind, instrument):
@@ -98,6 +85,8 @@ def _batches(
     wanted = [f"item_{n}" for n in range(1, n_items + 1)]
     wanted += [f"submitted_{scale}" for scale in instrument.scales]
     values = [name if name in columns else f"cast(null as double) as {name}" for name in wanted]
+    without = f"coalesce(list_contains(bad_cells, {text(WITHOUT_ANSWERS)}), false)"
+    values.append(f"{without} as {_BLANK}" if "bad_cells" in columns else f"false as {_BLANK}")
     query = f"""
         select {", ".join(["response_key", "file_id", "source_line", "language", *values])}
         from read_parquet({quoted(responses)})
@@ -110,11 +99,15 @@ def _batches(
 
 
 def _score_batch(batch: pa.RecordBatch, instrument: Instrument) -> Iterator[pa.RecordBatch]:
-    scores = score_items(_answers(batch, instrument), instrument) if instrument.items else {}
+    answers = _answers(batch, instrument) if instrument.items else None
+    scores = score_items(answers, instrument) if instrument.items else {}
     for scale in instrument.scales:
         submitted = _numbers(batch, f"submitted_{scale}")
         computed = scores.get(scale)
-        yield _rows(batch, instrument, scale, computed, submitted)
+        fit = np.full(len(submitted), None, dtype=object)
+        if computed is not None:
+            fit = fits(answers, instrument, scale, computed.score, submitted)
+        yield _rows(batch, instrument, scale, computed, submitted, fit)
 
 
 def _answers(batch: pa.RecordBatch, instrument: Instrument) -> np.ndarray:
@@ -127,16 +120,34 @@ def _answers(batch: pa.RecordBatch, instrument: Instrument) -> np.ndarray:
     return answers
 
 
+def _stands(batch: pa.RecordBatch, instrument: Instrument, scale: str, submitted) -> np.ndarray:
+    """Return which submitted scores somebody can have computed, from answers not shown here."""
+    is_blank = np.asarray(batch.column(_BLANK).to_numpy(zero_copy_only=False), dtype=bool)
+    if instrument.scores_supplied or not is_blank.any():
+        return ~np.isnan(submitted)
+    of_blanks = np.array(totals_of_blanks(instrument, scale))
+    is_formula = np.isclose(submitted[:, None], of_blanks, rtol=0, atol=_EQUAL).any(axis=1)
+    return ~np.isnan(submitted) & ~(is_blank & is_formula)
+
+
 def _numbers(batch: pa.RecordBatch, column: str) -> np.ndarray:
     return batch.column(column).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
 
 
-def _rows(batch, instrument: Instrument, scale: str, computed, submitted) -> pa.RecordBatch:
+def _rows(
+    batch: pa.RecordBatch,
+    instrument: Instrument,
+    scale: str,
+    computed: ScaleScores | None,
+    submitted: np.ndarray,
+    fit: np.ndarray,
+) -> pa.RecordBatch:
     n_rows = batch.num_rows
     if computed is None:  # supplied scores only
         nothing = np.zeros(n_rows, dtype=np.int32)
         computed = ScaleScores(np.full(n_rows, np.nan), nothing, nothing, nothing.astype(bool))
-    is_submitted = (computed.n_answered == 0) & ~np.isnan(submitted)
+    stands = _stands(batch, instrument, scale, submitted)
+    is_submitted = (computed.n_answered == 0) & stands
     return pa.RecordBatch.from_arrays(
         [
             batch.column("response_key"),
@@ -151,9 +162,10 @@ def _rows(batch, instrument: Instrument, scale: str, computed, submitted) -> pa.
             pa.array(computed.is_prorated),
             pc.if_else(pa.array(is_submitted), "submitted", "computed"),
             pa.array(submitted, from_pandas=True),
+            pa.array(fit, pa.string()),
             _constant(instrument.score_version, n_rows),
         ],
-        schema=SCHEMA,
+        schema=SCORES,
     )
 
 

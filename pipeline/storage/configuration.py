@@ -10,7 +10,8 @@ import pyarrow as pa
 from pipeline.home import Home
 from pipeline.storage.expected_curves import write_curves
 from pipeline.storage.parquet import write_rows
-from transforms.clinics.clinic import Clinic, load_clinic
+from transforms.clinics.clinic import Clinic
+from transforms.clinics.yaml_file import load_clinic
 from transforms.instruments.registry import Registry, load_registry
 from transforms.instruments.tables import (
     INSTRUMENT_COLUMNS,

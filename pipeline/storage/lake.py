@@ -8,17 +8,22 @@ so what was known at any earlier time can still be asked.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from pipeline.home import Home
-from pipeline.steps.scores import SCHEMA as SCORES
 from pipeline.storage.duckdb_session import quoted
-from pipeline.storage.parquet import copy_query, copy_unless_empty, write_rows
+from pipeline.storage.parquet import (
+    copy_query,
+    copy_unless_empty,
+    whole,
+    write_rows,
+)
 from transforms.contract import PROVENANCE, TABLES, Table, lake_columns
 from transforms.errors import BalanceError
 
@@ -33,6 +38,28 @@ MARKERS = {
 REPLACED, ABSENT = "replaced", "absent from snapshot"
 CLIENT_AGES = {"client_key": "UUID", "start_date": "DATE", "age_years": "INTEGER"}
 THERAPIST_FLAGS = {"therapist_key": "UUID", "is_placeholder": "BOOLEAN", "has_alias": "BOOLEAN"}
+SCORES = pa.schema(
+    [
+        ("response_key", pa.uuid()),
+        ("file_id", pa.string()),
+        ("source_line", pa.int64()),
+        ("instrument_id", pa.string()),
+        ("version", pa.string()),
+        ("rater", pa.string()),
+        ("language", pa.string()),
+        ("scale", pa.string()),
+        ("score", pa.float64()),
+        ("n_answered", pa.int32()),
+        ("n_items", pa.int32()),
+        ("is_prorated", pa.bool_()),
+        ("score_source", pa.string()),
+        ("submitted_score", pa.float64()),
+        ("submitted_fits", pa.string()),
+        ("score_version", pa.string()),
+    ]
+)
+# Where the rows of one delivery lie, each time in clinic=<id>/<file_id>.<ending>.
+FOLDERS = (*TABLES, *(f"superseded/{name}" for name in TABLES), "scores", "quality/form_profiles")
 NOT_CONTENT = {name for name, _ in PROVENANCE} | {"bad_cells"}
 
 
@@ -65,19 +92,24 @@ def write_empty_tables(home: Home) -> None:
             copy_query(con, f"select {nulls} limit 0", home.lake / folder / "empty.parquet")
 
 
-def sweep(home: Home, accepted: set[tuple[str, str]]) -> int:
-    """Delete lake files of deliveries the ledger does not know: leftovers of a killed run."""
-    folders = [*TABLES, *(f"superseded/{table}" for table in TABLES), "scores"]
-    folders.append("quality/form_profiles")
-    leftovers = [
-        path
-        for folder in folders
-        for path in (home.lake / folder).glob("clinic=*/*.*")
-        if (path.parent.name.removeprefix("clinic="), path.stem) not in accepted
-    ]
+def sweep(home: Home, dead: set[tuple[str, str]]) -> int:
+    """Delete what these deliveries (clinic_id, file_id) have in the lake; return how many files."""
+    leftovers = [path for path, delivery in _delivered(home) if delivery in dead]
     for path in leftovers:
         path.unlink()
     return len(leftovers)
+
+
+def unknown(home: Home, known: set[tuple[str, str]]) -> list[Path]:
+    """Return lake files of deliveries that are not among those known."""
+    return [path for path, delivery in _delivered(home) if delivery not in known]
+
+
+def forget(home: Home, clinic_id: str, file_id: str) -> None:
+    """Delete what an unfinished attempt left of a delivery, so that it begins from nothing."""
+    for folder in FOLDERS:
+        for ending in ("parquet", "json"):
+            lake_file(home, folder, clinic_id, f"{file_id}.{ending}").unlink(missing_ok=True)
 
 
 def accept(
@@ -146,10 +178,10 @@ def keep_left_in(con: duckdb.DuckDBPyConnection, source: Path, target: Path, key
 
     A file nothing is taken from is linked, not copied; a file with nothing left is not written.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
     if not _count_query(con, "select count(*) from left_out"):
-        os.link(source, target)
+        with whole(target) as partial:
+            partial.unlink(missing_ok=True)
+            os.link(source, partial)
         return
     copy_unless_empty(
         con,
@@ -198,6 +230,8 @@ def _find_repeats(
     """Make the temp tables unwanted, known (key is current in the lake) and left_out."""
     rows = f"(select *, {table.key} as row_key from read_parquet({quoted(staged)}))"
     current = f"({current_rows(home, table, clinic_id)})"
+    # A file is no duplicate of itself, whatever an earlier attempt left of it.
+    current = f"(select * from {current} where file_id <> {quoted(staged.stem)})"
     new, old = _columns(con, rows), _columns(con, current)
     content = sorted((new | old) - NOT_CONTENT - {"row_key"})
     same = " and ".join(_same(name, new, old) for name in content)
@@ -239,6 +273,14 @@ def _find_repeats(
         ) > 1
         """
     )
+
+
+def _delivered(home: Home) -> Iterator[tuple[Path, tuple[str, str]]]:
+    """Yield every file of the lake that holds rows of one delivery, and whose."""
+    for folder in FOLDERS:
+        for path in (home.lake / folder).glob("clinic=*/*.*"):
+            if not path.name.startswith("."):
+                yield path, (path.parent.name.removeprefix("clinic="), path.stem)
 
 
 def _same(name: str, new: set[str], old: set[str]) -> str:

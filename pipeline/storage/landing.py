@@ -9,16 +9,20 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+import duckdb
+
 from pipeline.home import Home
 from pipeline.progress import say
 from pipeline.storage.configuration import read_clinic
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.manifests import is_manifest
+from pipeline.storage.open_rows import files_with_open_rows, replaced_files
 from transforms.clinics.clinic import Clinic
 from transforms.errors import ConfigError
 
 CLINIC_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 MOST_NAMED = 5
+FIRST_LOOK = ("", "", "")  # noted with the first names
 HALF_WRITTEN = (".tmp", ".part", ".partial", ".crdownload", ".filepart")
 
 
@@ -48,9 +52,11 @@ def new_deliveries(home: Home, ledger: Ledger, now: datetime, fingerprint: str) 
     A file that was refused or rejected is tried again once the configuration has changed, or
     when its clinic sends anything new: what it lacked, a data dictionary or the client a row
     refers to, may have come.
-    Content known already is new again in two cases, as it then says something else than before:
-    the file stood there with other content in between, or it is a full snapshot under a new
-    name. It gets a `file_id` of its own.
+    Content known already is new again, with a `file_id` of its own, where it then says something
+    else than before: the file stood there with other content in between; or the content comes
+    under a new name and is a full snapshot, or rows of it are open in quarantine or were replaced
+    since. Under a new name a refused or rejected content is tried again at once. A copy that
+    lay there all the time is none of these.
     Order: clinic, then file name, so that `responses_2026-10.csv` comes before
     `responses_2026-11.csv` and the later one wins.
     """
@@ -58,6 +64,11 @@ def new_deliveries(home: Home, ledger: Ledger, now: datetime, fingerprint: str) 
     known = {(row["clinic_id"], row["file_id"]): row for row in files}
     accepted = {key for key, row in known.items() if row["status"] == "accepted"}
     waiting = {key for key, row in known.items() if row["fingerprint"] == fingerprint} - accepted
+    noted = ledger.seen_names()
+    seen = noted | {(row["clinic_id"], row["source_file"], row["sha256"]) for row in files}
+    # A home from before names were noted: what lies there is not sent again.
+    is_first_look = FIRST_LOOK not in noted and bool(files)
+    lying = {FIRST_LOOK}
     new: list[Delivery] = []
     repeated: list[str] = []
     for clinic in sorted(path for path in home.landing.iterdir() if _is_clinic(path)):
@@ -67,14 +78,22 @@ def new_deliveries(home: Home, ledger: Ledger, now: datetime, fingerprint: str) 
         ]
         for path in sorted(clinic.rglob("*")):
             if path.is_file() and not _is_ignored(path) and (read := _delivery(clinic, path, now)):
-                delivery = _told_apart(home, read, accepted_here)
+                name = (clinic.name, read.source_file, read.sha256)
+                is_sent_again = not is_first_look and name not in seen
+                delivery = _told_apart(home, read, accepted_here, is_sent_again)
                 key = (delivery.clinic_id, delivery.file_id)
+                lying.add(name)
+                if is_sent_again:
+                    waiting.discard(key)
                 first = found.setdefault(key, delivery).source_file
                 first = known[key]["source_file"] if key in accepted else first
                 if first != delivery.source_file:
                     repeated.append(f"{clinic.name}/{delivery.source_file} is {first}")
         if found.keys() - accepted - waiting:
             new += [found[key] for key in found if key not in accepted]
+    # Not yet those this night takes up: a killed night must find them again.
+    taken_up = {(one.clinic_id, one.source_file, one.sha256) for one in new}
+    ledger.note_names(name for name in lying if name not in noted | taken_up)
     if repeated:
         shown = ", ".join(repeated[:MOST_NAMED]) + (" …" if len(repeated) > MOST_NAMED else "")
         say(f"{len(repeated)} file(s) with the same content as another, read once: {shown}")
@@ -115,22 +134,36 @@ def _is_ignored(path: Path) -> bool:
     return is_unfinished or is_manifest(path.name)
 
 
-def _told_apart(home: Home, delivery: Delivery, accepted: list[dict]) -> Delivery:
+def _told_apart(
+    home: Home, delivery: Delivery, accepted: list[dict], is_sent_again: bool
+) -> Delivery:
     """Give content that is delivered once more, and means it, an identity of its own.
 
     Parameters
     ----------
     accepted : the clinic's accepted files, oldest first
+    is_sent_again : whether the content lies under this name for the first time
     """
     if not any(row["sha256"] == delivery.sha256 for row in accepted):
         return delivery
     of_name = [row for row in accepted if row["source_file"] == delivery.source_file]
     if of_name and of_name[-1]["sha256"] == delivery.sha256:
         return replace(delivery, file_id=of_name[-1]["file_id"])
-    if not of_name and not _holds_everything(read_clinic(home, delivery.clinic_id)):
+    if not of_name and not (
+        _holds_everything(read_clinic(home, delivery.clinic_id))
+        or (is_sent_again and _is_unfinished(home, delivery, accepted))
+    ):
         return delivery
     told = f"{delivery.sha256} {delivery.source_file} {len(of_name)}"
     return replace(delivery, file_id=hashlib.sha256(told.encode()).hexdigest()[:16])
+
+
+def _is_unfinished(home: Home, delivery: Delivery, accepted: list[dict]) -> bool:
+    """Whether rows of a content are open in quarantine, or were replaced since."""
+    files = {row["file_id"] for row in accepted if row["sha256"] == delivery.sha256}
+    with duckdb.connect() as con:
+        open_files = files_with_open_rows(con, home, delivery.clinic_id)
+        return bool(files & (open_files | replaced_files(con, home, delivery.clinic_id)))
 
 
 def _holds_everything(clinic: Clinic) -> bool:
@@ -138,21 +171,50 @@ def _holds_everything(clinic: Clinic) -> bool:
     return "snapshot" in kinds
 
 
+def is_as_hashed(home: Home, delivery: Delivery) -> bool:
+    """Say whether a file is still what was hashed, by hashing it again.
+
+    Asked when it was read: what was read then is what the ledger names. A second pass over the
+    new files costs less than a copy of each, and identifiers stay in one place.
+    """
+    path = delivery.path(home)
+    try:
+        if path.stat().st_size != delivery.size_bytes:
+            return False
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == delivery.sha256
+    except OSError:
+        return False  # gone, or no longer to be read
+
+
+def still_written(name: str) -> str:
+    """Say that a file changed under our hands."""
+    return (
+        f"{name}: changed while it was read; left for the next night. Export under a name that "
+        "ends in .part and rename it when it is whole."
+    )
+
+
 def _delivery(clinic: Path, path: Path, now: datetime) -> Delivery | None:
     """Return the file with its hash; None, said aloud, if it cannot be read at this moment."""
+    name = f"landing/{clinic.name}/{path.relative_to(clinic)}"
     try:
         with path.open("rb") as file:
+            before = os.fstat(file.fileno())
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            after = os.fstat(file.fileno())
     except OSError as error:
-        name = f"landing/{clinic.name}/{path.relative_to(clinic)}"
         remedy = "Close it where it is open, or give the right to read it"
         say(f"{name}: cannot be read now ({error.strerror}); left for the next night. {remedy}.")
+        return None
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        say(still_written(name))
         return None
     return Delivery(
         clinic_id=clinic.name,
         source_file=path.relative_to(clinic).as_posix(),
         file_id=sha256[:16],
         sha256=sha256,
-        size_bytes=path.stat().st_size,
+        size_bytes=after.st_size,
         received_at=now,
     )

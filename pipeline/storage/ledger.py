@@ -6,12 +6,13 @@ Holds file names, hashes, counts and reasons; never a cell of a file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
 from sqlalchemy import (
     Column,
+    Connection,
     DateTime,
     Engine,
     ForeignKey,
@@ -26,8 +27,21 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.schema import CreateTable
 
 from pipeline.home import Home
+from transforms.errors import BalanceError, LedgerError
+
+File = tuple[str, str]  # clinic_id, file_id
+GOING_ON = ("running", "waiting")
+REMEDIES = {
+    "full": "Free space on the disk",
+    "readonly": "Give this user the right to write in the home",
+    "unable to open": "Give this user the right to write in the home",
+    "locked": "End the program that has ledger.sqlite open",
+    "malformed": "Restore ledger.sqlite from the back-up",
+}
 
 metadata = MetaData()
 
@@ -74,6 +88,39 @@ file_tables = Table(
     Column("n_erased", Integer, nullable=False, default=0),
 )
 
+# Which run is putting a file into the lake: written before its first row, gone with its verdict.
+# What lies in the lake of a file whose run ended without a verdict is proved dead.
+loading = Table(
+    "loading",
+    metadata,
+    Column("clinic_id", String, primary_key=True),
+    Column("file_id", String, primary_key=True),
+    Column("run_id", String, ForeignKey("runs.run_id"), nullable=False),
+)
+
+# One row while somebody writes, see pipeline/storage/writer_lock.py.
+writer = Table(
+    "writer",
+    metadata,
+    Column("slot", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("claim", String, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("run_id", String),  # the row outlives its process only while it names a run
+    Column("host", String, nullable=False),
+    Column("pid", Integer),  # NULL: a run of the service, whose steps are processes of their own
+    Column("since", DateTime, nullable=False),
+    Column("heartbeat", DateTime, nullable=False),
+)
+
+# Every name under which a content ever lay in landing: a copy that lies there is no delivery.
+names = Table(
+    "names",
+    metadata,
+    Column("clinic_id", String, primary_key=True),
+    Column("source_file", String, primary_key=True),
+    Column("sha256", String, primary_key=True),
+)
+
 
 # Append-only: one row when a run asks, one when it is answered.
 approval_log = Table(
@@ -96,21 +143,32 @@ class Ledger:
     def __init__(self, home: Home) -> None:
         home.root.mkdir(parents=True, exist_ok=True)
         self._engine = _engine(f"sqlite:///{home.ledger}")
-        metadata.create_all(self._engine)
+        with self._transaction() as connection:
+            for table in metadata.sorted_tables:
+                connection.execute(CreateTable(table, if_not_exists=True))
 
     @contextmanager
-    def _rows(self) -> Iterator:
-        with self._engine.connect() as connection:
+    def _rows(self) -> Iterator[Connection]:
+        with _said_plainly(), self._engine.connect() as connection:
             yield connection
 
-    def open_run(self, run_id: str, started_at: datetime, fingerprint: str) -> None:
-        """Record that a run has started; runs that never ended are marked failed."""
-        with self._engine.begin() as connection:
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with _said_plainly(), self._engine.begin() as connection:
+            yield connection
+
+    def end_unfinished(self) -> None:
+        """Mark runs that never ended as failed; only for whoever holds the writer's lock."""
+        with self._transaction() as connection:
             connection.execute(
                 update(runs)
-                .where(runs.c.status.in_(("running", "waiting")))
+                .where(runs.c.status.in_(GOING_ON))
                 .values(status="failed", message="ended without a word (killed?)")
             )
+
+    def open_run(self, run_id: str, started_at: datetime, fingerprint: str) -> None:
+        """Record that a run has started."""
+        with self._transaction() as connection:
             connection.execute(
                 insert(runs).values(
                     run_id=run_id, started_at=started_at, status="running", fingerprint=fingerprint
@@ -119,7 +177,7 @@ class Ledger:
 
     def close_run(self, run_id: str, finished_at: datetime, status: str, message: str = "") -> None:
         """Record how a run ended."""
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 update(runs)
                 .where(runs.c.run_id == run_id)
@@ -151,15 +209,51 @@ class Ledger:
         with self._rows() as connection:
             return [dict(row) for row in connection.execute(select(file_tables)).mappings()]
 
+    def begin_files(self, run_id: str, begun: list[File]) -> None:
+        """Record that a run is about to put these files into the lake.
+
+        Raises
+        ------
+        BalanceError
+            One of them is in the lake already: another run has taken it in meanwhile.
+        """
+        accepted = {_key(row) for row in self.all_files() if row["status"] == "accepted"}
+        if taken := accepted & set(begun):
+            raise BalanceError(
+                f"run {run_id}: {len(taken)} file(s) were taken in by another run meanwhile. "
+                "Nothing was changed; run again."
+            )
+        if not begun:
+            return
+        rows = [{"clinic_id": c, "file_id": f, "run_id": run_id} for c, f in begun]
+        with self._transaction() as connection:
+            for row in rows:
+                connection.execute(delete(loading).where(_is(loading, row)))
+            connection.execute(insert(loading), rows)
+
+    def all_loading(self) -> dict[File, str]:
+        """Return which run began each file that has no verdict since."""
+        with self._rows() as connection:
+            found = connection.execute(select(loading)).mappings()
+            return {_key(row): row["run_id"] for row in found}
+
+    def seen_names(self) -> set[tuple[str, str, str]]:
+        """Return every (clinic_id, source_file, sha256) that ever lay in landing."""
+        with self._rows() as connection:
+            return {tuple(row) for row in connection.execute(select(names))}
+
+    def note_names(self, seen: Iterable[tuple[str, str, str]]) -> None:
+        """Add names under which a content lies in landing; known ones are no error."""
+        rows = [dict(zip(names.c.keys(), one, strict=True)) for one in seen]
+        if rows:
+            with self._transaction() as connection:
+                connection.execute(insert(names).prefix_with("or ignore"), rows)
+
     def record_file(self, file: dict, tables: list[dict]) -> None:
         """Record a file's verdict with its row counts, replacing an earlier verdict."""
-        same = (files.c.clinic_id == file["clinic_id"]) & (files.c.file_id == file["file_id"])
-        same_rows = (file_tables.c.clinic_id == file["clinic_id"]) & (
-            file_tables.c.file_id == file["file_id"]
-        )
-        with self._engine.begin() as connection:
-            connection.execute(delete(file_tables).where(same_rows))
-            connection.execute(delete(files).where(same))
+        with self._transaction() as connection:
+            for table in (file_tables, files, loading):
+                connection.execute(delete(table).where(_is(table, file)))
             connection.execute(insert(files).values(**file))
             if tables:
                 connection.execute(insert(file_tables), tables)
@@ -178,7 +272,7 @@ class Ledger:
             and row["status"] == "accepted"
             and (clinics is None or row["clinic_id"] in clinics)
         ]
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             for clinic_id, file_id in held:
                 connection.execute(
                     delete(file_tables).where(
@@ -192,9 +286,45 @@ class Ledger:
                 )
         return held
 
+    def writer(self) -> dict | None:
+        """Return who writes, None for nobody."""
+        with self._rows() as connection:
+            row = connection.execute(select(writer)).mappings().first()
+            return dict(row) if row else None
+
+    def claim_writer(self, row: dict, over: dict | None) -> bool:
+        """Write down who writes from now on; False where somebody else was faster.
+
+        Parameters
+        ----------
+        over : the row of a dead owner that is taken over, as it was read; None for no row
+        """
+        try:
+            with self._transaction() as connection:
+                if over is None:
+                    connection.execute(insert(writer).values(slot=1, **row))
+                    return True
+                as_read = (writer.c.claim == over["claim"]) & (
+                    writer.c.heartbeat == over["heartbeat"]
+                )
+                return connection.execute(update(writer).where(as_read).values(**row)).rowcount == 1
+        except IntegrityError:
+            return False
+
+    def touch_writer(self, claim: str, **values) -> bool:
+        """Change the row of a claim, its heartbeat for one; False where it is no longer there."""
+        with self._transaction() as connection:
+            changed = update(writer).where(writer.c.claim == claim).values(**values)
+            return connection.execute(changed).rowcount == 1
+
+    def free_writer(self, claim: str) -> None:
+        """Delete the row of a claim, if it is still there."""
+        with self._transaction() as connection:
+            connection.execute(delete(writer).where(writer.c.claim == claim))
+
     def log_approval(self, entry: dict) -> None:
         """Add that a run asked for approval, or how it was answered."""
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(insert(approval_log).values(**entry))
 
     def approvals(self) -> list[dict]:
@@ -208,12 +338,37 @@ class Ledger:
 
     def mark_scored(self, clinic_id: str, file_id: str, fingerprint: str) -> None:
         """Record with which registry a file was scored."""
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 update(files)
                 .where((files.c.clinic_id == clinic_id) & (files.c.file_id == file_id))
                 .values(score_fingerprint=fingerprint)
             )
+
+
+def _key(row) -> File:
+    return row["clinic_id"], row["file_id"]
+
+
+def _is(table: Table, row: dict):
+    """Return the condition for one file's rows of a table."""
+    return (table.c.clinic_id == row["clinic_id"]) & (table.c.file_id == row["file_id"])
+
+
+@contextmanager
+def _said_plainly() -> Iterator[None]:
+    """Turn what the database could not do into one sentence; its own carries the statement."""
+    try:
+        yield
+    except IntegrityError:
+        raise  # a defect of ours, or lost to somebody faster: the caller knows
+    except DBAPIError as error:
+        said = str(error.orig)
+        remedies = (remedy for part, remedy in REMEDIES.items() if part in said)
+        raise LedgerError(
+            f"the ledger: {said}. {next(remedies, 'See docs/runbook.md')}; then run again. "
+            "The published release is unchanged."
+        ) from None
 
 
 def _engine(url: str) -> Engine:

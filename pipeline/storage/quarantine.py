@@ -6,7 +6,7 @@ repaired or waived follows from what later runs wrote (models/intermediate/quali
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -209,12 +209,19 @@ def write_redeliveries(
     )
 
 
-def sweep(home: Home, settled_in: Mapping[tuple[str, str], str]) -> int:
+def sweep(
+    home: Home,
+    settled_in: Mapping[tuple[str, str], str],
+    held: Set[tuple[str, str]],
+    ended: Set[str],
+) -> int:
     """Delete what a killed run wrote about files it did not settle; return how many files.
 
     Parameters
     ----------
     settled_in : (clinic_id, file_id) to the run that settled the file last, from the ledger.
+    held : (clinic_id, file_id) of files held back: what any run said of them goes too.
+    ended : runs the ledger knows to have ended; what others wrote is left alone.
 
     Notes
     -----
@@ -224,16 +231,22 @@ def sweep(home: Home, settled_in: Mapping[tuple[str, str], str]) -> int:
         path
         for folder in ("quarantine", "quarantine_events")
         for path in (home.lake / "quality" / folder).glob("*/*.parquet")
-        if _is_leftover(path, settled_in)
+        if _is_leftover(path, settled_in, held, ended)
     ]
     for path in leftovers:
         path.unlink()
     return len(leftovers)
 
 
-def _is_leftover(path: Path, settled_in: Mapping[tuple[str, str], str]) -> bool:
+def _is_leftover(
+    path: Path,
+    settled_in: Mapping[tuple[str, str], str],
+    held: Set[tuple[str, str]],
+    ended: Set[str],
+) -> bool:
     run_id, file_id, _ = path.stem.split("_")
-    return settled_in.get((path.parent.name, file_id), "") < run_id
+    delivery = path.parent.name, file_id
+    return delivery in held or (run_id in ended and settled_in.get(delivery, "") < run_id)
 
 
 def _quality_file(home: Home, folder: str, run_id: str, delivery: Delivery, table: Table) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from reports.common_factors.page import Block, Column
+from reports.common_factors.blocks import ESTIMATE, TOO_FEW, Block, Column, firm_bars, nothing
 from reports.drawing.figures import Bar, forest
 from reports.drawing.wording import (
     DETECTORS,
@@ -12,36 +12,6 @@ from reports.drawing.wording import (
     form,
     form_name,
 )
-
-TOO_FEW = Markup("{}: too few clients for a number.")
-ESTIMATE = (
-    Column("estimate", "Estimate", "r"),
-    Column("ci_low", "from", "r"),
-    Column("ci_high", "to", "r"),
-)
-
-
-def firm_bars(rows: list[Row], label, *, factor: float = 1.0) -> list[Bar]:
-    """Return a bar per row that has a number."""
-    return [
-        Bar(
-            label(row),
-            row["estimate"] * factor,
-            None if row["ci_low"] is None else row["ci_low"] * factor,
-            None if row["ci_high"] is None else row["ci_high"] * factor,
-            row.is_firm,
-        )
-        for row in rows
-        if row.is_shown
-    ]
-
-
-def nothing(rows: list[Row], what: str) -> list[Markup]:
-    """Return the sentence for a question the tables cannot answer here."""
-    reasons = {row.get("not_estimable_reason") for row in rows} - {None}
-    because = f" ({'; '.join(sorted(reasons))})" if reasons else ""
-    text = "too few clients for a number" if rows else "nothing was measured here"
-    return [Markup("{}: {}{}.").format(what, text, because)]
 
 
 def _pair(row: Row) -> str:

@@ -8,7 +8,7 @@ Nothing is computed here: the page repeats what the tables say, and hides what t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,43 +16,14 @@ from typing import Any
 import duckdb
 from markupsafe import Markup
 
+from reports.common_factors.blocks import Block, Column
+from reports.common_factors.sections import SECTIONS
 from reports.drawing.templating import TEMPLATES, source_hash, write_page
 from reports.drawing.wording import Row
 
 # Every scope draws its plots; more than these would make the page slow to write and to open.
 MOST_SCOPES = 24
 FILE_NAME = "common-factors.html"
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the table of numbers: header and how the value is written."""
-
-    name: str
-    header: str
-    style: str = "text"
-
-
-@dataclass(frozen=True)
-class Block:
-    """One query with what is said, drawn and listed from its answer."""
-
-    sql: str
-    columns: Sequence[Column]
-    say: Callable[[list[Row]], list[Markup]]
-    draw: Callable[[list[Row]], Markup | None]
-    benchmark_style: str = "r"
-
-
-@dataclass(frozen=True)
-class Section:
-    """One question of the report."""
-
-    key: str
-    title: str
-    question: str
-    blocks: Sequence[Block]
-    not_shown: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -91,8 +62,6 @@ def write_common_factors(analytics: Path, reports: Path, run_id: str) -> Path | 
         DuckDB file of the run; opened read-only. None is returned when it holds no
         common-factors tables.
     """
-    from reports.common_factors.sections import SECTIONS
-
     with duckdb.connect(str(analytics), read_only=True) as con:
         if not _has_tables(con):
             return None

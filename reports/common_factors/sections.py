@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reports.common_factors import alliance, course, service, sources
-from reports.common_factors.page import Section
+from reports.common_factors.blocks import Section
 
 SECTIONS = (
     Section(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from reports.common_factors.alliance import firm_bars, nothing
-from reports.common_factors.page import Block, Column
+from reports.common_factors.blocks import Block, Column, firm_bars, nothing
 from reports.drawing.figures import Bar, forest
 from reports.drawing.wording import Row, form, form_name
 

@@ -193,7 +193,8 @@ def test_what_a_killed_run_wrote_is_swept_and_the_rest_stays(resubmitted):
     leftover = folder / f"9999-run_{ledger[0]['file_id']}_sessions.parquet"
     leftover.write_bytes(kept[0].read_bytes())
 
-    assert sweep(place, settled) == 1
+    assert sweep(place, settled, set(), set()) == 0, "that run may still be at work"
+    assert sweep(place, settled, set(), {"9999-run"}) == 1
     assert sorted(folder.glob("*.parquet")) == kept
     assert len(kept) >= 4
 

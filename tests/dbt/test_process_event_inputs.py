@@ -44,6 +44,7 @@ def clinic():
         "completed_at timestamp, instrument_id varchar, version varchar, rater varchar, "
         "scale varchar, score double)"
     )
+    con.execute("create view int_followed_scores as select * from fct_scores")
     for number, phq9 in ((1, 20.0), (2, None), (3, 12.0), (None, 11.0), (4, 10.0)):
         session = key(f"session-{number}")
         con.execute("insert into fct_sessions values (?, ?, ?)", [EPISODE, session, number])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime
 
-from tests.expectations.hand_made import items, key
+from tests.expectations.hand_made import PHQ, items, key
 
 
 def cells(table, row, **values):
@@ -18,8 +18,26 @@ def cells(table, row, **values):
 
 
 def scored(*scores):
-    """Return a change that adds scores (row, scale, recomputed, submitted, is_prorated)."""
+    """Return a change that adds scores: (row, scale, recomputed, submitted, is_prorated).
+
+    Then, if need be, how many items are answered, and which arithmetic the submitted one fits.
+    """
     return lambda delivery: delivery.scores.extend(scores)
+
+
+def held(*scores):
+    """Return a change that puts rows into the lake with scores (row, scale, score)."""
+    return lambda delivery: delivery.hold_scores(*scores)
+
+
+def lost_column(item):
+    """Return a change that takes an item's column out of every form."""
+
+    def change(delivery):
+        for row in delivery.rows["responses"].values():
+            row.pop(item, None)
+
+    return change
 
 
 def serving(**what):
@@ -193,6 +211,35 @@ BREAKS = [
     ("S07", cells("responses", "r1", item_7=None, bad_cells=["item_7"]), [("r1", "item_7")]),
     ("S09", scored(("r2", "total", 10.0, 11.0, False)), [("r2", None)]),
     ("S09", scored(("r1", "mean", 3.25, 3.301, False)), [("r1", None)]),
+    ("S09", scored(("r2", "total", 10.0, 12.0, True, 8, "other")), [("r2", None)]),
+    ("S09", scored(("r2", "total", None, 30.0, False, 3, "unreversed")), [("r2", None)]),
+    # The WAI-SR has twelve items, the PHQ-9 of the same file is whole.
+    ("S34", lost_column("item_12"), [("r1", None)]),
+    (
+        "S35",
+        both(held(("r1", "total", 3.5)), scored(("r1", "total", None, None, False, 3))),
+        [("r1", None)],
+    ),
+    # A blank form with the formula's 0.
+    (
+        "S35",
+        both(
+            held(("r2", "total", 10.0)),
+            cells("responses", "r2", bad_cells=["items"], **dict.fromkeys(PHQ)),
+            scored(("r2", "total", None, 0.0, False, 0)),
+        ),
+        [("r2", None)],
+    ),
+    (
+        "S36",
+        both(
+            cells("responses", "r2", bad_cells=["items"]),
+            scored(("r2", "total", None, 0.0, False, 0)),
+        ),
+        [("r2", None)],
+    ),
+    ("S37", scored(("r2", "total", 11.25, 10.0, True, 8, "blanks as 0")), [("r2", None)]),
+    ("S37", scored(("r2", "total", None, 27.0, False, 1, "prorated")), [("r2", None)]),
     ("S12", scored(("r1", "total", None, None, False)), []),
     (
         "S16",
@@ -357,6 +404,11 @@ BREAKS = [
 ]
 
 KEEPS = [
+    ("S09", scored(("r2", "total", 11.25, 10.0, True, 8, "blanks as 0"))),
+    ("S34", lost_column("item_13")),
+    ("S35", both(held(("r1", "total", 3.5)), scored(("r1", "total", 3.6, None, True, 11)))),
+    ("S36", scored(("r2", "total", 10.0, 10.0, False))),
+    ("S37", scored(("r2", "total", 11.25, 11.25, True, 8))),
     ("F06", cells("episodes", "e1", problem="depression, since 2025-01-10 (F32.1)")),
     ("F06", cells("episodes", "e1", problem="a@b at 12345678")),
     ("F06", cells("episodes", "e1", problem="2025-01-10 10:30, scored 0.25 and 12")),

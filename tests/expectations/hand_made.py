@@ -18,7 +18,8 @@ RECEIVED_AT = datetime(2026, 1, 1, 6, 0)
 SCORES = (
     "response_key uuid, file_id varchar, source_line bigint, instrument_id varchar, "
     "version varchar, rater varchar, scale varchar, score double, "
-    "n_answered integer, is_prorated boolean, score_source varchar, submitted_score double"
+    "n_answered integer, is_prorated boolean, score_source varchar, submitted_score double, "
+    "submitted_fits varchar"
 )
 
 
@@ -205,6 +206,24 @@ class Delivery:
         self._write(table, moved, path, "earlier")
         return self
 
+    def hold_scores(self, *scores: tuple[str, str, float | None]) -> Delivery:
+        """Give rows of the delivery an earlier one in the lake, with scores (row, scale, score)."""
+        held = {row: self.rows["responses"][row] for row, _, _ in scores}
+        path = self.folder / "lake" / "responses" / "clinic=north" / "earlier.parquet"
+        self._write("responses", held, path, "earlier")
+        lines = {row: line for line, row in enumerate(held, start=2)}
+        self.con.execute(f"create or replace temp table made_scores ({SCORES})")
+        for row, scale, score in scores:
+            self.con.execute(
+                "insert into made_scores (response_key, file_id, source_line, scale, score) "
+                "values (?, 'earlier', ?, ?, ?)",
+                [held[row]["response_key"], lines[row], scale, score],
+            )
+        path = self.folder / "lake" / "scores" / "clinic=north" / "earlier.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.con.execute(f"copy made_scores to '{path}' (format parquet)")
+        return self
+
     def _stage(self, table: str) -> list[Path]:
         """Write one file per value of ``file``, a key of the row that is no column."""
         files: dict[str, dict] = {}
@@ -257,7 +276,7 @@ class Delivery:
         path = self.folder / "scores.parquet"
         self.con.execute(f"create or replace temp table made_scores ({SCORES})")
         lines = {row: line for line, row in enumerate(self.rows["responses"], start=2)}
-        for row, scale, score, submitted, is_prorated, *n_answered in self.scores:
+        for row, scale, score, submitted, is_prorated, *more in self.scores:
             values = [
                 self.rows["responses"][row]["response_key"],
                 "fresponses",
@@ -265,12 +284,13 @@ class Delivery:
                 *(self.rows["responses"][row][c] for c in ("instrument_id", "version", "rater")),
                 scale,
                 score,
-                n_answered[0] if n_answered else 12,
+                more[0] if more else 12,
                 is_prorated,
                 "computed",
                 submitted,
+                more[1] if len(more) > 1 else None,
             ]
-            self.con.execute(f"insert into made_scores values ({', '.join('?' * 12)})", values)
+            self.con.execute(f"insert into made_scores values ({', '.join('?' * 13)})", values)
         self.con.execute(f"copy made_scores to '{path}' (format parquet)")
         return [path]
 

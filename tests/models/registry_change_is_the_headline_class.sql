@@ -27,7 +27,9 @@ episodes as (
 
 )
 
-select coalesce(changes.clinic_id, episodes.clinic_id) as clinic_id, count(*) as n_different
+select
+    coalesce(changes.clinic_id, episodes.clinic_id) as clinic_id,
+    count(*) as n_different
 
 from changes
 

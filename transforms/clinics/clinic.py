@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from datetime import date
 from fnmatch import fnmatchcase
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
-from transforms.contract import TABLES
+from transforms.contract import canonical_table
 from transforms.formats.archive import is_archive
 from transforms.formats.options import (
     FhirOptions,
@@ -38,7 +38,6 @@ Format = Literal[
     "surveymonkey",
 ]
 TableName = Literal["responses", "sessions", "episodes", "clients", "therapists"]
-WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 ITEM = re.compile(r"item_([1-9]\d*)")
 SUBMITTED = re.compile(r"submitted_([a-z][a-z0-9_]*)")
 # Written without quotes, codes such as -9 are numbers to an editor; they are read as text.
@@ -268,31 +267,6 @@ def _reads(feed: Feed, file_name: str, sheet: str | None) -> bool:
     if feed.files and not fnmatchcase(file_name, feed.files):
         return False
     return wanted is None or sheet is None or wanted.lower() == sheet.lower()
-
-
-def canonical_table(name: str) -> str | None:
-    """Return the canonical table a file or sheet name starts with.
-
-    Examples
-    --------
-    >>> canonical_table("Responses_2024-05.csv")
-    'responses'
-    """
-    return next((table for table in TABLES if name.lower().startswith(table)), None)
-
-
-def load_clinic(folder: Path, clinic: str) -> Clinic:
-    """Read ``folder/<clinic>.yml``; a clinic without one sends canonical files.
-
-    Raises
-    ------
-    ConfigError
-        The file is wrong: names file, line and key.
-    """
-    from transforms.clinics.yaml_file import read_clinic_yaml
-
-    path = folder / f"{clinic}.yml"
-    return read_clinic_yaml(path) if path.exists() else canonical_clinic(clinic)
 
 
 def canonical_clinic(clinic: str) -> Clinic:

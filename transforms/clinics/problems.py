@@ -12,8 +12,8 @@ from transforms.clinics.clinic import (
     Clinic,
     Feed,
 )
+from transforms.clinics.date_formats import conflicting_formats
 from transforms.contract import TABLES
-from transforms.intake.date_order import conflicting_formats
 
 SURVEYS = ("limesurvey", "google_forms", "microsoft_forms", "surveymonkey")
 Problem = tuple[tuple[str | int, ...], str, str]

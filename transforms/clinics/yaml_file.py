@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from transforms.clinics.clinic import Clinic, Feed
+from transforms.clinics.clinic import Clinic, Feed, canonical_clinic
 from transforms.clinics.problems import Problem, problems
 from transforms.errors import ConfigError
 from transforms.formats.options import (
@@ -66,6 +66,18 @@ def read_clinic_yaml(path: Path) -> Clinic:
     if found:
         raise _error(path, lines, found)
     return clinic
+
+
+def load_clinic(folder: Path, clinic: str) -> Clinic:
+    """Read ``folder/<clinic>.yml``; a clinic without one sends canonical files.
+
+    Raises
+    ------
+    ConfigError
+        The file is wrong: names file, line and key.
+    """
+    path = folder / f"{clinic}.yml"
+    return read_clinic_yaml(path) if path.exists() else canonical_clinic(clinic)
 
 
 def clinic_schema() -> str:

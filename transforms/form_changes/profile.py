@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -126,6 +126,11 @@ class Sheet:
     member: str | None = None
 
     @property
+    def instrument(self) -> str:
+        """Return the instrument the feed sets; empty where a cell says it."""
+        return self.part.split("/")[0].strip().lower()
+
+    @property
     def place(self) -> tuple[str | None, str | None]:
         """Return what the file's members of one kind have in common, and the sheet."""
         return (family(self.member) if self.member else None, self.sheet)
@@ -151,6 +156,14 @@ class Profile:
     def form(self, key: tuple[str, str, str]) -> Form | None:
         """Return the form with this key, or None."""
         return next((form for form in self.forms if form.key == key), None)
+
+    def without(self, instruments: Collection[str | None]) -> Profile:
+        """Return the profile without these instruments' forms and the feeds that set them."""
+        return replace(
+            self,
+            sheets=tuple(one for one in self.sheets if one.instrument not in instruments),
+            forms=tuple(one for one in self.forms if one.instrument_id not in instruments),
+        )
 
     def as_document(self) -> dict:
         """Return what JSON can hold."""

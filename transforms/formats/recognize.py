@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from transforms.clinics.clinic import WORKBOOK_SUFFIXES, canonical_table
-from transforms.contract import TABLES
+from transforms.contract import TABLES, canonical_table
 from transforms.errors import FileRefused
 from transforms.formats.header import checked_header
 from transforms.formats.options import SurveyOptions
 from transforms.formats.qualtrics.header import parse_header
 from transforms.formats.records import Records
 from transforms.formats.redcap.dictionary import read_dictionary
+from transforms.formats.source import WORKBOOK_SUFFIXES
 from transforms.formats.surveys import limesurvey, surveymonkey
 from transforms.formats.surveys.header import tidy
 from transforms.formats.text.encoding import as_utf8

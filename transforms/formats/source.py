@@ -40,6 +40,7 @@ REFUSALS = {
     "F09": "Day and month cannot be told apart",
 }
 LINE = "_line"
+WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 CELLS_AT_ONCE = 500_000
 
 

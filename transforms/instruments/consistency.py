@@ -11,24 +11,27 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from transforms.instruments.definition import Instrument
-    from transforms.instruments.parts import BandSet, ReliableChange, Scale
-
-
-class DefinitionError(ValueError):
-    """A definition contradicts itself. The registry turns this into a ConfigError."""
-
-    def __init__(self, key: str, what: str, remedy: str) -> None:
-        self.key = key
-        self.what = what
-        self.remedy = remedy
-        super().__init__(f"{key}: {what}. {remedy}.")
+from transforms.errors import DefinitionError
+from transforms.instruments.parts import BandSet, Condition, Flag, Items, ReliableChange, Scale
 
 
-def check_instrument(instrument: Instrument) -> None:
+class Definition(Protocol):
+    """What is looked at of a definition; `definition.Instrument` is one."""
+
+    items: Items | None
+    scales: dict[str, Scale]
+    primary_scale: str
+    scores_supplied: bool
+    flags: dict[str, Flag]
+
+    def score_range(self, scale: str) -> tuple[float | None, float | None]: ...
+    def items_of(self, part: Scale | Condition) -> tuple[int, ...]: ...
+    def item_count(self, scale: str) -> int | None: ...
+
+
+def check_instrument(instrument: Definition) -> None:
     """Raise DefinitionError at the first contradiction in ``instrument``."""
     if instrument.primary_scale not in instrument.scales:
         raise DefinitionError(
@@ -55,7 +58,7 @@ def check_instrument(instrument: Instrument) -> None:
     _check_flags(instrument)
 
 
-def _check_supplied_or_computed(instrument: Instrument) -> None:
+def _check_supplied_or_computed(instrument: Definition) -> None:
     if not instrument.scores_supplied and instrument.items is None:
         raise DefinitionError(
             "items",
@@ -84,7 +87,7 @@ def _check_supplied_or_computed(instrument: Instrument) -> None:
             )
 
 
-def _check_item_numbers(instrument: Instrument) -> None:
+def _check_item_numbers(instrument: Definition) -> None:
     items = instrument.items
     if items is None:
         return
@@ -106,7 +109,7 @@ def _check_item_numbers(instrument: Instrument) -> None:
         )
 
 
-def _check_scale_maps(instrument: Instrument) -> None:
+def _check_scale_maps(instrument: Definition) -> None:
     if instrument.scores_supplied:
         return
     n, scored = instrument.items.n, set(range(1, instrument.items.n + 1))
@@ -132,7 +135,7 @@ def _check_scale_maps(instrument: Instrument) -> None:
         _refuse_incomplete("scales", set(in_subscales), scored)
 
 
-def _check_sum_of_scales(instrument: Instrument, name: str) -> None:
+def _check_sum_of_scales(instrument: Definition, name: str) -> None:
     scale = instrument.scales[name]
     parts = [instrument.scales.get(part) for part in scale.of_scales]
     if not parts or scale.items or any(p is None or p.method == "sum_of_scales" for p in parts):
@@ -177,7 +180,7 @@ def _refuse_incomplete(key: str, covered: set[int], scored: set[int]) -> None:
         )
 
 
-def _check_missing_rule(instrument: Instrument, name: str) -> None:
+def _check_missing_rule(instrument: Definition, name: str) -> None:
     scale = instrument.scales[name]
     rule = scale.missing
     if rule.method != "none" and scale.method in ("sum_of_scales", "supplied"):
@@ -245,7 +248,7 @@ def _check_bands(key: str, bands: BandSet, span: tuple[float | None, float | Non
             )
 
 
-def _check_flags(instrument: Instrument) -> None:
+def _check_flags(instrument: Definition) -> None:
     for name, flag in instrument.flags.items():
         key = f"flags.{name}.conditions"
         for condition in flag.conditions:

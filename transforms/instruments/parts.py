@@ -1,6 +1,6 @@
 """The parts a questionnaire definition is made of, each value with its provenance.
 
-Shape only: what the parts must fulfil together is in ``instrument_checks``. Item numbers,
+Shape only: what the parts must fulfil together is in ``consistency``. Item numbers,
 ranges and keys, never the wording of an item.
 """
 
@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from transforms.instruments.consistency import DefinitionError
+from transforms.errors import DefinitionError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Version = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$")]

@@ -16,8 +16,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from transforms.errors import ConfigError
-from transforms.instruments.consistency import DefinitionError
+from transforms.errors import ConfigError, DefinitionError
 from transforms.instruments.definition import Instrument
 
 SCHEMA_PATH = "config/schema/instrument.schema.json"

@@ -6,14 +6,12 @@ say it for it: a file that mixes both orders, or does not say which it uses, is 
 
 from __future__ import annotations
 
-import re
-from itertools import combinations
-
 import duckdb
 
 from transforms import sql
 from transforms.cells import Reading, converted
 from transforms.clinics.clinic import Clinic
+from transforms.clinics.date_formats import order_of
 from transforms.contract import Column, Table
 from transforms.errors import FileRefused
 from transforms.formats.source import LINE
@@ -21,35 +19,7 @@ from transforms.formats.time_zones import SHORT_DATE
 from transforms.intake.column_mapping import Wiring
 from transforms.intake.source_rows import clean_cell, reading_of, row_filter
 
-_DIRECTIVES = re.compile(r"%-?([dmyY])")
 _SHOWN = 3
-
-
-def conflicting_formats(formats: tuple[str, ...]) -> tuple[str, str] | None:
-    """Return two strptime formats that read the same text as different days, if there are any.
-
-    Examples
-    --------
-    >>> conflicting_formats(("%d/%m/%Y", "%Y-%m-%d", "%m/%d/%Y"))
-    ('%d/%m/%Y', '%m/%d/%Y')
-    """
-    for one, other in combinations(formats, 2):
-        if _skeleton(one) == _skeleton(other) and _order(one) != _order(other):
-            return one, other
-    return None
-
-
-def _order(pattern: str) -> str:
-    return "".join(_DIRECTIVES.findall(pattern)).lower()
-
-
-def _skeleton(pattern: str) -> str:
-    """Return the date's part with its numbers made alike; a year of four digits stays apart."""
-    found = list(_DIRECTIVES.finditer(pattern))
-    if len(found) != 3:
-        return pattern
-    whole = pattern[found[0].start() : found[-1].end()]
-    return _DIRECTIVES.sub(lambda one: "Y" if one[1] == "Y" else "N", whole)
 
 
 def refuse_unclear_dates(
@@ -99,7 +69,7 @@ def _refusal_of(
         return None
     formats = reading.date_formats
     formats += reading.timestamp_formats if column.kind == "timestamp" else ()
-    declared = {order[:2] for order in map(_order, formats) if order in ("dmy", "mdy")}
+    declared = {order[:2] for order in map(order_of, formats) if order in ("dmy", "mdy")}
     if n_day and n_month:
         return _refusal(
             column, f"mixes both orders: day first in {days}, month first in {months}", ""

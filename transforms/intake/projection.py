@@ -16,6 +16,7 @@ from transforms.clinics.clinic import Clinic
 from transforms.contract import Column, Table, lake_columns
 from transforms.formats.source import LINE
 from transforms.instruments.defaults import Defaults
+from transforms.instruments.stored_totals import WITHOUT_ANSWERS
 from transforms.intake.column_mapping import Wiring
 from transforms.intake.identities import KeyTables
 from transforms.intake.pseudonyms import id_message, parts_message, pseudonym
@@ -117,7 +118,24 @@ class _Part:
         names += [f"submitted_{scale}" for scale in self.wiring.submitted]
         # A plain item's text was not cleaned yet: blanks alone are no value.
         given = "trim(t_{}) <> ''" if self.reading.has_blanks else "t_{} is not null"
-        return {name: f"(v_{name} is null and {given.format(name)})" for name in names}
+        tests = {name: f"(v_{name} is null and {given.format(name)})" for name in names}
+        if self.wiring.items and self.wiring.submitted:
+            tests[WITHOUT_ANSWERS] = self._is_without_answers()
+        return tests
+
+    def _is_without_answers(self) -> str:
+        """Return SQL for: a stored score, and no answer to any of the items the feed maps.
+
+        Where a cell says the instrument, the items are known to be its only if another form of it
+        in the file has answers.
+        """
+        answered = f"coalesce({', '.join(f'v_item_{n}' for n in self.wiring.items)}) is not null"
+        stored = ", ".join(f"v_submitted_{scale}" for scale in self.wiring.submitted)
+        blank = f"(not ({answered}) and coalesce({stored}) is not null)"
+        if "instrument" in self.wiring.constants:
+            return blank
+        forms = "partition by t_instrument, t_version, t_rater"
+        return f"({blank} and bool_or({answered}) over ({forms}))"
 
     def _is_given(self, column: str) -> bool:
         return column in self.wiring.cells or column in self.wiring.constants

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import duckdb
 
-from transforms.clinics.clinic import WORKBOOK_SUFFIXES, Clinic
+from transforms.clinics.clinic import Clinic
 from transforms.contract import TABLES
 from transforms.errors import FileRefused
-from transforms.formats.source import Source
+from transforms.formats.source import WORKBOOK_SUFFIXES, Source
 from transforms.formats.text import reader as delimited
 from transforms.formats.workbook import reader as workbook
 from transforms.instruments.registry import Registry

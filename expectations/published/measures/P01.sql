@@ -10,6 +10,16 @@ from (
         )) end as n_failed
     from quality.dq_balance
     union all
+    -- A duplicate repeats a row: where the lake has none, the rows called duplicates are gone.
+    select
+        clinic_id,
+        'quality.dq_balance',
+        0,
+        sum(n_duplicate)
+    from quality.dq_balance
+    group by clinic_id, table_name
+    having sum(n_loaded + n_superseded + n_erased) = 0
+    union all
     select
         clinic_id,
         'core.fct_sessions',

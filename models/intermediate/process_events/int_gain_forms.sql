@@ -8,7 +8,7 @@ with
 
 scores as (
 
-    select * from {{ ref('fct_scores') }}
+    select * from {{ ref('int_followed_scores') }}
 
 ),
 

@@ -105,7 +105,9 @@ spreads as (
                 ){{ ' +' if not loop.last }}
             {% endfor %} as {{ side }}_squares,
         {% endfor %}
-        case when before_count >= 2 and after_count >= 2 then quantiles.quantile end as t_critical
+        case
+            when means.before_count >= 2 and means.after_count >= 2 then quantiles.quantile
+        end as t_critical
 
     from means
 

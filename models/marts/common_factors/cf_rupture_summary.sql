@@ -1,4 +1,4 @@
-{% set z = 'z.quantile' %}
+{% set z = 'z' %}
 {% set smallest = var('small_number', 11) %}
 {% set classes = ['none', 'repaired', 'unrepaired'] %}
 
@@ -25,9 +25,9 @@ benchmarks as (
 ),
 
 {# The normal quantile of a 95 % interval. #}
-z as (
+normal as (
 
-    select quantile
+    select quantile as z
 
     from {{ ref('int_quantiles') }}
 
@@ -212,6 +212,18 @@ rates as (
 
 ),
 
+with_z as (
+
+    select
+        rates.*,
+        normal.z
+
+    from rates
+
+    cross join normal
+
+),
+
 {# Variance of a ratio of sums with episodes as clusters (Taylor); Wilson for the shares. #}
 intervals as (
 
@@ -247,9 +259,7 @@ intervals as (
             end as {{ share }}_high{{ ',' if not loop.last }}
         {% endfor %}
 
-    from rates
-
-    cross join z
+    from with_z
 
 ),
 
@@ -290,9 +300,9 @@ select
     'ruptures_per_opportunity' as metric,
     case when labeled.is_shown then labeled.rate end as estimate,
     case when labeled.is_shown and labeled.rate_se > 0
-        then greatest(labeled.rate - {{ z }} * labeled.rate_se, 0) end as ci_low,
+        then greatest(labeled.rate - labeled.z * labeled.rate_se, 0) end as ci_low,
     case when labeled.is_shown and labeled.rate_se > 0
-        then labeled.rate + {{ z }} * labeled.rate_se end as ci_high,
+        then labeled.rate + labeled.z * labeled.rate_se end as ci_high,
     cast(0.95 as double) as ci_level,
     {% for share, shown in [
         ('rupture', 'is_shown'), ('repaired', 'is_shown and labeled.are_classes_shown')
@@ -342,8 +352,6 @@ select
         as caution
 
 from labeled
-
-cross join z
 
 cross join extract_dates
 

@@ -344,13 +344,27 @@ def test_an_unlisted_rule_counts_without_marks(delivery):
     assert {mark["rule_id"] for mark in delivery.marks} == {"S04"}
 
 
-def test_a_prorated_score_is_not_compared_with_a_plain_sum(delivery):
-    """Both are right, and they differ."""
-    delivery.scores.append(("r2", "total", 11.25, 10.0, True))
+def test_a_plain_sum_of_a_form_with_gaps_is_no_wrong_key(delivery):
+    """It is told apart (S37): such a clinic's file is not rejected."""
+    delivery.scores.append(("r2", "total", 11.25, 10.0, True, 8, "blanks as 0"))
 
     delivery.mark()
 
-    assert delivery.count("S09") == (0, 0)
+    assert delivery.count("S09") == (1, 0)
+    assert delivery.marked("S37") == [("r2", None)]
+
+
+def test_a_file_of_nothing_but_a_form_that_lost_a_column_is_rejected(delivery):
+    """Its rows break S03, which rejects the file; S34 is for what others of the file are spared."""
+    for row in ("r2", "r3"):
+        delivery.rows["responses"].pop(row)
+    delivery.rows["responses"]["r1"].pop("item_7")
+
+    delivery.mark()
+
+    assert (delivery.marked("S03"), delivery.marked("S34")) == ([("r1", None)], [])
+    reasons = {mark["reason"] for mark in delivery.marks if mark["rule_id"] == "S03"}
+    assert reasons == {"the file has no column for item 7 of wai_sr"}
 
 
 @pytest.mark.parametrize(

@@ -327,6 +327,30 @@ def test_rows_that_are_accounted_for(tables, found):
     assert found("P01", table="core.fct_sessions") == (9, 0)
 
 
+@pytest.mark.parametrize(
+    ("another", "n_failed"),
+    [
+        ({"n_loaded": 1}, 0),
+        ({"n_superseded": 1}, 0),
+        ({"n_erased": 1}, 0),
+        ({"n_quarantined": 1}, 13),
+        ({"n_loaded": 1, "clinic_id": "elsewhere"}, 7),
+        ({"n_loaded": 1, "table_name": "episodes"}, 7),
+    ],
+)
+def test_duplicates_of_rows_the_lake_no_longer_has(tables, found, another, n_failed):
+    """Two nights at once left this: every row a duplicate, each file balanced, the lake empty."""
+    gone = {"table_name": "responses", "n_loaded": 0, "is_balanced": True}
+    tables(
+        "quality.dq_balance",
+        gone | {"n_received": 7, "n_duplicate": 7},
+        gone | {"n_received": 7, "n_duplicate": 6} | another,
+    )
+
+    scope = 7 if "clinic_id" in another else 14
+    assert found("P01", table="quality.dq_balance") == (scope, n_failed)
+
+
 def test_a_join_that_multiplies_rows(tables, found):
     """The same form twice under one scale is fan-out; under two scales it is not."""
     form = {"response_key": "r1", "score": 1.0, "completed_at": "2026-01-05"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typer.testing import CliRunner
 
 from pipeline.cli import app
-from transforms.clinics.clinic import load_clinic
+from transforms.clinics.yaml_file import load_clinic
 
 ROWS = "Client ID;Day;phq9_1;phq9_2;phq9_3;phq9_4;phq9_5;phq9_6;phq9_7;phq9_8;phq9_9\n"
 ROWS += "canary7;31.12.2026;0;1;2;3;0;1;2;3;0\n"

@@ -147,24 +147,40 @@ def test_an_excluded_row_does_not_replace_the_good_one(con, home, stage, accept)
 
 
 def test_accepting_a_file_twice_changes_nothing(con, home, stage, accept):
-    """A run killed after the rows were written repeats the file."""
-    accept(stage("clients", [{"client_key": key("a"), "gender": "f"}]))
-    lake.sweep(home, accepted=set())
+    """A run killed after the rows were written repeats the file, with or without a sweep."""
+    staged = [{"client_key": key("a"), "gender": "f"}]
+    accept(stage("clients", staged))
 
-    counts = accept(stage("clients", [{"client_key": key("a"), "gender": "f"}]))
+    counts = accept(stage("clients", staged))
 
-    assert counts.n_accepted == 1
+    assert counts == lake.Accepted(n_received=1, n_accepted=1, n_duplicate=0, n_quarantined=0)
     assert current(con, home) == [("f",)]
 
 
-def test_sweep_removes_only_what_the_ledger_does_not_know(con, home, stage, accept):
+def test_a_repeated_correction_still_replaces(con, home, stage, accept):
+    """What the first attempt marked as replaced must not hide it from the second."""
+    accept(stage("clients", [{"client_key": key("a"), "gender": "f"}]))
+    corrected = [{"client_key": key("a"), "gender": "m"}]
+    accept(stage("clients", corrected, file_id="f2"))
+
+    lake.forget(home, "harbor", "f2")
+    assert current(con, home) == [("f",)]
+    accept(stage("clients", corrected, file_id="f2"))
+
+    assert current(con, home) == [("m",)]
+
+
+def test_sweep_removes_what_is_dead_and_nothing_else(con, home, stage, accept):
     accept(stage("clients", [{"client_key": key("a")}], file_id="known"))
     accept(stage("clients", [{"client_key": key("b")}], file_id="killed"))
 
-    removed = lake.sweep(home, accepted={("harbor", "known")})
+    removed = lake.sweep(home, {("harbor", "killed"), ("summit", "known")})
 
     assert removed == 1
     assert current(con, home, "file_id") == [("known",)]
+    assert lake.unknown(home, {("summit", "known")}) == [
+        lake.lake_file(home, "clients", "harbor", "known.parquet")
+    ]
 
 
 def test_clinics_do_not_replace_each_others_rows(con, home, stage, accept):

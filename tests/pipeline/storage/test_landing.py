@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 
-from pipeline.storage.landing import new_deliveries, out_of_place
+import pytest
+
+from pipeline.storage.landing import is_as_hashed, new_deliveries, out_of_place
 from pipeline.storage.ledger import Ledger
 
 NOW = datetime(2026, 1, 1)
@@ -97,6 +100,35 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_night(home, capsys):
     said = capsys.readouterr().err
     assert said.startswith("landing/harbor/locked.csv: cannot be read now (")
     assert "give the right to read it" in said
+
+
+def test_a_file_that_grows_while_it_is_hashed_is_left(home, capsys, monkeypatch):
+    """Its writer goes on at the moment the last byte was hashed."""
+    land(home, "harbor/a.csv")
+    land(home, "harbor/b.csv", "y")
+    hashed = hashlib.file_digest
+
+    def and_then_it_grows(file, name):
+        digest = hashed(file, name)
+        if file.name.endswith("a.csv"):
+            land(home, "harbor/a.csv", "x and more")
+        return digest
+
+    monkeypatch.setattr(hashlib, "file_digest", and_then_it_grows)
+
+    assert found(home, Ledger(home)) == ["b.csv"]
+    assert capsys.readouterr().err.startswith("landing/harbor/a.csv: changed while it was read; ")
+
+
+@pytest.mark.parametrize(
+    ("content", "is_same"), [("x", True), ("y", False), ("xx", False), ("", False)]
+)
+def test_a_file_is_what_was_hashed_byte_for_byte(home, content, is_same):
+    land(home, "harbor/a.csv", "x")
+    (delivery,) = new_deliveries(home, Ledger(home), NOW, "v1")
+    land(home, "harbor/a.csv", content)
+
+    assert is_as_hashed(home, delivery) is is_same
 
 
 def test_a_second_copy_is_named_as_long_as_it_lies_there(home, capsys):

@@ -9,9 +9,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from transforms.clinics.clinic import Clinic, canonical_clinic, load_clinic
+from transforms.clinics.clinic import Clinic, canonical_clinic
 from transforms.clinics.problems import unregistered
-from transforms.clinics.yaml_file import clinic_schema, read_clinic_yaml
+from transforms.clinics.yaml_file import clinic_schema, load_clinic, read_clinic_yaml
 from transforms.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -16,7 +16,7 @@ import pytest
 from demo import generate
 from pipeline.home import REPOSITORY
 from tests.transforms.survey_exports import GOOGLE, MICROSOFT, MONKEY, limesurvey, text
-from transforms.clinics.clinic import load_clinic
+from transforms.clinics.yaml_file import load_clinic
 from transforms.drafting.column_profiles import Profile
 from transforms.drafting.column_roles import date_column
 from transforms.drafting.inspect import inspect_file

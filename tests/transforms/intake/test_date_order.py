@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from transforms.clinics.clinic import Clinic
+from transforms.clinics.date_formats import conflicting_formats
 from transforms.clinics.yaml_file import read_clinic_yaml
 from transforms.errors import ConfigError, FileRefused
 from transforms.intake import stage as mapping
 from transforms.intake.column_mapping import wirings_by_table
-from transforms.intake.date_order import conflicting_formats
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
 

@@ -47,3 +47,27 @@ def test_translated_answers_are_judged_by_their_own_codes():
 def test_a_code_of_one_feed_is_judged_there():
     with pytest.raises(FileRefused, match=r"\(2\)"):
         judge([], missing_codes=["2"])
+
+
+def judge_spin(codes: list[str]) -> None:
+    """The SPIN is scored as supplied: no items, a total from 0 to 68."""
+    feed = Feed(
+        table="responses",
+        set={"instrument": "spin", "rater": "client"},
+        columns={},
+        submitted={"total": "spin"},
+        missing_codes=codes,
+    )
+    clinic = Clinic(clinic="harbor", format="delimited", feeds=[feed])
+    refuse_codes_in_range(clinic, clinic.feeds, REGISTRY)
+
+
+@pytest.mark.parametrize("code", ["0", "68"])
+def test_a_code_among_the_totals_of_an_instrument_without_items_is_refused(code):
+    with pytest.raises(FileRefused, match="a score of spin total, which goes from 0 to 68"):
+        judge_spin([code])
+
+
+@pytest.mark.parametrize("code", ["-1", "69", "#NULL!"])
+def test_a_code_beyond_the_totals_is_fine(code):
+    judge_spin([code])
