@@ -9,15 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import yaml
-
+from expectations.declared import declared
 from expectations.published.bounds import TOLERANCE
 from transforms.sql import name
-
-MODELS = Path(__file__).resolve().parents[2] / "models" / "marts" / "common_factors"
 
 
 @dataclass(frozen=True)
@@ -51,18 +47,6 @@ class Mart:
     bounds: tuple[Bound, ...]
 
 
-def declared(models: Path = MODELS) -> tuple[Mart, ...]:
-    """Return the tables whose model declares ``bounds`` in its meta."""
-    marts = []
-    for path in sorted(models.glob("*.yml")):
-        content = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
-        for model in content.get("models") or ():
-            meta = (model.get("config") or {}).get("meta") or {}
-            if bounds := meta.get("bounds"):
-                marts.append(Mart(model["name"], tuple(map(_bound, bounds))))
-    return tuple(marts)
-
-
 def _bound(given: Mapping[str, Any]) -> Bound:
     ((column, value),) = (given.get("where") or {None: None}).items()
     return Bound(
@@ -74,7 +58,11 @@ def _bound(given: Mapping[str, Any]) -> Bound:
     )
 
 
-MARTS = declared()
+MARTS = tuple(
+    Mart(table, tuple(map(_bound, meta["bounds"])))
+    for table, meta in declared().items()
+    if "bounds" in meta
+)
 EPISODES = "core.fct_episodes"
 # Jacobson & Truax 1991 and the NHS Talking Therapies manual: true for a contradictory row.
 CONTRADICTIONS = """
