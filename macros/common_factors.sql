@@ -173,13 +173,16 @@ exclusions as (
 
     by: columns of both that tell the candidates of one row. hidden: columns that a suppressed row
     does not show, beside estimate and interval. benchmark: SQL that finds the published number to
-    stand beside it. people: what n_used counts. rest: what became of usable candidates that a row
-    does not use. caution: in words; without it a column of the body.
+    stand beside it. people: what a row counts, clients or episodes. used: how many candidates are
+    not left out, if not those. rest: what became of usable candidates that a row does not use.
+    caution: in words; without it a column of the body. therapists, reason: SQL of the two columns.
 #}
 {% macro cf_mart(
-    benchmark, caution=none, by=[], hidden=[], people='clients', rest='other instruments'
+    benchmark, caution=none, by=[], hidden=[], people='clients', used=none,
+    rest='other instruments', therapists='shown.n_therapists', reason='shown.reason'
 ) -%}
-{%- set used = 'shown.n_clients' if people == 'clients' else 'shown.n_used' -%}
+{%- set size = 'shown.n_clients' if people == 'clients' else 'shown.n_used' -%}
+{%- set used = 'shown.' ~ used if used else size -%}
 {{ cf_exclusions('candidates', by) }},
 
 shown as (
@@ -201,14 +204,14 @@ select
     {%- endfor %}
     shown.ci_level,
     {%- if people == 'clients' %}
-    {{ cf_visible_count(used) }} as n_clients,
-    shown.n_therapists,
+    {{ cf_visible_count(size) }} as n_clients,
+    {{ therapists }} as n_therapists,
     {%- endif %}
-    {{ cf_visible_count(used) }} as n_episodes,
+    {{ cf_visible_count(size) }} as n_episodes,
     {{ cf_excluded_count('exclusions.candidate_count', used) }} as n_excluded,
     {{ cf_reasons_in_words(used, rest) }} as exclusion_reasons,
     shown.precision_label,
-    shown.reason as not_estimable_reason,
+    {{ reason }} as not_estimable_reason,
     {{ cf_benchmark_columns() }},
     {{ cf_definition_version() }} as definition_version,
     {%- if caution %}

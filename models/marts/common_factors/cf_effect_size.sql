@@ -22,7 +22,7 @@ labeled as (
             else 'reportable'
         end as precision_label
 
-    from {{ ref('int_cf_effect_size') }} as estimates
+    from {{ ref('int_cf_effect_size') }}
 
 ),
 
