@@ -173,16 +173,16 @@ exclusions as (
 
     by: columns of both that tell the candidates of one row. hidden: columns that a suppressed row
     does not show, beside estimate and interval. benchmark: SQL that finds the published number to
-    stand beside it. people: what a row counts, clients or episodes. used: how many candidates are
-    not left out, if not those. rest: what became of usable candidates that a row does not use.
-    caution: in words; without it a column of the body. therapists, reason: SQL of the two columns.
+    stand beside it. clients, episodes: columns with the number of each. used: how many candidates
+    are not left out, if not the episodes. rest: what became of usable candidates that a row does not
+    use. caution: in words; without it a column of the body. reasons, therapists, reason: SQL of these
+    columns.
 #}
 {% macro cf_mart(
-    benchmark, caution=none, by=[], hidden=[], people='clients', used=none,
-    rest='other instruments', therapists='shown.n_therapists', reason='shown.reason'
+    benchmark, caution=none, by=[], hidden=[], clients='n_clients', episodes='n_clients', used=none,
+    rest='other instruments', reasons=none, therapists='shown.n_therapists', reason='shown.reason'
 ) -%}
-{%- set size = 'shown.n_clients' if people == 'clients' else 'shown.n_used' -%}
-{%- set used = 'shown.' ~ used if used else size -%}
+{%- set used = 'shown.' ~ (used or episodes) -%}
 {{ cf_exclusions('candidates', by) }},
 
 shown as (
@@ -203,13 +203,15 @@ select
     case when shown.is_shown then shown.{{ column }} end as {{ column }},
     {%- endfor %}
     shown.ci_level,
-    {%- if people == 'clients' %}
-    {{ cf_visible_count(size) }} as n_clients,
+    {%- if clients %}
+    {{ cf_visible_count('shown.' ~ clients) }} as n_clients,
+    {%- endif %}
+    {%- if therapists %}
     {{ therapists }} as n_therapists,
     {%- endif %}
-    {{ cf_visible_count(size) }} as n_episodes,
+    {{ cf_visible_count('shown.' ~ episodes) }} as n_episodes,
     {{ cf_excluded_count('exclusions.candidate_count', used) }} as n_excluded,
-    {{ cf_reasons_in_words(used, rest) }} as exclusion_reasons,
+    {{ reasons or cf_reasons_in_words(used, rest) }} as exclusion_reasons,
     shown.precision_label,
     {{ reason }} as not_estimable_reason,
     {{ cf_benchmark_columns() }},

@@ -28,7 +28,9 @@ labeled as (
 
 {% call cf_mart(
     hidden=['mean_improvement', 'correlation'],
-    people='episodes',
+    clients=none,
+    therapists=none,
+    episodes='n_used',
     rest='not scored twice on it',
     benchmark="benchmarks.table_name = 'cf_effect_size' and shown.metric = benchmarks.metric",
     caution='pre-post, uncontrolled: mixes treatment with regression to the mean, natural recovery and selection',
