@@ -8,7 +8,7 @@ models compare.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
 from transforms.instruments.change import clinical_cut_offs
 from transforms.instruments.change_indices import (
@@ -61,9 +61,6 @@ class ChangeRule:
     reliability_source: str | None = None
     n_reference: int = 0
     why_not: str | None = None
-
-
-RULE_COLUMNS = tuple(field.name for field in fields(ChangeRule))
 
 
 class NotPossibleError(Exception):
