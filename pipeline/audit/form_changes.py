@@ -38,7 +38,7 @@ from transforms.form_changes.compare import (
 from transforms.form_changes.limits import load_limits
 from transforms.form_changes.profile import Form, Profile
 from transforms.instruments.registry import Registry
-from transforms.intake.column_mapping import Wiring
+from transforms.intake.column_mapping import ColumnMapping
 
 FILE_RULES = ("F03", "F12", "F13")
 FORM_CHANGES = pa.schema(
@@ -77,11 +77,11 @@ class FormWatch:
         self,
         con: duckdb.DuckDBPyConnection,
         delivery: Delivery,
-        wirings: Mapping[str, Sequence[Wiring]],
+        mappings: Mapping[str, Sequence[ColumnMapping]],
         staged: Mapping[str, Path],
     ) -> None:
         """Profile a file that was read, compare it with what came before, keep both."""
-        profile = profile_delivery(con, self._clinic, delivery, wirings, staged)
+        profile = profile_delivery(con, self._clinic, delivery, mappings, staged)
         # Any other name is what stood in a cell; its rows are quarantined (S03).
         profile = replace(profile, forms=tuple(filter(self._is_defined, profile.forms)))
         # A file beside this one, under a name of another kind, is no earlier delivery of it.

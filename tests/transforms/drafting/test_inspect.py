@@ -24,7 +24,7 @@ from transforms.drafting.yaml_text import draft_text
 from transforms.errors import FileRefused
 from transforms.instruments.registry import load_registry
 from transforms.instruments.tables import registry_rows
-from transforms.intake.column_mapping import wirings_by_table
+from transforms.intake.column_mapping import mappings_by_table
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
 from transforms.intake.stage import stage
@@ -66,10 +66,10 @@ def drafted(tmp_path, con, registry):
         clinic = load_clinic(folder, "fjord")
         assert clinic.is_export(path.name)
         sources = read_export(path, clinic, con=con, scratch=scratch, registry=registry)
-        wirings = wirings_by_table(clinic, path.name, sources)
+        mappings = mappings_by_table(clinic, path.name, sources)
         items = [
             (one.feed.constants.get("instrument", ""), list(one.items))
-            for one in wirings.get("responses", [])
+            for one in mappings.get("responses", [])
         ]
         n_rows = {
             table: stage(
@@ -85,7 +85,7 @@ def drafted(tmp_path, con, registry):
                 out=tmp_path / f"{table}.parquet",
                 identities=tmp_path / f"{table}_ids.parquet",
             ).n_rows
-            for table, some in wirings.items()
+            for table, some in mappings.items()
         }
         return Drafted(draft, n_rows, items, {one.what: one.value for one in found.guesses})
 

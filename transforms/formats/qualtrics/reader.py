@@ -19,9 +19,8 @@ import duckdb
 
 from transforms import sql
 from transforms.errors import FileRefused
-from transforms.formats.options import QualtricsOptions
 from transforms.formats.qualtrics.header import TIMES, Header, parse_header
-from transforms.formats.records import Record, Records, Widths
+from transforms.formats.qualtrics.options import QualtricsOptions
 from transforms.formats.source import (
     Note,
     ReadOptions,
@@ -29,7 +28,8 @@ from transforms.formats.source import (
     load_rows,
     plural,
 )
-from transforms.formats.time_zones import Clock
+from transforms.formats.tables.records import Record, Records, Widths
+from transforms.formats.time_zones import ZonedTimes
 
 # Status is a sum of these; exports of choice text have words instead.
 _PREVIEW, _TEST, _SPAM = 1, 2, 8
@@ -160,7 +160,7 @@ class _Survey:
         self.choices = _choices(rules, ids)
         self.columns = (*ids, *(name for _, named in self.choices for name in named.values()))
         self.taken = {column.lower() for column in self.columns}
-        self.clock = Clock(rules.timezone, stated=header.timezone, formats=time_formats)
+        self.zone = ZonedTimes(rules.timezone, stated=header.timezone, formats=time_formats)
         found = {column.id: column.position for column in header.columns}
         self.times = [found[name] for name in TIMES if name in found]
         self.rule = _Rule(rules, [found.get(name) for name in _RULED])
@@ -175,7 +175,7 @@ class _Survey:
                 self.left_out[reason] += 1
                 continue
             for position in self.times:
-                cells[position] = self.clock.to_utc(cells[position])
+                cells[position] = self.zone.to_utc(cells[position])
             values = [cells[position] or None for position in self.positions]
             yield (line, *values, *self._choice_cells(values))
 
@@ -208,7 +208,7 @@ class _Survey:
             yield Note("unclear_columns", f"{plural(n, 'column')} not told apart by id or name")
         if self.header.n_rows == 2:
             yield Note("legacy", "two header rows: no question ids in the file")
-        yield self.clock.note()
+        yield self.zone.note()
         if n_rows == 0:
             yield Note("no_rows", "a header but no responses to read")
 

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from transforms.formats.options import SurveyOptions
-from transforms.formats.qualtrics.header import is_personal as is_qualtrics_personal
+from transforms.formats.personal import is_personal as is_personal_name
+from transforms.formats.surveys.options import SurveyOptions
 
 _WHOSE = r"(?:(?:what is|please (?:enter|give|state|type)) )?(?:your |the client'?s |client )?"
 _WHO = (
@@ -55,17 +55,6 @@ class Layout:
 LayoutOf = Callable[[list[list[str]], SurveyOptions, frozenset[str]], Layout]
 
 
-def tidy(text: str) -> str:
-    """Return a text with single blanks for all white space, no-break spaces included.
-
-    Examples
-    --------
-    >>> tidy(" Not\\u00a0at  all\\n")
-    'Not at all'
-    """
-    return " ".join(text.replace("\u200b", "").replace("\ufeff", "").split())
-
-
 def is_personal(text: str) -> bool:
     """Whether a question of this text asks who answers, or how to reach them.
 
@@ -74,15 +63,15 @@ def is_personal(text: str) -> bool:
     >>> is_personal("Your e-mail address"), is_personal("My name is hard to spell")
     (True, False)
     """
-    return is_qualtrics_personal(text) or _PERSONAL.fullmatch(text.lower()) is not None
+    return is_personal_name(text) or _PERSONAL.fullmatch(text.lower()) is not None
 
 
-def told_apart(names: list[str]) -> list[str]:
+def distinct_names(names: list[str]) -> list[str]:
     """Number names that occur more than once; capitals make no difference. Blanks stay blank.
 
     Examples
     --------
-    >>> told_apart(["Mood", "Sleep", "mood"])
+    >>> distinct_names(["Mood", "Sleep", "mood"])
     ['Mood#1', 'Sleep', 'mood#2']
     """
     total = Counter(name.lower() for name in names)
@@ -108,7 +97,7 @@ def fields_by_text(
     """
     personal = {at for at, text in enumerate(texts) if at in never or is_personal(text)}
     kept = [at for at, text in enumerate(texts) if text and at not in personal]
-    names = told_apart([texts[at] for at in kept])
+    names = distinct_names([texts[at] for at in kept])
     fields = tuple(
         Field(at, name, is_time=name in times) for at, name in zip(kept, names, strict=True)
     )

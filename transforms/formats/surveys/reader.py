@@ -17,8 +17,7 @@ import duckdb
 
 from transforms import sql
 from transforms.errors import FileRefused
-from transforms.formats.options import SurveyOptions
-from transforms.formats.records import Record, Records, Widths
+from transforms.formats.header import tidy
 from transforms.formats.source import (
     LINE,
     Note,
@@ -27,13 +26,10 @@ from transforms.formats.source import (
     load_rows,
     plural,
 )
-from transforms.formats.survey_times import Moments
-from transforms.formats.surveys.header import (
-    Field,
-    Layout,
-    LayoutOf,
-    tidy,
-)
+from transforms.formats.survey_times import SurveyTimes
+from transforms.formats.surveys.header import Field, Layout, LayoutOf
+from transforms.formats.surveys.options import SurveyOptions
+from transforms.formats.tables.records import Record, Records, Widths
 
 
 def read(
@@ -127,7 +123,7 @@ class _Answers:
         self.fields = _renamed_if_reserved(layout.fields)
         self.separator = rules.separator
         self.widths = Widths(layout.n_cells)
-        self.moments = Moments(rules.timezone, formats)
+        self.times = SurveyTimes(rules.timezone, formats)
         self.left_out: Counter[str] = Counter()
         self.undeclared: Counter[str] = Counter()
         self.choices = _choices(self.fields, rules)
@@ -151,7 +147,7 @@ class _Answers:
         text = tidy(cell)
         if not text or (field.is_time and text in self.layout.no_time):
             return None
-        return self.moments.read(text) if field.is_time else text
+        return self.times.read(text) if field.is_time else text
 
     def _choice_cells(self, values: list[str | None]) -> Iterator[str | None]:
         for at, named in self.choices:
@@ -178,11 +174,11 @@ class _Answers:
             yield Note("skipped_rows", f"{plural(n, what)} left out")
         if n := len(self.layout.personal):
             yield Note("personal_columns", f"{plural(n, 'personal column')} not read")
-        yield self.moments.note()
-        if self.moments.n_unreadable:
+        yield self.times.note()
+        if self.times.n_unreadable:
             yield Note(
                 "unreadable_times",
-                f"{plural(self.moments.n_unreadable, 'time')} could not be read: declare "
+                f"{plural(self.times.n_unreadable, 'time')} could not be read: declare "
                 "`timestamp_format` in the clinic's YAML",
             )
         if n_rows == 0:
