@@ -99,7 +99,7 @@ def _read(
         # Every response is one that is left out: their columns are those of the others.
         sources[0].drop(con)
         trial = _with_options(trial, everything)
-        return trial, read_export(file, trial, con=con, scratch=scratch)
+        return trial, read_export(file, trial, con=con, scratch=scratch, registry=registry)
     if _names_clients(sources[0]) or _tells_rows_apart(con, sources[0]):
         return trial, sources
     return _joined(file, trial, sources, con, scratch)

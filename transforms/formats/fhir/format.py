@@ -64,7 +64,8 @@ class Fhir(Format):
 
     def drafted_block(self, options: Options) -> dict[str, object]:
         """Return the companions by patterns, as the deliveries to come will be called."""
-        return {"companions": [file_pattern(name) for name in self.companions(options)]}
+        names = self.companions(options)
+        return {"companions": [file_pattern(name) for name in names]} if names else {}
 
 
 def _explaining(path: Path) -> Iterator[str]:
