@@ -36,7 +36,8 @@ def drafted_feeds(
     source: Source, columns: list[Profile], format_: Format, registry: Registry
 ) -> Drafted:
     """Return the feeds, the guesses behind them and what the whole file lacks."""
-    people, guesses, notes = _people(_by_survey_first(columns, source.sheet), format_)
+    dated = _without_other_dates(columns, format_.time_column(source.sheet))
+    people, guesses, notes = _people(dated)
     wide = waves(columns) if format_.has_any_shape else []
     long = _long(columns, people) if format_.has_any_shape else None
     if long:
@@ -59,10 +60,10 @@ def drafted_feeds(
     return (feeds, [*guesses, *more], notes) if feeds else ([], [], [])
 
 
-def _by_survey_first(columns: list[Profile], form: str | None) -> list[Profile]:
-    """Leave out other dates where REDCap says itself when a survey was sent off."""
-    own = [one for one in columns if one.name == f"{form}_timestamp" and one.is_date]
-    return [one for one in columns if not one.is_date or one in own] if own else columns
+def _without_other_dates(columns: list[Profile], own: str | None) -> list[Profile]:
+    """Leave out other dates where the format says itself when a form was sent off."""
+    said = [one for one in columns if one.name == own and one.is_date]
+    return [one for one in columns if not one.is_date or one in said] if said else columns
 
 
 def _rest(guess: Guess) -> tuple[str, str, str]:
@@ -74,9 +75,7 @@ def _placed(feed: FeedDraft, key: str, value: str) -> FeedDraft:
     return replace(feed, keys=dict([table, (key, value), *others]))
 
 
-def _people(
-    columns: list[Profile], format_: Format
-) -> tuple[dict[str, Value], list[Guess], list[str]]:
+def _people(columns: list[Profile]) -> tuple[dict[str, Value], list[Guess], list[str]]:
     """Return the keys every feed shares: columns, dates and their format."""
     mapped: dict[str, Value] = {}
     guesses, notes = [], []

@@ -146,13 +146,13 @@ def _tells_rows_apart(con: duckdb.DuckDBPyConnection, source: Source) -> bool:
 
 def _trial_clinic(file: Path, found: Recognized, clinic: str, scratch: Path) -> Clinic:
     delimiter = None if found.delimiter == "," else found.delimiter
-    block, options = found.format.block, found.found.options
+    block, options = found.format.block, found.options
     return Clinic(
         clinic=clinic,
         format=found.format.name,
         delimiter=delimiter,
-        header_row=found.found.header_row,
-        dictionary=found.found.dictionary,
+        header_row=found.header_row,
+        dictionary=found.dictionary,
         feeds=_trial_feeds(file, found, scratch),
         **({block.key: options} if block and options else {}),
     )
@@ -160,7 +160,7 @@ def _trial_clinic(file: Path, found: Recognized, clinic: str, scratch: Path) -> 
 
 def _trial_feeds(file: Path, found: Recognized, scratch: Path) -> list[Feed]:
     if found.format.needs_feeds:
-        forms = found.format.forms(file, found.found, scratch)
+        forms = found.format.forms(file, found, scratch)
         return [Feed(table="responses", form=form, columns={}) for form in forms]
     has_place = file.suffix.lower() in WORKBOOK_SUFFIXES
     is_told = has_place or found.format.table_of(file.name, None)
@@ -180,13 +180,13 @@ def _inspected(
     by_source = [(one, _own_profiles(con, one, found.format, file, scratch)) for one in sources]
     everything = [column for _, columns in by_source for column in columns]
     guesses = [
-        Guess("format", found.format.name, found.found.confidence, found.found.reason),
+        Guess("format", found.format.name, found.confidence, found.reason),
         *_dialect_guesses(found),
         decimal_sign(everything),
     ]
     notes: list[str] = []
     if trial.options and trial.options == found.format.everything:
-        notes.append("all responses are tests, previews or unfinished: the draft leaves them out")
+        notes.append("no response counts: all are tests, previews or unfinished, and left out")
     feeds: list[FeedDraft] = []
     if found.format.needs_feeds:
         for source, columns in by_source:
@@ -229,11 +229,11 @@ def _dialect_guesses(found: Recognized) -> list[Guess]:
         Guess("encoding", found.encoding or "utf-8", "high", "the bytes decode as it"),
         Guess("delimiter", shown, "high", "it cuts the rows into most cells"),
     ]
-    if found.found.header_row:
+    if found.header_row:
         reason = "the first row as wide as the others that holds names"
-        guesses.append(Guess("header_row", str(found.found.header_row), "medium", reason))
-    if found.found.dictionary:
-        guesses.append(Guess("dictionary", found.found.dictionary, "high", "it names the columns"))
+        guesses.append(Guess("header_row", str(found.header_row), "medium", reason))
+    if found.dictionary:
+        guesses.append(Guess("dictionary", found.dictionary, "high", "it names the columns"))
     return guesses
 
 

@@ -162,6 +162,10 @@ class Format(ABC):
         """Return the forms of an export a draft needs a feed for; None is any."""
         return [None]
 
+    def time_column(self, form: str | None) -> str | None:
+        """Return the column with the time a form was sent off, if the format has one."""
+        return None
+
     def own_columns(self, path: Path, columns: Iterable[str], scratch: Path) -> list[str]:
         """Leave out second names of columns, which a mapping should not use."""
         return list(columns)

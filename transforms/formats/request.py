@@ -97,7 +97,7 @@ class Request:
         """The declared delimiter and encoding."""
         return ReadOptions(delimiter=self.delimiter, encoding=self.encoding)
 
-    def beside(self, pattern: str | None) -> Path | None:
+    def file_beside(self, pattern: str | None) -> Path | None:
         """Return the last file that lies beside the export and fits a pattern."""
         found = sorted(self.path.parent.glob(pattern)) if pattern else []
         return found[-1] if found else None

@@ -187,6 +187,28 @@ def test_a_web_survey_is_recognized_and_no_cell_is_told(tmp_path, drafted, forma
         assert cell not in found.text
 
 
+def test_a_draft_says_that_all_responses_are_left_out(tmp_path, drafted):
+    names = ["EndDate", "Status", "Finished", "ResponseId", "ExternalReference", "Q1_1", "Q1_2"]
+    ids = [
+        "endDate",
+        "status",
+        "finished",
+        "_recordId",
+        "externalDataReference",
+        "QID1_1",
+        "QID1_2",
+    ]
+    import_ids = [f'{{"ImportId":"{one}"}}' for one in ids]
+    preview = ["2026-05-01 09:00:00", "1", "1", "R_1", "007", "2", "3"]
+    (tmp_path / "export.csv").write_text(text([names, names, import_ids, preview]), "utf-8")
+
+    found = drafted(tmp_path / "export.csv")
+
+    assert "# CHECK: no response counts" in found.text
+    assert "QID1_{n}" in found.text
+    assert found.n_rows == {"responses": 0}
+
+
 PHQ = ";".join(f"phq9_{n}" for n in range(1, 10))
 
 

@@ -86,7 +86,7 @@ def _refuse_texts(request: Request, feed: FeedRequest, source: Source) -> None:
 
 def _reference(request: Request) -> Header | None:
     """Return the header of the three-row export beside a legacy file, if there is one."""
-    found = request.beside(request.dictionary)
+    found = request.file_beside(request.dictionary)
     return reader.read_header(found, request.scratch) if found else None
 
 

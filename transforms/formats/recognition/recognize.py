@@ -19,12 +19,11 @@ LOOKED_AT = 20
 _SURE = ("high", "medium", "low")
 
 
-@dataclass(frozen=True)
-class Recognized:
+@dataclass(frozen=True, kw_only=True)
+class Recognized(Recognition):
     """What wrote a file, and why. No cell below the header is kept."""
 
     format: Format
-    found: Recognition
     delimiter: str | None = None
     encoding: str | None = None
 
@@ -51,7 +50,7 @@ def recognize(path: Path, scratch: Path) -> Recognized:
     best, found = answers[0]
     if refusals and found.confidence != "high":
         raise refusals[0]
-    return Recognized(best, found, head.delimiter, head.encoding)
+    return Recognized(**vars(found), format=best, delimiter=head.delimiter, encoding=head.encoding)
 
 
 def _asked(one: Format, head: Head, refusals: list[FileRefused]) -> Recognition | None:

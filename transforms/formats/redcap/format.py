@@ -96,6 +96,10 @@ class Redcap(Format):
         """Return the forms of the dictionary."""
         return [*read_dictionary(path.parent / cast(str, found.dictionary), scratch).forms]
 
+    def time_column(self, form: str | None) -> str:
+        """Return the column of a survey's time."""
+        return f"{form}_timestamp"
+
 
 def _dictionary(path: Path, scratch: Path) -> Dictionary | None:
     try:
@@ -154,7 +158,7 @@ def _refuse_unknown_forms(forms: set[str | None], dictionary: Dictionary) -> Non
 
 
 def _dictionary_beside(request: Request) -> Path:
-    found = request.beside(request.dictionary)
+    found = request.file_beside(request.dictionary)
     if found is None:
         raise FileRefused(
             "F08",

@@ -17,11 +17,11 @@ from collections.abc import Callable
 from transforms.errors import FileRefused
 from transforms.formats.format import Recognition
 from transforms.formats.head import Head
+from transforms.formats.personal import asks_who
 from transforms.formats.surveys.header import (
     Field,
     Layout,
     distinct_names,
-    is_personal,
 )
 from transforms.formats.surveys.options import SurveyOptions
 from transforms.formats.surveys.system import SurveySystem
@@ -82,7 +82,7 @@ class LimeSurvey(SurveySystem):
         personal = [
             code or text
             for _, code, text in cells
-            if (code in _PERSONAL or is_personal(code) or is_personal(text))
+            if (code in _PERSONAL or asks_who(code) or asks_who(text))
             and not (code == "token" and {"token", text} & identifiers)
         ]
         kept = [cell for cell in cells if (cell[1] or cell[2]) not in personal]

@@ -92,7 +92,7 @@ def _side_by_side(request: Request, sources: list[Source]) -> list[Source]:
         return sources
     (source,) = sources
     pattern = cast(Beside, request.options).file
-    found = request.beside(pattern)
+    found = request.file_beside(pattern)
     try:
         if found is None:
             raise FileRefused(
