@@ -9,7 +9,7 @@ import pytest
 
 from tests.transforms.survey_exports import GOOGLE, MICROSOFT, MONKEY, limesurvey, text
 from transforms.clinics.yaml_file import read_clinic_yaml
-from transforms.formats.recognition.registry import formats
+from transforms.formats.recognition.registry import blocks, formats
 from transforms.intake.column_mapping import mappings_by_table
 from transforms.intake.read_file import read_export
 
@@ -97,3 +97,12 @@ def test_every_survey_system_has_a_page_with_an_example():
     pages = {page for page, _, _ in examples()}
 
     assert {one.page for one in formats() if one.has_texts} <= {f"{page}.md" for page in pages}
+
+
+@pytest.mark.parametrize("block", blocks(), ids=lambda block: block.key)
+def test_every_option_of_a_format_stands_on_the_pages(block):
+    """In code, as part of its block or by itself: `survey: {unfinished: keep}`, `spam`."""
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in PAGES.glob("*.md"))
+    code = " ".join(re.findall(r"```.*?```|`[^`\n]+`", pages, re.DOTALL))
+
+    assert [key for key in block.model.model_fields if not re.search(rf"\b{key}\b", code)] == []

@@ -10,13 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 
 from transforms.errors import FileRefused
 from transforms.formats.options import Options
-from transforms.formats.source import HeaderPlace, ReadOptions, Source
+from transforms.formats.source import HeaderPlace, Source
 from transforms.instruments.registry import Registry
+
+AnyOptions = TypeVar("AnyOptions", bound=Options)
 
 
 @dataclass(frozen=True)
@@ -92,10 +95,19 @@ class Request:
     missing_codes: frozenset[str]
     header: HeaderPlace
 
+    def block(self, model: type[AnyOptions]) -> AnyOptions:
+        """Return the clinic's block of this format, which is of this model."""
+        assert isinstance(self.options, model)
+        return self.options
+
     @property
-    def dialect(self) -> ReadOptions:
+    def dialect(self) -> dict[str, str | None]:
         """The declared delimiter and encoding."""
-        return ReadOptions(delimiter=self.delimiter, encoding=self.encoding)
+        return {"delimiter": self.delimiter, "encoding": self.encoding}
+
+    def is_mapped(self, column: str) -> bool:
+        """Whether a feed that reads the file names a source column."""
+        return any(feed.names(column) for feed in self.feeds_for(None))
 
     def file_beside(self, pattern: str | None) -> Path | None:
         """Return the last file that lies beside the export and fits a pattern."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -24,6 +25,11 @@ def request_for(
     registry: Registry,
 ) -> Request:
     """Return what is asked of the reader of one file."""
+
+    @cache
+    def feeds_for(place: str | None) -> list[FeedRequest]:
+        return [_feed_request(feed, clinic) for feed in clinic.feeds_for(path.name, place)]
+
     return Request(
         path=path,
         con=con,
@@ -32,9 +38,7 @@ def request_for(
         yaml=f"{clinic.clinic}.yml",
         options=clinic.options,
         feeds=tuple(_feed_request(feed, clinic) for feed in clinic.feeds),
-        feeds_for=lambda place: [
-            _feed_request(feed, clinic) for feed in clinic.feeds_for(path.name, place)
-        ],
+        feeds_for=feeds_for,
         delimiter=clinic.delimiter,
         encoding=clinic.encoding,
         dictionary=clinic.dictionary,

@@ -38,7 +38,7 @@ class Fhir(Format):
 
     def read(self, request: Request) -> list[Source]:
         """Read one export with the companions that lie beside it."""
-        options = cast(FhirOptions, request.options)
+        options = request.block(FhirOptions)
         beside = sorted(
             one
             for one in request.path.parent.iterdir()

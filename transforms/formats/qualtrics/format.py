@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import cast
 
 from transforms import sql
 from transforms.errors import FileRefused
@@ -38,16 +37,7 @@ class Qualtrics(Format):
         """Read one export; refuse (F07) choice text where numbers are scored."""
         feeds = request.feeds_for(None)
         _refuse_personal(feeds)
-        sources = reader.read(
-            request.path,
-            con=request.con,
-            scratch=request.scratch,
-            options=request.dialect,
-            rules=cast(QualtricsOptions, request.options),
-            time_formats=request.all_time_formats(),
-            reference=_reference(request),
-            is_mapped=lambda column: any(feed.names(column) for feed in feeds),
-        )
+        sources = reader.read(request, _reference(request))
         try:
             for feed in feeds:
                 _refuse_texts(request, feed, sources[0])

@@ -21,9 +21,9 @@ from transforms import sql
 from transforms.errors import FileRefused
 from transforms.formats.qualtrics.header import TIMES, Header, parse_header
 from transforms.formats.qualtrics.options import QualtricsOptions
+from transforms.formats.request import Request
 from transforms.formats.source import (
     Note,
-    ReadOptions,
     Source,
     load_rows,
     plural,
@@ -56,25 +56,12 @@ _LEFT_OUT = {
 _QUESTION_ID = re.compile(r"(\d+_)?QID\d")
 
 
-def read(
-    path: Path,
-    *,
-    con: duckdb.DuckDBPyConnection,
-    scratch: Path,
-    options: ReadOptions,
-    rules: QualtricsOptions,
-    time_formats: tuple[str, ...] = (),
-    reference: Header | None = None,
-    is_mapped: Callable[[str], bool] = lambda name: False,
-) -> list[Source]:
+def read(request: Request, reference: Header | None) -> list[Source]:
     """Read one export.
 
     Parameters
     ----------
-    rules : what to leave out, the time zone, multi-select questions.
-    time_formats : strptime formats of times that are not ISO 8601.
     reference : header of a three-row export of the survey, for legacy files.
-    is_mapped : whether the clinic's YAML names a column so; names that may change are noted.
 
     Returns
     -------
@@ -86,11 +73,12 @@ def read(
     FileRefused
         F01 unreadable, F04 no Qualtrics header, F05 ragged rows, F08 undeclared codes.
     """
-    with Records(path, scratch, delimiter=options.delimiter, encoding=options.encoding) as records:
+    con, scratch = request.con, request.scratch
+    with Records(request.path, scratch, **request.dialect) as records:
         rows = iter(records)
         head = list(islice(rows, 3))
         header = parse_header([cells for _, cells in head], reference)
-        survey = _Survey(header, rules, time_formats)
+        survey = _Survey(header, request.block(QualtricsOptions), request.all_time_formats())
         body = chain(head[header.n_rows :], rows)
         relation, n_rows = load_rows(con, scratch, survey.columns, survey.rows(body))
     try:
@@ -99,7 +87,7 @@ def read(
         con.execute(f"drop table {relation}")
         raise
     view, columns = _with_aliases(con, relation, survey)
-    notes = [*survey.notes(n_rows), *_name_note(survey, is_mapped)]
+    notes = [*survey.notes(n_rows), *_name_note(survey, request.is_mapped)]
     return [
         Source(
             None,

@@ -17,7 +17,7 @@ from transforms.formats.redcap import reader
 from transforms.formats.redcap.dictionary import Dictionary, read_dictionary
 from transforms.formats.redcap.options import RedcapOptions
 from transforms.formats.request import FeedRequest, Request
-from transforms.formats.source import Note, Source
+from transforms.formats.source import Note, ReadOptions, Source
 
 _OWN = re.compile(r"redcap_[a-z_]+|.+_complete")
 _LARGEST_DICTIONARY = 16 * 1024**2
@@ -75,9 +75,9 @@ class Redcap(Format):
             request.path,
             con=request.con,
             scratch=request.scratch,
-            options=replace(request.dialect, is_wanted=lambda form: form in forms),
+            options=ReadOptions(**request.dialect, is_wanted=lambda form: form in forms),
             dictionary=dictionary,
-            rules=cast(RedcapOptions, request.options),
+            rules=request.block(RedcapOptions),
             missing_codes=tuple(sorted(codes)),
             mapped=frozenset().union(*(_mapped(feed, dictionary) for feed in feeds)),
         )
@@ -132,7 +132,7 @@ def _checked(
     if absent:
         note = Note("missing_columns", f"forms not in this export: {', '.join(absent)}")
         sources[0] = replace(sources[0], notes=(*sources[0].notes, note))
-    if cast(RedcapOptions, request.options).labels == "refuse":
+    if request.block(RedcapOptions).labels == "refuse":
         for source in sources:
             for feed in request.feeds_for(source.sheet):
                 reader.refuse_labels(request.con, source, dictionary, feed.item_columns(source))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from transforms.cells import folded
 from transforms.errors import FileRefused
@@ -53,19 +53,7 @@ class SurveySystem(Format):
 
     def read(self, request: Request) -> list[Source]:
         """Read one export."""
-        feeds = request.feeds_for(None)
-        return reader.read(
-            request.path,
-            con=request.con,
-            scratch=request.scratch,
-            options=request.dialect,
-            rules=cast(SurveyOptions, request.options),
-            layout_of=self.layout_of,
-            n_header_rows=self.n_header_rows,
-            time_formats=request.all_time_formats(),
-            identifiers=frozenset().union(*(feed.identifiers for feed in feeds)),
-            mapped=frozenset().union(*(feed.columns for feed in feeds)),
-        )
+        return reader.read(request, self.layout_of, self.n_header_rows)
 
     def problems(self, clinic: DeclaredClinic) -> Iterator[Problem]:
         """Yield choice texts that are read as one and the same but do not mean the same."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 from transforms.contract import TABLES
 from transforms.errors import FileRefused
@@ -91,7 +90,7 @@ def _side_by_side(request: Request, sources: list[Source]) -> list[Source]:
     if request.options is None:
         return sources
     (source,) = sources
-    pattern = cast(Beside, request.options).file
+    pattern = request.block(Beside).file
     found = request.file_beside(pattern)
     try:
         if found is None:
@@ -100,9 +99,8 @@ def _side_by_side(request: Request, sources: list[Source]) -> list[Source]:
                 f"There is no file {pattern} beside the export",
                 "Put it into the landing folder, or correct `beside` in the clinic's YAML",
             )
-        (other,) = reader.read(
-            found, con=request.con, scratch=request.scratch, options=request.dialect
-        )
+        options = ReadOptions(**request.dialect)
+        (other,) = reader.read(found, con=request.con, scratch=request.scratch, options=options)
         try:
             return [joined_by_row(request.con, source, other)]
         finally:
