@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from transforms.errors import FileRefused
-from transforms.formats.source import plural
+from transforms.formats.source import WORKBOOK_SUFFIXES, plural
 from transforms.formats.text.encoding import TextFile, as_utf8
 from transforms.formats.text.header import recognize_delimiter
 from transforms.formats.workbook.reader import first_sheet
 
 # A line and the cells of the row that begins there.
 Record = tuple[int, list[str]]
-WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
 
 class Records:
@@ -32,7 +31,7 @@ class Records:
         encoding: str | None = None,
     ) -> None:
         self.path = path
-        self.is_workbook = path.suffix.lower() in WORKBOOKS
+        self.is_workbook = path.suffix.lower() in WORKBOOK_SUFFIXES
         self.text: TextFile | None = None
         self.delimiter = delimiter
         if not self.is_workbook:
