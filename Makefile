@@ -41,10 +41,11 @@ test: setup ## run the test suite
 test-slow: setup ## run the longer proofs (planted truth over many seeds, large files)
 	@$(BIN)/python -m pytest -q -m slow
 
-check: setup ## lint, formatting, import contracts, SQL style; changes nothing
+check: setup ## lint, formatting, types, import contracts, SQL style; changes nothing
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/mypy --no-error-summary
 	@PYTHONWARNINGS=ignore $(BIN)/sqlfluff lint --disable-progress-bar models tests/models
 	@echo "check: nothing to complain about"
 

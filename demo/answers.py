@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from transforms.statistics.arrays import Floats, Ints
+
 ROWS_AT_ONCE = 100_000
 
 
@@ -47,7 +49,7 @@ ITEM_MODELS = {
 }  # fmt: skip
 
 
-def split_into_items(instrument: str, totals: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def split_into_items(instrument: str, totals: Floats, rng: np.random.Generator) -> Floats:
     """Return item answers as given on the form, one row per total.
 
     Reversed items come as ticked, so summing them needs the scoring key. Likert answers are
@@ -56,7 +58,7 @@ def split_into_items(instrument: str, totals: np.ndarray, rng: np.random.Generat
     return split_by_model(ITEM_MODELS[instrument], totals, rng)
 
 
-def split_by_model(items: ItemModel, totals: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def split_by_model(items: ItemModel, totals: Floats, rng: np.random.Generator) -> Floats:
     """Return the same for a scale that is no whole instrument."""
     answers = np.empty((len(totals), items.n_items))
     for start in range(0, len(totals), ROWS_AT_ONCE):
@@ -68,16 +70,17 @@ def split_by_model(items: ItemModel, totals: np.ndarray, rng: np.random.Generato
     return answers
 
 
-def score(instrument: str, answers: np.ndarray) -> np.ndarray:
+def score(instrument: str, answers: Floats) -> Floats:
     """Return totals from answers as given; the generator's own key, for its own tests."""
     items = ITEM_MODELS[instrument]
     keyed = answers.copy()
     for item in items.reverse_items:
         keyed[:, item - 1] = 2 * items.item_low + items.step_count - keyed[:, item - 1]
-    return keyed.sum(axis=1)
+    totals: Floats = keyed.sum(axis=1)
+    return totals
 
 
-def _split_steps(items: ItemModel, totals: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _split_steps(items: ItemModel, totals: Floats, rng: np.random.Generator) -> Ints:
     n = len(totals)
     readiness = rng.normal(0, items.item_noise, (n, items.n_items))
     for subscale in items.subscales:
@@ -90,12 +93,12 @@ def _split_steps(items: ItemModel, totals: np.ndarray, rng: np.random.Generator)
     taken = np.rint(totals).astype(int) - items.n_items * items.item_low
     ordered = np.sort(costs.reshape(n, -1), axis=1)
     trait = ordered[np.arange(n), np.maximum(taken, 1) - 1]
-    answers = (costs <= trait[:, None, None]).sum(axis=2)
+    answers: Ints = (costs <= trait[:, None, None]).sum(axis=2)
     answers[taken == 0] = 0
     return answers + items.item_low
 
 
-def _split_lines(items: ItemModel, totals: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _split_lines(items: ItemModel, totals: Floats, rng: np.random.Generator) -> Floats:
     tenths = np.rint(totals * 10)
     mean = tenths / items.n_items
     deviation = rng.normal(0, items.item_noise, (len(totals), items.n_items))

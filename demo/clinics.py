@@ -9,6 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
+from typing import TypeVar
+
+from transforms.statistics.arrays import Floats
+
+Total = TypeVar("Total", float, Floats)
 
 EXTRACT_DATE = date(2026, 10, 31)
 FIRST_WEEK = date(2024, 1, 8)  # a Monday; clients start from here on
@@ -36,7 +42,7 @@ class Alliance:
     rupture_hazard: float = 0.045
     repair_share: float = 0.6
 
-    def pomp(self, total):
+    def pomp(self, total: Total) -> Total:
         """Return a total as percent of the maximum possible, 0 to 100."""
         return (total - self.low) / (self.high - self.low) * 100
 
@@ -110,15 +116,14 @@ class Clinic:
     )
 
 
-_WAI_SR = {"instrument": "wai_sr", "version": "standard", "low": 12, "high": 60}
+_wai_sr = partial(Alliance, instrument="wai_sr", version="standard", low=12, high=60)
 
 HARBOR = Clinic(
     "harbor",
     "Harbor Talking Clinic (made up)",
     "canonical CSV",
     "H",
-    Alliance(
-        **_WAI_SR,
+    _wai_sr(
         mean=46.5,
         client_sd=6.5,
         therapist_sd=2.5,
@@ -164,8 +169,7 @@ SUMMIT = Clinic(
     "Summit Psychotherapy Practice (made up)",
     "canonical Excel workbook",
     "S",
-    Alliance(
-        **_WAI_SR,
+    _wai_sr(
         mean=47.5,
         client_sd=6.2,
         therapist_sd=2.4,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -41,12 +42,12 @@ def plan(clinic_id: str, tables: Tables, rng: np.random.Generator) -> list[Plant
     return planted
 
 
-def manifest(clinic_id: str, planted: list[Planted], layout: Layout) -> list[dict]:
+def manifest(clinic_id: str, planted: list[Planted], layout: Layout) -> list[dict[str, Any]]:
     """Return one entry per row in error, with file and line as delivered.
 
     Where two rows collide and both are wrong, each has its entry and names the other.
     """
-    entries: list[dict] = []
+    entries: list[dict[str, Any]] = []
     counts: Counter[str] = Counter()
     for position, one in enumerate(planted):
         kind, lines = one.kind, [layout.edited[position]]
@@ -94,7 +95,7 @@ def found_besides(tables: Tables) -> dict[str, int]:
     }
 
 
-def _free_rows(table, fits: np.ndarray, used: set[str], n: int) -> list[int]:
+def _free_rows(table: pa.Table, fits: np.ndarray, used: set[str], n: int) -> list[int]:
     person = "client_id" if "client_id" in table.column_names else "therapist_id"
     chosen: list[int] = []
     for row in fits:

@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from demo.clinics import EXTRACT_DATE
 from demo.tables import Tables
+from transforms.statistics.arrays import Bools
 
 Changes = dict[str, object]
+Row = dict[str, Any]  # cells as they were, and under ``previous`` those of the row above
 FAR_FUTURE = datetime(2099, 3, 1, 10, 0)
 DUPLICATE = "duplicate"
 
@@ -40,8 +44,8 @@ class Kind:
     table: str
     column: str
     what: str
-    where: Callable[[Tables], np.ndarray]
-    changes: Callable[[dict, int], Changes]
+    where: Callable[[Tables], Bools]
+    changes: Callable[[Row, int], Changes]
     also: tuple[str, ...] = ()
     hits_both: bool = False
     is_copy: bool = False
@@ -50,8 +54,10 @@ class Kind:
     n: int = 2
 
 
-def _form(instrument: str, *, without_total: bool = False, with_total: bool = False):
-    def where(tables: Tables) -> np.ndarray:
+def _form(
+    instrument: str, *, without_total: bool = False, with_total: bool = False
+) -> Callable[[Tables], Bools]:
+    def where(tables: Tables) -> Bools:
         table = tables["responses"]
         fits = _equal(table, "instrument", instrument)
         fits &= _settled(table, "completed_at")
@@ -66,30 +72,40 @@ def _form(instrument: str, *, without_total: bool = False, with_total: bool = Fa
     return where
 
 
-def _equal(table, column: str, value: str) -> np.ndarray:
-    return pc.fill_null(pc.equal(table.column(column), value), False).to_numpy()
+def _bools(column: pa.ChunkedArray) -> Bools:
+    values: Bools = column.to_numpy()
+    return values
 
 
-def _settled(table, column: str) -> np.ndarray:
+def _days(table: pa.Table, column: str) -> NDArray[np.datetime64]:
+    days: NDArray[np.datetime64] = table.column(column).to_numpy().astype("datetime64[D]")
+    return days
+
+
+def _equal(table: pa.Table, column: str, value: str) -> Bools:
+    return _bools(pc.fill_null(pc.equal(table.column(column), value), False))
+
+
+def _settled(table: pa.Table, column: str) -> Bools:
     """Rows dated a month or more before the extract."""
     latest = np.datetime64(EXTRACT_DATE) - np.timedelta64(30, "D")
-    return table.column(column).to_numpy() < latest
+    times: NDArray[np.datetime64] = table.column(column).to_numpy()
+    return times < latest
 
 
-def _missed(tables: Tables) -> np.ndarray:
+def _missed(tables: Tables) -> Bools:
     """Sessions nobody attended: no form names them."""
     sessions = tables["sessions"]
     return ~attended(tables) & _settled(sessions, "session_at")
 
 
-def attended(tables: Tables) -> np.ndarray:
+def attended(tables: Tables) -> Bools:
     """Sessions that took place."""
-    return pc.is_in(
-        tables["sessions"].column("attendance"), value_set=pa.array(["attended", "late"])
-    ).to_numpy()
+    took_place = pa.array(["attended", "late"])
+    return _bools(pc.is_in(tables["sessions"].column("attendance"), value_set=took_place))
 
 
-def _missed_after_attended(tables: Tables) -> np.ndarray:
+def _missed_after_attended(tables: Tables) -> Bools:
     """Sessions nobody attended right after an attended one of the same episode."""
     episode = tables["sessions"].column("episode_id").combine_chunks().dictionary_encode()
     codes = episode.indices.to_numpy()
@@ -98,69 +114,67 @@ def _missed_after_attended(tables: Tables) -> np.ndarray:
     return fits & _missed(tables)
 
 
-def _with_homework(tables: Tables) -> np.ndarray:
-    return pc.is_valid(tables["sessions"].column("homework_percent")).to_numpy()
+def _with_homework(tables: Tables) -> Bools:
+    return _bools(pc.is_valid(tables["sessions"].column("homework_percent")))
 
 
-def _not_taken_on(tables: Tables) -> np.ndarray:
+def _not_taken_on(tables: Tables) -> Bools:
     """Episodes without any booking."""
     return _equal(tables["episodes"], "discharge_reason", "not_taken_on")
 
 
-def _not_taken_on_later(tables: Tables) -> np.ndarray:
+def _not_taken_on_later(tables: Tables) -> Bools:
     """Episodes without any booking, begun when sessions were already held."""
-    start = tables["episodes"].column("start_date").to_numpy().astype("datetime64[D]")
-    first = tables["sessions"].column("session_at").to_numpy().astype("datetime64[D]").min()
-    return _not_taken_on(tables) & (start >= first)
+    first = _days(tables["sessions"], "session_at").min()
+    has_begun: Bools = _days(tables["episodes"], "start_date") >= first
+    return _not_taken_on(tables) & has_begun
 
 
-def _long_closed(tables: Tables) -> np.ndarray:
-    episodes = tables["episodes"]
-    start = episodes.column("start_date").to_numpy().astype("datetime64[D]")
-    end = episodes.column("end_date").to_numpy().astype("datetime64[D]")
+def _long_closed(tables: Tables) -> Bools:
+    start, end = _days(tables["episodes"], "start_date"), _days(tables["episodes"], "end_date")
     return ~np.isnat(end) & ((end - start).astype(int) > 40)
 
 
-def _moved(tables: Tables) -> np.ndarray:
+def _moved(tables: Tables) -> Bools:
     return _equal(tables["episodes"], "discharge_reason", "moved_or_stepped")
 
 
-def _idle_therapist(tables: Tables) -> np.ndarray:
+def _idle_therapist(tables: Tables) -> Bools:
     fits = np.zeros(tables["therapists"].num_rows, bool)
     fits[-1] = True
     return fits
 
 
-def _put(**values: object) -> Callable[[dict, int], Changes]:
+def _put(**values: object) -> Callable[[Row, int], Changes]:
     return lambda row, number: dict(values)
 
 
-def _later(hours: float, *columns: str) -> Callable[[dict, int], Changes]:
+def _later(hours: float, *columns: str) -> Callable[[Row, int], Changes]:
     return lambda row, number: {name: row[name] + timedelta(hours=hours) for name in columns}
 
 
-def _start_after(hours: float) -> Callable[[dict, int], Changes]:
+def _start_after(hours: float) -> Callable[[Row, int], Changes]:
     return lambda row, number: {"started_at": row["completed_at"] + timedelta(hours=hours)}
 
 
-def _unknown_id(column: str, prefix: str, **blank: object) -> Callable[[dict, int], Changes]:
+def _unknown_id(column: str, prefix: str, **blank: object) -> Callable[[Row, int], Changes]:
     return lambda row, number: {column: f"{prefix}{99_999 - number}", **blank}
 
 
-def _day(days: int, column: str, start: str = "start_date") -> Callable[[dict, int], Changes]:
+def _day(days: int, column: str, start: str = "start_date") -> Callable[[Row, int], Changes]:
     return lambda row, number: {column: row[start] + timedelta(days=days)}
 
 
-def _second_visit(row: dict, number: int) -> Changes:
+def _second_visit(row: Row, number: int) -> Changes:
     before = row["previous"]["session_at"]
     return {"session_at": before.replace(hour=19, minute=30), "attendance": "attended"}
 
 
-def _id_of_the_row_above(row: dict, number: int) -> Changes:
+def _id_of_the_row_above(row: Row, number: int) -> Changes:
     return {"response_id": row["previous"]["response_id"]}
 
 
-def _overlapping(row: dict, number: int) -> Changes:
+def _overlapping(row: Row, number: int) -> Changes:
     return {
         "episode_id": f"HE{99_990 - number}",
         "start_date": row["start_date"] + timedelta(days=10),
@@ -168,7 +182,7 @@ def _overlapping(row: dict, number: int) -> Changes:
     }
 
 
-def _earlier_twin(row: dict, number: int) -> Changes:
+def _earlier_twin(row: Row, number: int) -> Changes:
     return {
         "response_id": f"SR{99_990 - number}",
         "completed_at": row["completed_at"] - timedelta(minutes=90),
@@ -178,7 +192,7 @@ def _earlier_twin(row: dict, number: int) -> Changes:
     }
 
 
-def _bad_day(row: dict, number: int) -> Changes:
+def _bad_day(row: Row, number: int) -> Changes:
     return {"session_at": "2026-02-31 10:00"}
 
 

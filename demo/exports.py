@@ -94,11 +94,12 @@ def edit_lines(path: Path, edits: list[tuple[int, dict[str, object], bool]]) -> 
     with path.open(newline="", encoding="utf-8") as source:
         header = next(csv.reader([source.readline()]))
         n_lines = 1
-        for line in source:
+        for text in source:
             n_lines += 1
             if n_lines in wanted:
-                rows[n_lines] = next(csv.reader([line]))
-    placed, appended = [], []
+                rows[n_lines] = next(csv.reader([text]))
+    placed: list[int] = []
+    appended: list[list[str]] = []
     for line, changes, is_copy in edits:
         row = list(rows[line])
         for column, value in changes.items():
@@ -114,11 +115,11 @@ def edit_lines(path: Path, edits: list[tuple[int, dict[str, object], bool]]) -> 
         partial.open("w", newline="", encoding="utf-8") as target,
     ):
         writer = csv.writer(target, lineterminator="\n")
-        for number, line in enumerate(source, start=1):
+        for number, text in enumerate(source, start=1):
             if number in rows:
                 writer.writerow(rows[number])
             else:
-                target.write(line)
+                target.write(text)
         writer.writerows(appended)
     os.replace(partial, path)
     return placed

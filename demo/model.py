@@ -129,7 +129,7 @@ def simulate(
 
 def _caseload_shares(n_therapists: int, rng: np.random.Generator) -> np.ndarray:
     weights = 0.3 + rng.gamma(3.0, 1.0, n_therapists)
-    return weights / weights.sum()
+    return weights / float(weights.sum())
 
 
 def _episodes_within(n_sessions: int, n_attended: np.ndarray) -> int:
@@ -246,7 +246,7 @@ def _draw_given(
     shape = alliance.shape
     if is_complete:
         return np.ones(shape, dtype=bool), np.ones(shape, dtype=bool)
-    reluctance = rng.gamma(1.5, 1 / 1.5, shape[0])[:, None]
+    reluctance = rng.gamma(1.5, 1 / 1.5, len(alliance))[:, None]
     is_bad = alliance < level[:, None] - 1.5 * clinic.alliance.within_sd
     missing_alliance = (
         clinic.missing_alliance * reluctance + clinic.missing_extra_at_bad_session * is_bad

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
@@ -59,7 +61,7 @@ def responses_of(
     return _responses_table(courses, client, visits, session_of_visit, forms, rows)
 
 
-def _forms(courses: Simulation) -> list[dict]:
+def _forms(courses: Simulation) -> list[dict[str, Any]]:
     """List the clinic's questionnaires: totals, which were handed in, minutes after the start."""
     clinic = courses.clinic
     forms = [
@@ -83,7 +85,7 @@ def _forms(courses: Simulation) -> list[dict]:
             "minutes": lambda n, rng: rng.uniform(61, 95, n),
         }
     )
-    if clinic.therapist_form is not None:
+    if clinic.therapist_form is not None and courses.therapist_rating is not None:
         forms.append(
             {
                 "instrument": clinic.therapist_form.instrument,
@@ -102,7 +104,7 @@ def _responses_table(
     client: np.ndarray,
     visits: Visits,
     session_of_visit: np.ndarray,
-    forms: list[dict],
+    forms: list[dict[str, Any]],
     rows: dict[str, np.ndarray],
 ) -> pa.Table:
     letter, visit, form = courses.clinic.letter, rows["visit"], rows["form"]

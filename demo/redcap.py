@@ -151,7 +151,7 @@ def write_redcap(tables: Tables, folder: Path, edits: Iterable[Edit] = ()) -> La
 
 def _form_of(edit: Edit, instruments: pa.ChunkedArray) -> str:
     if edit.table == "responses":
-        return instruments[int(edit.row)].as_py()
+        return str(instruments[int(edit.row)].as_py())
     return next(form for form, table in TABLE_OF_FORM.items() if table == edit.table)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from demo.clinics import MAX_SESSIONS
 from demo.model import Simulation
+from transforms.statistics.arrays import Floats
 
 EMPATHY_SESSION = 3
 RUPTURE_SESSIONS = (4, 8)
@@ -128,7 +129,8 @@ def unexpected_gain(courses: Simulation) -> np.ndarray:
     first, later = sign * scores[:, 0], sign * scores[:, 5:].mean(axis=1)
     slope = np.cov(first, later)[0, 1] / first.var(ddof=1)
     residual = later - later.mean() - slope * (first - first.mean())
-    return residual / residual.std()
+    gain: Floats = residual / residual.std()
+    return gain
 
 
 def _rupture_reports(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,6 +12,7 @@ from demo.answers import ItemModel, split_by_model
 from demo.columns import whole
 from demo.relationship import EMPATHY_SESSION, RUPTURE_SESSIONS, Relationship
 from demo.tables import Tables
+from transforms.statistics.arrays import Floats, Ints
 
 FILE = "responses_relationship.csv"
 N_ITEMS = 12
@@ -83,15 +86,23 @@ def _numbers_of(sessions: pa.Table) -> tuple[np.ndarray, np.ndarray]:
 
 def _parts(
     found: Relationship, place: tuple[np.ndarray, np.ndarray], rng: np.random.Generator
-) -> list[dict]:
+) -> list[dict[str, Any]]:
     """List the forms: who, when (minutes from the start of the session), answers or scores."""
     episode, number = place
     third = np.flatnonzero(number == EMPATHY_SESSION - 1)
 
     def at_third(name: str) -> np.ndarray:
-        return third[found.given[name][episode[third]]]
+        visits: Ints = third[found.given[name][episode[third]]]
+        return visits
 
-    def form(name, visit, minutes, *, answers=None, **scores) -> None:
+    def form(
+        name: tuple[str, str, str],
+        visit: Ints,
+        minutes: tuple[float, float],
+        *,
+        answers: Floats | None = None,
+        **scores: Floats,
+    ) -> None:
         instrument, version, rater = name
         submitted = np.full((len(visit), len(SCALES)), np.nan)
         for scale, values in scores.items():
@@ -101,12 +112,12 @@ def _parts(
             {
                 "instrument": instrument, "version": version, "rater": rater, "visit": visit,
                 "form": np.full(len(visit), len(parts)), "submitted": submitted,
-                "completed": rng.uniform(*minutes, len(visit)),
+                "completed": rng.uniform(minutes[0], minutes[1], len(visit)),
                 "answers": blank if answers is None else answers,
             }
         )  # fmt: skip
 
-    parts: list[dict] = []
+    parts: list[dict[str, Any]] = []
     intake = np.flatnonzero((number == 0) & found.given["ecr_s"][episode])
     form(
         ("ecr_s", "standard", "client"),

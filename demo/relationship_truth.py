@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -88,7 +90,7 @@ def _outcome_of(clinic: Clinic, name: str, table: str) -> dict[str, str]:
     return {column: clinic.outcomes[0].instrument}
 
 
-def relationship_truth(forms: pa.Table) -> dict:
+def relationship_truth(forms: pa.Table) -> dict[str, Any]:
     """Count what was written about the relationship, for ``truth.json``."""
     counts = pc.value_counts(forms.column("instrument")).to_pylist()
     reported = pc.equal(forms.column("submitted_occurrence"), 1)
@@ -102,7 +104,7 @@ def relationship_truth(forms: pa.Table) -> dict:
     }
 
 
-def relationship_effects(clinic: Clinic) -> list[dict]:
+def relationship_effects(clinic: Clinic) -> list[dict[str, Any]]:
     """Return the effects in the form of ``truth.json``; planted as shares, see docs/demo.md."""
     return [
         {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
 from demo.clinics import (
     EXTRACT_DATE,
@@ -16,6 +17,7 @@ from demo.clinics import (
     MAX_SESSIONS,
     Clinic,
 )
+from transforms.statistics.arrays import Floats
 
 ENDINGS = (
     "completed",
@@ -75,11 +77,12 @@ def dropout_hazard(clinic: Clinic, alliance: np.ndarray) -> np.ndarray:
 
     Complementary log-log, so that the planted coefficient is a log hazard ratio.
     """
-    per_10_pomp = (clinic.alliance.pomp(alliance) - 70) / 10
+    per_10_pomp: Floats = (clinic.alliance.pomp(alliance) - 70) / 10
     log_hazard = (
         np.log(clinic.dropout_base_hazard) + clinic.dropout_log_hr_per_10_pomp * per_10_pomp
     )
-    return -np.expm1(-np.exp(log_hazard))
+    hazard: Floats = -np.expm1(-np.exp(log_hazard))
+    return hazard
 
 
 def draw(
@@ -226,7 +229,7 @@ def _end_of(
     last = np.where(n_attended > 0, day[np.arange(n), np.maximum(n_attended, 1) - 1], start)
     np.maximum.at(last, missed[0], missed[1])
     delay = np.where(ending == DROPOUT, rng.integers(7, 29, n), rng.integers(0, 7, n))
-    end = last + delay.astype("timedelta64[D]")
+    end: NDArray[np.datetime64] = last + delay.astype("timedelta64[D]")
     never_closed = (ending == DROPOUT) & (rng.random(n) < NEVER_CLOSED_SHARE)
     end[never_closed | (ending == OPEN) | (end > LAST_DAY)] = np.datetime64("NaT")
     return end
@@ -234,7 +237,7 @@ def _end_of(
 
 def _recorded_reason(ending: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return what the clinic wrote down: sometimes unknown, sometimes nothing."""
-    reason = np.asarray(ENDINGS, dtype=object)[ending]
+    reason: NDArray[np.object_] = np.asarray(ENDINGS, dtype=object)[ending]
     chance = rng.random(len(ending))
     had_sessions = ~np.isin(ending, (DECLINED, NOT_TAKEN_ON))
     reason[had_sessions & (chance < UNKNOWN_SHARE)] = "unknown"

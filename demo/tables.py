@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from demo.clinics import FIRST_WEEK, MODALITIES
 from demo.columns import (
@@ -16,6 +17,7 @@ from demo.columns import (
 from demo.model import Simulation
 from demo.questionnaires import responses_of
 from demo.schedule import HANDOVER_HOUR, MISSED
+from transforms.statistics.arrays import Floats
 
 Tables = dict[str, pa.Table]
 
@@ -83,8 +85,11 @@ def _visits(courses: Simulation) -> Visits:
     )
 
 
-def _at_hour(day: np.ndarray, hour: np.ndarray) -> np.ndarray:
-    return day.astype("datetime64[s]") + (hour * 3600).astype("timedelta64[s]")
+def _at_hour(day: NDArray[np.datetime64], hour: Floats) -> NDArray[np.datetime64]:
+    times: NDArray[np.datetime64] = day.astype("datetime64[s]") + (hour * 3600).astype(
+        "timedelta64[s]"
+    )
+    return times
 
 
 def _sessions(

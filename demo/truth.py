@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from demo import schedule
@@ -27,7 +29,7 @@ HOW_EXPECTED = (
 )
 
 
-def truth_of(courses: Simulation, tables: Tables, layout: Layout) -> dict:
+def truth_of(courses: Simulation, tables: Tables, layout: Layout) -> dict[str, Any]:
     """Return everything known about one clinic, ready for ``truth.json``."""
     clinic = courses.clinic
     return {
@@ -44,7 +46,7 @@ def truth_of(courses: Simulation, tables: Tables, layout: Layout) -> dict:
     }
 
 
-def _counts(courses: Simulation, tables: Tables) -> dict:
+def _counts(courses: Simulation, tables: Tables) -> dict[str, Any]:
     reasons = tables["episodes"].column("discharge_reason")
     instruments = tables["responses"].column("instrument")
     real = courses.is_real
@@ -64,7 +66,7 @@ def _counts(courses: Simulation, tables: Tables) -> dict:
     }
 
 
-def _value_counts(values) -> dict[str, int]:
+def _value_counts(values: pa.ChunkedArray) -> dict[str, int]:
     counts = {
         str(entry["values"] or "blank"): int(entry["counts"])
         for entry in pc.value_counts(values).to_pylist()
@@ -72,7 +74,7 @@ def _value_counts(values) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def _effects(clinic: Clinic) -> list[dict]:
+def _effects(clinic: Clinic) -> list[dict[str, Any]]:
     effects = [entry for outcome in clinic.outcomes for entry in _outcome_effects(clinic, outcome)]
     effects += _dropout_effects(clinic)
     effects.append(
@@ -100,7 +102,7 @@ def _effects(clinic: Clinic) -> list[dict]:
     return effects
 
 
-def _outcome_effects(clinic: Clinic, outcome: Outcome) -> list[dict]:
+def _outcome_effects(clinic: Clinic, outcome: Outcome) -> list[dict[str, Any]]:
     name, table = outcome.instrument, "process.fct_session_process"
     per_pomp = (clinic.alliance.high - clinic.alliance.low) / 100
     better = "higher is better" if outcome.higher_is_better else "lower is better"
@@ -113,8 +115,8 @@ def _outcome_effects(clinic: Clinic, outcome: Outcome) -> list[dict]:
 
     def published(
         cf_table: str, times: float = 1, expected: float | None = None, **where: str
-    ) -> dict | None:
-        found = _published(clinic, cf_table, name, times, **where)
+    ) -> dict[str, Any] | None:
+        found = _published(clinic, cf_table, name, times, is_log=False, **where)
         if expected is not None:
             found["expected"] = expected
         return found if is_first else None
@@ -158,7 +160,7 @@ def _outcome_effects(clinic: Clinic, outcome: Outcome) -> list[dict]:
     ]  # fmt: skip
 
 
-def _dropout_effects(clinic: Clinic) -> list[dict]:
+def _dropout_effects(clinic: Clinic) -> list[dict[str, Any]]:
     return [
         _effect(clinic, "dropout.log_hr_per_10_pomp",
                 "alliance at a session on leaving before the next",
@@ -186,8 +188,8 @@ def _effect(
     planted: float | None,
     recover_from: str,
     scale: str,
-    published: dict | None = None,
-) -> dict:
+    published: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     entry = {
         "name": name,
         "what": what,
@@ -221,7 +223,7 @@ def _published(
     *,
     is_log: bool = False,
     **where: str,
-) -> dict:
+) -> dict[str, Any]:
     """Say which row of a common-factors table shows the effect, and how to get there.
 
     ``improvement`` is positive in those tables, slopes are per 10 points of alliance, and
@@ -245,7 +247,7 @@ def _share(one: float, other: float) -> float:
     return round(one**2 / (one**2 + other**2), 6)
 
 
-def _ruptures(courses: Simulation) -> dict:
+def _ruptures(courses: Simulation) -> dict[str, Any]:
     happened = (courses.rupture_at >= 0) & (courses.rupture_at < courses.n_attended)
     terminal = happened & (courses.rupture_at == courses.n_attended - 1)
     repaired = happened & ~terminal & courses.is_repaired
@@ -269,7 +271,7 @@ def _ruptures(courses: Simulation) -> dict:
     }
 
 
-def _therapists(courses: Simulation) -> list[dict]:
+def _therapists(courses: Simulation) -> list[dict[str, Any]]:
     """List the planted effects of every therapist, in points of the instruments."""
     clinic = courses.clinic
     n = len(courses.therapist_outcome)

@@ -15,12 +15,12 @@ def schema_of(row: type) -> pa.Schema:
     return pa.schema([(name, _type_of(kind)) for name, kind in get_type_hints(row).items()])
 
 
-def table_of(row: type, records: Iterable[Mapping]) -> pa.Table:
+def table_of(row: type, records: Iterable[Mapping[str, object]]) -> pa.Table:
     """Return the records as a table; what a record does not hold is NULL."""
     return pa.Table.from_pylist(list(records), schema=schema_of(row))
 
 
-def table_of_columns(row: type, n: int, columns: Mapping) -> pa.Table:
+def table_of_columns(row: type, n: int, columns: Mapping[str, object]) -> pa.Table:
     """Return ``n`` rows from some columns, each an array or one value for all; the rest is NULL.
 
     NaN is NULL.
@@ -50,4 +50,5 @@ def _array_of(column: pa.ChunkedArray) -> np.ndarray:
     # DuckDB's sums of whole numbers are decimals, and a truth value with NULL would be an object.
     if pa.types.is_decimal(column.type) or (pa.types.is_boolean(column.type) and column.null_count):
         column = column.cast(pa.float64())
-    return column.to_numpy(zero_copy_only=False)
+    values: np.ndarray = column.to_numpy(zero_copy_only=False)
+    return values

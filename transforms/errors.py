@@ -91,7 +91,7 @@ class PromiseError(BuildError):
         super().__init__(message)
         self.broken = broken
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[type[PromiseError], tuple[str, tuple[Broken, ...]]]:
         return type(self), (str(self), self.broken)
 
 

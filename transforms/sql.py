@@ -6,7 +6,9 @@ statements that touch patients' rows go through `execute_quietly`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import count
+from typing import Any, Protocol
 
 import duckdb
 
@@ -25,7 +27,7 @@ def text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def texts(values) -> str:
+def texts(values: Iterable[str]) -> str:
     """Quote several text literals, separated by commas."""
     return ", ".join(text(value) for value in values)
 
@@ -35,8 +37,26 @@ def new_relation(stem: str) -> str:
     return f"{stem}_{next(_numbers)}"
 
 
+class Result(Protocol):
+    """What a statement gave; DuckDB's connections and relations are one."""
+
+    def fetchone(self) -> tuple[Any, ...] | None: ...
+
+
+def only_row(result: Result) -> tuple[Any, ...]:
+    """Return the row of a statement that always has one, such as a count."""
+    row = result.fetchone()
+    if row is None:
+        raise ValueError("the statement gave no row; a count or another aggregate gives one")
+    return row
+
+
 def execute_quietly(
-    con: duckdb.DuckDBPyConnection, statement: str, parameters: list | None = None, *, step: str
+    con: duckdb.DuckDBPyConnection,
+    statement: str,
+    parameters: list[Any] | None = None,
+    *,
+    step: str,
 ) -> duckdb.DuckDBPyConnection:
     """Run ``statement``; on failure name the step and the kind of error, never its message.
 

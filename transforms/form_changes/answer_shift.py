@@ -16,6 +16,7 @@ import numpy as np
 
 from transforms.form_changes.limits import Limits
 from transforms.form_changes.profile import Form
+from transforms.statistics.arrays import Floats
 
 RARE = 0.005  # an answer fewer forms than this give may be a typing error
 RIDGE = 0.05  # of an item's variance, so that near-copies of an item stay distinguishable
@@ -189,7 +190,7 @@ def _spikes(earlier: Form, new: Form, limits: Limits) -> Iterator[Shift]:
                 )
 
 
-def _is_spike(code: float, before: dict, now: dict, limits: Limits) -> bool:
+def _is_spike(code: float, before: dict[float, int], now: dict[float, int], limits: Limits) -> bool:
     n_before, n_now = sum(before.values()), sum(now.values())
     if min(n_before, n_now) < limits.min_forms or now[code] < limits.spike_forms:
         return False
@@ -204,7 +205,7 @@ def _is_spike(code: float, before: dict, now: dict, limits: Limits) -> bool:
     return _prominence(code, now, grid) >= limits.spike_ratio * _prominence(code, before, grid)
 
 
-def _prominence(code: float, counts: dict[float, int], grid: np.ndarray) -> float:
+def _prominence(code: float, counts: dict[float, int], grid: Floats) -> float:
     """Return how often the code is answered, over what its neighbours are on average."""
     width = max((grid[-1] - grid[0]) / 10, 1.0)
     near = [value for value in grid if 0 < abs(value - code) <= width]
@@ -288,7 +289,7 @@ class _Fit:
             covariance[:, at] *= -1
         return self._likelihood(means, covariance) - self._as_is
 
-    def _likelihood(self, means: np.ndarray, covariance: np.ndarray) -> float:
+    def _likelihood(self, means: Floats, covariance: Floats) -> float:
         apart = means - self._expected
         apart = apart - apart.mean()
         return -0.5 * float(np.sum(self._precision * covariance) + apart @ self._precision @ apart)

@@ -84,7 +84,7 @@ def has_reference(new: Profile, earlier: Sequence[Profile]) -> bool:
 
 def _once(found: list[Change]) -> list[Change]:
     """Return what several feeds of one sheet find alike once, as blocking if any says so."""
-    kept: dict[tuple, Change] = {}
+    kept: dict[tuple[str, str | None, str | None, str], Change] = {}
     for one in sorted(found, key=lambda change: not change.is_blocking):
         kept.setdefault((one.change, one.instrument_id, one.column_name, one.message), one)
     return list(kept.values())
@@ -245,8 +245,8 @@ def _dates(
 ) -> Iterator[Change]:
     if sheet.table not in GROWING or not before or not sheet.last_at:
         return
-    dated = [old for old in before if old.last_at]
-    if not dated or sheet.last_at > max(old.last_at for old in dated):
+    dates = [old.last_at for old in before if old.last_at]
+    if not dates or sheet.last_at > max(dates):
         return
     last = next(profile for profile in reversed(earlier) if before[-1] in profile.sheets)
     same = _content(sheet) == _content(before[-1]) and new.forms == last.forms
@@ -261,7 +261,7 @@ def _dates(
     )
 
 
-def _content(sheet: Sheet) -> tuple:
+def _content(sheet: Sheet) -> tuple[object, ...]:
     return (sheet.columns, sheet.n_rows, sheet.first_at, sheet.last_at)
 
 

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from transforms.statistics.arrays import Floats
+
+Document = dict[str, Any]  # what JSON can hold
 # A run of digits that tells one delivery from the next: a date, or a number of its own.
 # Not the 9 of phq9 nor the 10 of k10: those are other forms.
 _SERIAL = re.compile(r"(?<![A-Za-z0-9])\d+(?:[-_.:T ]?\d+)*Z?(?![A-Za-z])|\d{6,}")
@@ -74,12 +78,12 @@ class Form:
         return dict(sorted(total.items()))
 
     @property
-    def means(self) -> np.ndarray:
+    def means(self) -> Floats:
         """Return item means over complete forms; NaN without any."""
         return np.array(self.sums) / self.n_complete if self.n_complete else _nans(self)
 
     @property
-    def covariance(self) -> np.ndarray:
+    def covariance(self) -> Floats:
         """Return item covariances over complete forms (divisor n); NaN without any."""
         if not self.n_complete:
             return np.full((len(self.items),) * 2, np.nan)
@@ -165,19 +169,19 @@ class Profile:
             forms=tuple(one for one in self.forms if one.instrument_id not in instruments),
         )
 
-    def as_document(self) -> dict:
+    def as_document(self) -> Document:
         """Return what JSON can hold."""
         return asdict(self)
 
     @classmethod
-    def from_document(cls, document: dict) -> Profile:
+    def from_document(cls, document: Document) -> Profile:
         """Return the profile that `as_document` was made from."""
         sheets = (_sheet_from(sheet) for sheet in document["sheets"])
         forms = (_form_from(form) for form in document["forms"])
         return cls(**document | {"sheets": tuple(sheets), "forms": tuple(forms)})
 
 
-def form_of(key: tuple[str, str | None, str | None], answers: np.ndarray) -> Form:
+def form_of(key: tuple[str, str | None, str | None], answers: Floats) -> Form:
     """Return the profile of one form's answers.
 
     Parameters
@@ -214,7 +218,7 @@ def added(forms: Iterable[Form]) -> Form:
     items = tuple(sorted({item for form in forms for item in form.items}))
     whole = [form for form in forms if form.items == items]
     size = len(items)
-    counts = [Counter() for _ in items]
+    counts: list[Counter[float]] = [Counter() for _ in items]
     forms_with: Counter[float] = Counter()
     for form in forms:
         forms_with.update(form.forms_with)
@@ -239,16 +243,16 @@ def added(forms: Iterable[Form]) -> Form:
     )
 
 
-def _nans(form: Form) -> np.ndarray:
+def _nans(form: Form) -> Floats:
     return np.full(len(form.items), np.nan)
 
 
-def _sheet_from(sheet: dict) -> Sheet:
+def _sheet_from(sheet: Document) -> Sheet:
     wired = {name: tuple(columns) for name, columns in sheet["wired"].items()}
     return Sheet(**sheet | {"columns": tuple(sheet["columns"]), "wired": wired})
 
 
-def _form_from(form: dict) -> Form:
+def _form_from(form: Document) -> Form:
     return Form(
         **form
         | {
@@ -261,24 +265,25 @@ def _form_from(form: dict) -> Form:
     )
 
 
-def _numbers(counts: dict) -> dict[float, int]:
+def _numbers(counts: Mapping[str, int]) -> dict[float, int]:
     return {float(value): count for value, count in counts.items()}
 
 
-def _rounded(answers: np.ndarray) -> np.ndarray:
+def _rounded(answers: Floats) -> Floats:
     """Round a very fine scale, so that the profile stays small."""
     values = np.unique(answers[~np.isnan(answers)])
     if len(values) <= MOST_VALUES:
         return answers
     step = (values[-1] - values[0]) / 100
-    return np.round(answers / step) * step
+    rounded: Floats = np.round(answers / step) * step
+    return rounded
 
 
-def _count(values: np.ndarray) -> dict[float, int]:
+def _count(values: Floats) -> dict[float, int]:
     found, counts = np.unique(values, return_counts=True)
     return dict(zip(found.tolist(), counts.tolist(), strict=True))
 
 
-def _forms_with(answers: np.ndarray) -> dict[float, int]:
+def _forms_with(answers: Floats) -> dict[float, int]:
     values = np.unique(answers[~np.isnan(answers)]).tolist()
     return {value: int((answers == value).any(axis=1).sum()) for value in values}

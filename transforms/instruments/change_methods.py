@@ -7,8 +7,9 @@ models compare.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 from transforms.instruments.change import clinical_cut_offs
 from transforms.instruments.change_indices import (
@@ -23,6 +24,9 @@ from transforms.instruments.change_indices import (
 from transforms.statistics.withheld import attempt
 
 FEWEST_REFERENCE_EPISODES = 30
+Row = Mapping[str, Any]  # of config/change_methods.csv, or of int_scales
+Sample = Mapping[str, Any]  # first and last scores of this installation, see change_rule
+Columns = dict[str, Any]  # of ChangeRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class NotPossibleError(Exception):
     """The registry or the data lack what a method needs; the message says what."""
 
 
-def change_rule(method: Mapping, scale: Mapping, sample: Mapping | None) -> dict:
+def change_rule(method: Row, scale: Row, sample: Sample | None) -> Columns:
     """Return the columns of ChangeRule for one method, primary scale and reference sample.
 
     Parameters
@@ -90,7 +94,7 @@ def change_rule(method: Mapping, scale: Mapping, sample: Mapping | None) -> dict
     return asdict(ChangeRule(**place | found))
 
 
-def _rule_or_reason(method: Mapping, scale: Mapping, known: Mapping | None) -> dict:
+def _rule_or_reason(method: Row, scale: Row, known: Sample | None) -> Columns:
     try:
         found = _threshold(method, scale) | _cases(method, scale)
         return found | _BUILDERS[method["kind"]](scale, known)
@@ -98,7 +102,7 @@ def _rule_or_reason(method: Mapping, scale: Mapping, known: Mapping | None) -> d
         return {"why_not": str(reason)}
 
 
-def _threshold(method: Mapping, scale: Mapping) -> dict:
+def _threshold(method: Row, scale: Row) -> Columns:
     if method["critical"] is not None:
         return {"critical": method["critical"], "operator": method["operator"]}
     if scale["rc_value"] is None:
@@ -106,7 +110,7 @@ def _threshold(method: Mapping, scale: Mapping) -> dict:
     return {"critical": scale["rc_value"], "operator": scale["rc_operator"]}
 
 
-def _cases(method: Mapping, scale: Mapping) -> dict:
+def _cases(method: Row, scale: Row) -> Columns:
     """Return where the clinical range begins, by the cut-off the method asks for."""
     if method["cutoff"] == "none":
         return {}
@@ -132,7 +136,7 @@ def _cases(method: Mapping, scale: Mapping) -> dict:
     return _both_ends(value, "<=" if scale["direction"] == 1 else ">=")
 
 
-def _both_ends(value: float, operator: str) -> dict:
+def _both_ends(value: float, operator: str) -> Columns:
     return {
         "start_cutoff": value,
         "start_operator": operator,
@@ -141,7 +145,7 @@ def _both_ends(value: float, operator: str) -> dict:
     }
 
 
-def _spread(scale: Mapping, sample: Mapping | None) -> dict:
+def _spread(scale: Row, sample: Sample | None) -> Columns:
     """Return SD and reliability: published where there is one, so that nobody moves overnight."""
     if scale["reliability"] is None:
         raise NotPossibleError("the registry has no reliability")
@@ -152,35 +156,39 @@ def _spread(scale: Mapping, sample: Mapping | None) -> dict:
     for column in ("norm_sd", "clinical_sd"):
         if scale[column] is not None:
             return reliability | {"sd": scale[column], "sd_source": "registry"}
-    return reliability | {"sd": _positive(sample), "sd_source": "this installation"}
+    return reliability | {"sd": _varying(sample)["sd_pre"], "sd_source": "this installation"}
 
 
-def _positive(sample: Mapping | None) -> float:
+def _varying(sample: Sample | None) -> Sample:
+    """Return the sample; raises NotPossibleError where there is none or it does not vary."""
     if sample is None or not sample["sd_pre"] or sample["sd_pre"] <= 0:
         raise NotPossibleError(
             f"no published SD, and fewer than {FEWEST_REFERENCE_EPISODES} episodes that vary"
         )
-    return sample["sd_pre"]
+    return sample
 
 
-def _mean(scale: Mapping, sample: Mapping | None) -> dict:
+def _mean(scale: Row, sample: Sample | None) -> Columns:
     if scale["clinical_mean"] is not None:
         return {"mean": scale["clinical_mean"], "mean_source": "registry"}
-    _positive(sample)
-    return {"mean": sample["mean_pre"], "mean_source": "this installation"}
+    return {"mean": _varying(sample)["mean_pre"], "mean_source": "this installation"}
 
 
-def _of_points(scale: Mapping, sample: Mapping | None) -> dict:
+def _of_points(scale: Row, sample: Sample | None) -> Columns:
     return asdict(points())
 
 
-def _of_jacobson_truax(scale: Mapping, sample: Mapping | None) -> dict:
+def _of_jacobson_truax(scale: Row, sample: Sample | None) -> Columns:
     spread = _spread(scale, sample)
     return spread | asdict(jacobson_truax(sd=spread["sd"], reliability=spread["reliability"]))
 
 
-def _of_mean(formula):
-    def build(scale: Mapping, sample: Mapping | None) -> dict:
+class _FormulaOfMean(Protocol):
+    def __call__(self, *, mean: float, sd: float, reliability: float) -> LinearIndex: ...
+
+
+def _of_mean(formula: _FormulaOfMean) -> Callable[[Row, Sample | None], Columns]:
+    def build(scale: Row, sample: Sample | None) -> Columns:
         used = _spread(scale, sample) | _mean(scale, sample)
         index = formula(mean=used["mean"], sd=used["sd"], reliability=used["reliability"])
         return used | asdict(index)
@@ -188,8 +196,8 @@ def _of_mean(formula):
     return build
 
 
-def _of_hageman_arrindell(scale: Mapping, sample: Mapping | None) -> dict:
-    _positive(sample)
+def _of_hageman_arrindell(scale: Row, sample: Sample | None) -> Columns:
+    sample = _varying(sample)
     if scale["reliability"] is None:
         raise NotPossibleError("the registry has no reliability")
     if not sample["sd_post"] or sample["correlation"] is None:
@@ -205,13 +213,13 @@ def _of_hageman_arrindell(scale: Mapping, sample: Mapping | None) -> dict:
     return used | asdict(index)
 
 
-def _of_percent(scale: Mapping, sample: Mapping | None) -> dict:
+def _of_percent(scale: Row, sample: Sample | None) -> Columns:
     if scale["direction"] != -1 or scale["score_min"] != 0:
         raise NotPossibleError("percent of the first score needs a scale from 0, lower is better")
     return {"basis": "first_score", **asdict(LinearIndex(100.0, -100.0))}
 
 
-def _of_effect_size(scale: Mapping, sample: Mapping | None) -> dict:
+def _of_effect_size(scale: Row, sample: Sample | None) -> Columns:
     if sample is None or not sample["sd_of_first_scores"]:
         raise NotPossibleError(
             f"fewer than {FEWEST_REFERENCE_EPISODES} episodes, or first scores do not vary"

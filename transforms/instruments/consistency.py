@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from statistics import NormalDist
 from typing import Protocol
@@ -20,11 +20,18 @@ from transforms.instruments.parts import BandSet, Condition, Flag, Items, Reliab
 class Definition(Protocol):
     """What is looked at of a definition; `definition.Instrument` is one."""
 
-    items: Items | None
-    scales: dict[str, Scale]
-    primary_scale: str
-    scores_supplied: bool
-    flags: dict[str, Flag]
+    @property
+    def items(self) -> Items | None: ...
+    @property
+    def grid(self) -> Items: ...
+    @property
+    def scales(self) -> Mapping[str, Scale]: ...
+    @property
+    def primary_scale(self) -> str: ...
+    @property
+    def scores_supplied(self) -> bool: ...
+    @property
+    def flags(self) -> Mapping[str, Flag]: ...
 
     def score_range(self, scale: str) -> tuple[float | None, float | None]: ...
     def items_of(self, part: Scale | Condition) -> tuple[int, ...]: ...
@@ -112,8 +119,8 @@ def _check_item_numbers(instrument: Definition) -> None:
 def _check_scale_maps(instrument: Definition) -> None:
     if instrument.scores_supplied:
         return
-    n, scored = instrument.items.n, set(range(1, instrument.items.n + 1))
-    scored -= set(instrument.items.unscored)
+    n, scored = instrument.grid.n, set(range(1, instrument.grid.n + 1))
+    scored -= set(instrument.grid.unscored)
     in_subscales: list[int] = []
     for name, scale in instrument.scales.items():
         if scale.method == "sum_of_scales":
@@ -137,8 +144,10 @@ def _check_scale_maps(instrument: Definition) -> None:
 
 def _check_sum_of_scales(instrument: Definition, name: str) -> None:
     scale = instrument.scales[name]
-    parts = [instrument.scales.get(part) for part in scale.of_scales]
-    if not parts or scale.items or any(p is None or p.method == "sum_of_scales" for p in parts):
+    known = [name for name in scale.of_scales if name in instrument.scales]
+    parts = [instrument.scales[name] for name in known]
+    is_complete = bool(parts) and len(parts) == len(scale.of_scales)
+    if not is_complete or scale.items or any(part.method == "sum_of_scales" for part in parts):
         raise DefinitionError(
             f"scales.{name}.of_scales",
             "must name scales that are computed from items, and no items of its own",
@@ -215,7 +224,7 @@ def _check_reliable_change(key: str, change: ReliableChange) -> None:
     """Recompute published points where their inputs are stated: 1.96 x SD x sqrt(2(1 - r))."""
     if (change.sd is None) != (change.reliability is None):
         raise DefinitionError(key, "sd and reliability come as a pair", "Give both or neither")
-    if change.sd is None:
+    if change.sd is None or change.reliability is None:
         return
     z = NormalDist().inv_cdf((1 + (change.ci or 0.95)) / 2)
     points = z * change.sd * math.sqrt(2 * (1 - change.reliability))
@@ -261,4 +270,4 @@ def _check_flags(instrument: Definition) -> None:
             if condition.items and instrument.items is None:
                 raise DefinitionError(key, "items are not described", "Describe the items first")
             if condition.items:
-                _refuse_outside(key, instrument.items_of(condition), instrument.items.n)
+                _refuse_outside(key, instrument.items_of(condition), instrument.grid.n)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
@@ -26,7 +27,7 @@ class Defaults:
         con.execute(f"drop table {self.languages}")
 
 
-def load_defaults(con: duckdb.DuckDBPyConnection, registry_rows: list[dict]) -> Defaults:
+def load_defaults(con: duckdb.DuckDBPyConnection, registry_rows: list[dict[str, Any]]) -> Defaults:
     """Load what is filled in: the version marked default, or the only one there is."""
     versions = sql.new_relation("default_versions")
     languages = sql.new_relation("default_languages")
@@ -56,7 +57,7 @@ def load_defaults(con: duckdb.DuckDBPyConnection, registry_rows: list[dict]) -> 
     return Defaults(versions, languages)
 
 
-def _definitions(registry_rows: list[dict]) -> str:
+def _definitions(registry_rows: list[dict[str, Any]]) -> str:
     columns = ("instrument_id", "rater", "version", "language")
     rows = [
         f"({', '.join(_literal(row[column]) for column in columns)}, {bool(row['is_default'])})"

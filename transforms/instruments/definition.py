@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -32,7 +32,7 @@ from transforms.instruments.parts import (
 SCORING_RULES = "1"
 # What makes a number: these fields, and only these, enter ``score_version``.
 SCORING_ITEM_FIELDS = {"n", "min", "max", "step", "reverse", "unscored", "not_applicable"}
-SCORING_SCALE_FIELDS = {
+SCORING_SCALE_FIELDS: dict[str, bool | set[str]] = {
     "items": True,
     "of_scales": True,
     "method": True,
@@ -115,11 +115,18 @@ class Instrument(Part):
             )
         )
 
+    @property
+    def grid(self) -> Items:
+        """The items of a definition that has some; ValueError where scores are supplied."""
+        if self.items is None:
+            raise ValueError(f"{self.instrument_id} describes no items")
+        return self.items
+
     def items_of(self, part: Scale | Condition) -> tuple[int, ...]:
         """Return the item numbers (from 1) of a scale or condition."""
         if part.items != "all":
             return part.items
-        return tuple(i for i in range(1, self.items.n + 1) if i not in self.items.unscored)
+        return tuple(i for i in range(1, self.grid.n + 1) if i not in self.grid.unscored)
 
     def item_count(self, scale: str) -> int | None:
         """Return how many items stand behind a scale; None where scores are supplied."""
@@ -134,13 +141,18 @@ class Instrument(Part):
         if part.method == "supplied":
             return part.score_min, part.score_max
         if part.method == "sum_of_scales":
-            ranges = [self.score_range(name) for name in part.of_scales]
-            return tuple(sum(ends) * part.factor for ends in zip(*ranges, strict=True))
-        low, high = self.items.min * part.factor, self.items.max * part.factor
+            ends = [self._computed_range(self.scales[name]) for name in part.of_scales]
+            lowest, highest = sum(low for low, _ in ends), sum(high for _, high in ends)
+            return lowest * part.factor, highest * part.factor
+        return self._computed_range(part)
+
+    def _computed_range(self, part: Scale) -> tuple[float, float]:
+        """Return lowest and highest of a scale with items of its own."""
+        low, high = self.grid.min * part.factor, self.grid.max * part.factor
         if part.method == "mean":
             return low, high
         numbers = self.items_of(part)
-        fewest = len(numbers) - len(set(numbers) & set(self.items.not_applicable))
+        fewest = len(numbers) - len(set(numbers) & set(self.grid.not_applicable))
         return min(low * fewest, low * len(numbers)), high * len(numbers)
 
     def higher_is_better(self, scale: str) -> bool | None:
@@ -150,6 +162,6 @@ class Instrument(Part):
         ]
 
 
-def _short_hash(content: dict) -> str:
+def _short_hash(content: dict[str, Any]) -> str:
     text = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

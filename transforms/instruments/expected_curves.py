@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Any
 
 from transforms.errors import ConfigError
 
@@ -17,7 +18,7 @@ NUMBERS = ("intake_low", "intake_high", "session", "expected", "signal_limit")
 CURVE_COLUMNS = ("instrument_id", "version", *NUMBERS, "source")
 
 
-def read_curves(text: str, file_name: str) -> list[dict]:
+def read_curves(text: str, file_name: str) -> list[dict[str, Any]]:
     """Return the rows of one table.
 
     Raises ConfigError with file, line and remedy for a missing column, an unreadable
@@ -30,7 +31,8 @@ def read_curves(text: str, file_name: str) -> list[dict]:
             f"column(s) missing: {', '.join(missing)}",
             "The columns are in docs/expected-response.md",
         )
-    rows, seen = [], {}
+    rows: list[dict[str, Any]] = []
+    seen: dict[tuple[str, str, float], list[tuple[float, float]]] = {}
     for number, raw in enumerate(reader, start=2):
         row = _row(raw, f"{file_name}:{number}")
         place = (row["instrument_id"], row["version"], row["session"])
@@ -46,8 +48,8 @@ def read_curves(text: str, file_name: str) -> list[dict]:
     return rows
 
 
-def _row(raw: dict, place: str) -> dict:
-    row = {name: (raw[name] or "").strip() for name in CURVE_COLUMNS}
+def _row(raw: dict[str, str | None], place: str) -> dict[str, Any]:
+    row: dict[str, Any] = {name: (raw[name] or "").strip() for name in CURVE_COLUMNS}
     for name in ("instrument_id", "version", "source"):
         if not row[name]:
             raise ConfigError(place, f"{name} is empty", "Fill it in")

@@ -4,13 +4,15 @@ provisional criteria. A sign asks somebody to look; it is not a diagnosis."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from transforms.instruments.definition import Instrument
 from transforms.instruments.parts import Condition, Operator
-from transforms.instruments.scoring import Bools, Floats, ScaleScores
+from transforms.instruments.scoring import ScaleScores
+from transforms.statistics.arrays import Bools, Floats
 
 _COMPARE = {
     "<": np.less,
@@ -38,7 +40,7 @@ def is_case(scores: Floats, operator: Operator, value: float) -> Bools:
 
 
 def raise_flags(
-    items: NDArray, scores: dict[str, ScaleScores], instrument: Instrument
+    items: NDArray[Any], scores: dict[str, ScaleScores], instrument: Instrument
 ) -> dict[str, FlagResult]:
     """Evaluate every flag of ``instrument`` on answers as given and on their scores."""
     results = {}
@@ -59,7 +61,7 @@ def raise_flags(
 
 def _holds(
     condition: Condition,
-    items: NDArray,
+    items: NDArray[Any],
     scores: dict[str, ScaleScores],
     instrument: Instrument,
     *,
@@ -71,4 +73,5 @@ def _holds(
         return np.where(np.isnan(score), missing_as, compare(score, condition.value))
     columns = np.asarray(items, dtype=np.float64)[:, np.array(instrument.items_of(condition)) - 1]
     fulfilled = np.where(np.isnan(columns), missing_as, compare(columns, condition.value))
-    return fulfilled.sum(axis=1) >= condition.at_least
+    holds: Bools = fulfilled.sum(axis=1) >= condition.at_least
+    return holds

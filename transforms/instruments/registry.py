@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -70,11 +71,11 @@ class Registry:
         the default version of that rater. A language without a definition of its own falls back
         to the definition for any language.
         """
-        forms = self._by_id.get(instrument_id, ())
-        raters = {form.rater for form in forms}
+        versions = self._by_id.get(instrument_id, ())
+        raters = {form.rater for form in versions}
         if rater is None:
             rater = next(iter(raters)) if len(raters) == 1 else "client"
-        forms = [form for form in forms if form.rater == rater]
+        forms = [form for form in versions if form.rater == rater]
         default = next((form for form in forms if form.is_default), None)
         if default is None:
             return None
@@ -83,7 +84,7 @@ class Registry:
         }
         if language is None and default in by_language.values():
             return default
-        return by_language.get(language) or by_language.get("any")
+        return by_language.get(language or "any") or by_language.get("any")
 
 
 def load_registry(folder: Path) -> Registry:
@@ -115,7 +116,7 @@ def schema_text() -> str:
 class _StrictLoader(yaml.CSafeLoader):
     """YAML that refuses a key written twice instead of keeping the last."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = Counter(key.value for key, _ in node.value)
         for key, times in keys.items():
             if times > 1:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,7 @@ from numpy.typing import NDArray
 from transforms.errors import RapportError
 from transforms.instruments.definition import Instrument
 from transforms.instruments.parts import BandSet
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from transforms.statistics.arrays import Bools, Floats, Ints
 
 
 class AnswersOutsideScale(RapportError):  # noqa: N818 - a refusal, as in transforms.errors
@@ -46,7 +45,7 @@ class ScaleScores:
     is_prorated: Bools
 
 
-def score_items(items: NDArray, instrument: Instrument) -> dict[str, ScaleScores]:
+def score_items(items: NDArray[Any], instrument: Instrument) -> dict[str, ScaleScores]:
     """Score every scale of ``instrument``.
 
     Parameters
@@ -95,8 +94,9 @@ def band_labels(scores: Floats, bands: BandSet) -> NDArray[np.object_]:
     """
     begins = np.array([band.low for band in bands.levels[1:]])
     labels = np.array([band.label for band in bands.levels], dtype=object)
-    found = labels[np.searchsorted(begins, scores, side="right")]
-    return np.where(np.isnan(scores), None, found)
+    found: NDArray[np.object_] = labels[np.searchsorted(begins, scores, side="right")]
+    found[np.isnan(scores)] = None
+    return found
 
 
 class _Plan:
@@ -105,7 +105,7 @@ class _Plan:
     def __init__(self, instrument: Instrument) -> None:
         self.scales = [s for s in instrument.scales.values() if s.method != "sum_of_scales"]
         self.names = [n for n, s in instrument.scales.items() if s.method != "sum_of_scales"]
-        grid = instrument.items
+        grid = instrument.grid
         self.members = np.zeros((len(self.scales), grid.n))
         for row, scale in enumerate(self.scales):
             self.members[row, np.array(instrument.items_of(scale)) - 1] = 1
@@ -131,10 +131,10 @@ class _Gaps:
         filled = np.where(is_answered, answers.T, 0.0)
         self.plan = plan
         self.sums = plan.on_grid(plan.signs @ filled + plan.flips @ present)
-        self.n_answered = plan.members @ present
+        self.n_answered: Floats = plan.members @ present
         skipped = plan.not_applicable
         not_applicable = plan.members[:, skipped] @ (1 - present[skipped])
-        self.n_items = plan.members.sum(axis=1, keepdims=True) - not_applicable
+        self.n_items: Floats = plan.members.sum(axis=1, keepdims=True) - not_applicable
 
     @cached_property
     def n_missing(self) -> Floats:
@@ -147,6 +147,7 @@ class _Gaps:
         missing = self.n_missing[row]
         is_scored = (answered > 0) & (missing <= scale.missing.max_missing)
         divisor = np.where(answered > 0, answered, 1.0)
+        score: Floats
         if scale.method == "mean":
             score = total * scale.factor / divisor
         elif scale.missing.method == "person_mean_rounded_subscale":
@@ -158,10 +159,10 @@ class _Gaps:
         return np.where(is_scored, score, np.nan)
 
 
-def _scored_columns(items: NDArray, instrument: Instrument) -> Floats:
+def _scored_columns(items: NDArray[Any], instrument: Instrument) -> Floats:
     """Return the scored columns after checking shape and range, without copying floats."""
     answers = np.asarray(items, dtype=np.float64)
-    grid, name = instrument.items, instrument.instrument_id
+    grid, name = instrument.grid, instrument.instrument_id
     if answers.ndim != 2 or not grid.n <= answers.shape[1] <= grid.n_columns:
         columns = answers.shape[1] if answers.ndim == 2 else 0
         raise AnswersOutsideScale(name, f"{columns} item columns where {grid.n} are scored")
@@ -190,7 +191,7 @@ def _complete_scores(plan: _Plan, row: int, sums: Floats) -> ScaleScores:
     )
 
 
-def _fill_incomplete(scores: ScaleScores, rows: NDArray, gaps: _Gaps, row: int) -> None:
+def _fill_incomplete(scores: ScaleScores, rows: Ints, gaps: _Gaps, row: int) -> None:
     filled = gaps.scores(row)
     scores.score[rows] = filled
     scores.n_answered[rows] = gaps.n_answered[row]
@@ -201,7 +202,7 @@ def _fill_incomplete(scores: ScaleScores, rows: NDArray, gaps: _Gaps, row: int) 
 def _sum_of_scales(parts: list[ScaleScores], factor: float) -> ScaleScores:
     return ScaleScores(
         score=np.sum([part.score for part in parts], axis=0) * factor,
-        n_answered=np.sum([part.n_answered for part in parts], axis=0, dtype=np.int32),
-        n_items=np.sum([part.n_items for part in parts], axis=0, dtype=np.int32),
+        n_answered=np.stack([part.n_answered for part in parts]).sum(axis=0, dtype=np.int32),
+        n_items=np.stack([part.n_items for part in parts]).sum(axis=0, dtype=np.int32),
         is_prorated=np.any([part.is_prorated for part in parts], axis=0),
     )

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.instruments.definition import Instrument
+from transforms.statistics.arrays import Floats
 
-Floats = NDArray[np.float64]
 BLANKS_AS_0, PRORATED, OTHER = "blanks as 0", "prorated", "other"
 # Ways to a wrong total, with the words a finding uses after "it fits the answers".
 FITS = {
@@ -56,7 +56,7 @@ def fits(
 
 def totals_of_blanks(instrument: Instrument, scale: str) -> tuple[float, ...]:
     """Return what formulas make of a form without an answer: 0, and the reversed items' sum."""
-    blank = np.full((1, instrument.items.n), np.nan)
+    blank = np.full((1, instrument.grid.n), np.nan)
     reversed_too = _sums(blank, instrument, scale, blank_flips=True)[0]
     return tuple(sorted({0.0, float(reversed_too[0])}))
 
@@ -98,7 +98,7 @@ def _sums(
         ]
         totals, answered, counts = zip(*parts, strict=True)
         return np.sum(totals, axis=0) * part.factor, np.sum(answered, axis=0), sum(counts)
-    grid = instrument.items
+    grid = instrument.grid
     members = np.array(instrument.items_of(part)) - 1
     own = answers[:, members]
     is_reversed = np.isin(members + 1, grid.reverse) if reverse else np.zeros(len(members), bool)

@@ -145,7 +145,8 @@ def _min_answered(instrument: Instrument, name: str) -> int | None:
     if scale.method == "supplied" or not instrument.items:
         return None
     if scale.method == "sum_of_scales":
-        return sum(_min_answered(instrument, part) for part in scale.of_scales)
+        needed = [_min_answered(instrument, part) for part in scale.of_scales]
+        return sum(n for n in needed if n is not None)
     items = set(instrument.items_of(scale)) - set(instrument.items.not_applicable)
     return max(1, len(items) - scale.missing.max_missing)
 

@@ -9,10 +9,12 @@ resampled therapists: :func:`transforms.statistics.correlation.cluster_bootstrap
 
 import numpy as np
 
+from transforms.statistics.arrays import Codes, Floats
+
 
 def clustered_covariance(
-    design: np.ndarray, residuals: np.ndarray, inverse: np.ndarray, clusters: np.ndarray
-) -> np.ndarray:
+    design: Floats, residuals: Floats, inverse: Floats, clusters: Codes
+) -> Floats:
     """Return the covariance (p, p) of the coefficients of ordinary least squares.
 
     Parameters
@@ -29,4 +31,5 @@ def clustered_covariance(
     n_clusters = int(codes.max()) + 1
     sums = np.stack([np.bincount(codes, weights=column * residuals) for column in design.T], axis=1)
     small_sample = n_clusters / (n_clusters - 1) * (n - 1) / (n - width)
-    return small_sample * inverse @ (sums.T @ sums) @ inverse
+    covariance: Floats = small_sample * inverse @ (sums.T @ sums) @ inverse
+    return covariance

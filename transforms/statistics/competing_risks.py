@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from transforms.statistics.arrays import Floats, Ints
 from transforms.statistics.estimate import two_sided_z
 
 DROPOUT, COMPETING, CENSORED = 1, 2, 0
@@ -25,15 +26,15 @@ class CumulativeIncidence:
     otherwise, by that time; ``se`` is that of ``incidence``. ``n_at_risk`` is just before.
     """
 
-    time: np.ndarray
-    n_at_risk: np.ndarray
-    n_events: np.ndarray
-    n_competing: np.ndarray
-    incidence: np.ndarray
-    competing: np.ndarray
-    se: np.ndarray
+    time: Floats
+    n_at_risk: Ints
+    n_events: Floats
+    n_competing: Ints
+    incidence: Floats
+    competing: Floats
+    se: Floats
 
-    def interval(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    def interval(self, level: float = 0.95) -> tuple[Floats, Floats]:
         """Return pointwise log(−log) intervals; NaN where nobody has left yet, or everybody has."""
         z = two_sided_z(level)
         # All have left: 1 but for rounding, and so is a standard error of 0.
@@ -44,7 +45,7 @@ class CumulativeIncidence:
         return np.where(inside, low, np.nan), np.where(inside, high, np.nan)
 
 
-def cumulative_incidence(time: np.ndarray, cause: np.ndarray) -> CumulativeIncidence:
+def cumulative_incidence(time: Floats, cause: Floats) -> CumulativeIncidence:
     """Estimate the cumulative incidence of cause 1 with cause 2 competing.
 
     Parameters
@@ -75,9 +76,7 @@ def cumulative_incidence(time: np.ndarray, cause: np.ndarray) -> CumulativeIncid
     )  # fmt: skip
 
 
-def _variance(
-    n: np.ndarray, d1: np.ndarray, d2: np.ndarray, before: np.ndarray, incidence: np.ndarray
-) -> np.ndarray:
+def _variance(n: Floats, d1: Floats, d2: Floats, before: Floats, incidence: Floats) -> Floats:
     """Return Var F(t) = Σ [F(t) − F(s)]²·A + B − 2[F(t) − F(s)]·C over the times s up to t."""
     d = d1 + d2
     left = n * (n - d)
@@ -86,5 +85,5 @@ def _variance(
     c = before * d1 / n**2
     a_sum, af, aff = (np.cumsum(part) for part in (a, a * incidence, a * incidence**2))
     c_sum, cf = np.cumsum(c), np.cumsum(c * incidence)
-    variance = incidence**2 * a_sum - 2 * incidence * af + aff + np.cumsum(b)
+    variance: Floats = incidence**2 * a_sum - 2 * incidence * af + aff + np.cumsum(b)
     return np.maximum(variance - 2 * (incidence * c_sum - cf), 0.0)

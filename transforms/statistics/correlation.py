@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from transforms.statistics.arrays import Codes, Floats, Ints, sums_by
 from transforms.statistics.estimate import Estimate, two_sided_z
 
 FEWEST_CLUSTERS = 10  # below this, percentiles of resampled clusters are too narrow to print
@@ -29,26 +30,24 @@ def fisher_interval(
     return math.tanh(center - half_width), math.tanh(center + half_width)
 
 
-def pearson(x: np.ndarray, y: np.ndarray, *, level: float = 0.95) -> Estimate:
+def pearson(x: Floats, y: Floats, *, level: float = 0.95) -> Estimate:
     """Return Pearson's r of complete pairs with Fisher's interval."""
     return _correlation(_moments([x, y]), level)
 
 
-def spearman(x: np.ndarray, y: np.ndarray, *, level: float = 0.95) -> Estimate:
+def spearman(x: Floats, y: Floats, *, level: float = 0.95) -> Estimate:
     """Return Spearman's rank correlation (ties share their mean rank) with Fisher's interval."""
     return pearson(mean_ranks(x), mean_ranks(y), level=level)
 
 
-def partial_correlation(
-    x: np.ndarray, y: np.ndarray, given: np.ndarray, *, level: float = 0.95
-) -> Estimate:
+def partial_correlation(x: Floats, y: Floats, given: Floats, *, level: float = 0.95) -> Estimate:
     """Return the correlation of x and y at equal ``given`` (one variable), complete rows."""
     return _correlation(_moments([x, y, given]), level)
 
 
 def cluster_bootstrap_interval(
-    columns: list[np.ndarray],
-    clusters: np.ndarray,
+    columns: list[Floats],
+    clusters: Codes,
     *,
     level: float = 0.95,
     n_resamples: int = 1000,
@@ -94,7 +93,7 @@ def cluster_bootstrap_interval(
     return float(low), float(high)
 
 
-def correlation_from_moments(moments: np.ndarray, n_columns: int) -> np.ndarray:
+def correlation_from_moments(moments: Floats, n_columns: int) -> Floats:
     """Return r (2 columns) or partial r (3 columns) from rows of n, Σ and upper cross-products.
 
     A row without variation gives NaN.
@@ -107,9 +106,10 @@ def correlation_from_moments(moments: np.ndarray, n_columns: int) -> np.ndarray:
     first, second = np.triu_indices(n_columns)
     with np.errstate(divide="ignore", invalid="ignore"):
         covariances = products - sums[..., first] * sums[..., second] / n
-        at = {pair: position for position, pair in enumerate(zip(first, second, strict=True))}
+        pairs = zip(first.tolist(), second.tolist(), strict=True)
+        at = {pair: position for position, pair in enumerate(pairs)}
 
-        def r(one: int, other: int) -> np.ndarray:
+        def r(one: int, other: int) -> Floats:
             scale = covariances[..., at[one, one]] * covariances[..., at[other, other]]
             return covariances[..., at[one, other]] / np.sqrt(np.where(scale > 0, scale, np.nan))
 
@@ -120,7 +120,7 @@ def correlation_from_moments(moments: np.ndarray, n_columns: int) -> np.ndarray:
 
 
 def repeated_measures_correlation(
-    subjects: np.ndarray, x: np.ndarray, y: np.ndarray, *, level: float = 0.95
+    subjects: Ints, x: Floats, y: Floats, *, level: float = 0.95
 ) -> tuple[Estimate, float | None]:
     """Return the common within-subject correlation and the common slope of y on x.
 
@@ -136,7 +136,7 @@ def repeated_measures_correlation(
     Bland & Altman 1995 (doi:10.1136/bmj.310.6977.446): analysis of covariance with parallel
     lines, N − k − 1 degrees of freedom. The interval is Fisher's on that basis.
     """
-    counts = np.bincount(subjects) if len(subjects) else np.zeros(0)
+    counts: Ints = np.bincount(subjects) if len(subjects) else np.zeros(0, dtype=int)
     x_within, y_within = (_deviations(subjects, counts, column) for column in (x, y))
     products = [float(x_within @ x_within), float(x_within @ y_within), float(y_within @ y_within)]
     noise = [1e-12 * max(1.0, float(np.square(column).sum())) for column in (x, y)]
@@ -185,7 +185,7 @@ def wilson_interval(n_events: int, n: int, *, level: float = 0.95) -> Estimate:
     return Estimate(share, low, high, level, n)
 
 
-def mean_ranks(values: np.ndarray) -> np.ndarray:
+def mean_ranks(values: Floats) -> Floats:
     """Return ranks from 1; equal values share the mean of their ranks.
 
     Equal is equal to nine decimals: the same mean added up in another order differs in the last
@@ -193,11 +193,11 @@ def mean_ranks(values: np.ndarray) -> np.ndarray:
     """
     rounded = np.round(values, TIE_DECIMALS)
     _, codes, counts = np.unique(rounded, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return (last - (counts - 1) / 2)[codes]
+    ranks: Floats = np.cumsum(counts) - (counts - 1) / 2
+    return ranks[codes]
 
 
-def _correlation(moments: np.ndarray, level: float) -> Estimate:
+def _correlation(moments: Floats, level: float) -> Estimate:
     n_columns = 2 if len(moments) == 6 else 3
     n = round(float(moments[0]))
     if n < n_columns + 1:
@@ -210,25 +210,24 @@ def _correlation(moments: np.ndarray, level: float) -> Estimate:
     return Estimate(r, low, high, level, n)
 
 
-def _moments(columns: list[np.ndarray]) -> np.ndarray:
-    return _cluster_moments(columns, np.zeros(len(columns[0]), dtype=int), 1)[0]
+def _moments(columns: list[Floats]) -> Floats:
+    moments: Floats = _cluster_moments(columns, np.zeros(len(columns[0]), dtype=int), 1)[0]
+    return moments
 
 
-def _cluster_moments(columns: list[np.ndarray], codes: np.ndarray, n_clusters: int) -> np.ndarray:
+def _cluster_moments(columns: list[Floats], codes: Ints, n_clusters: int) -> Floats:
     """Return n, Σ and upper-triangle Σ products per cluster, of columns centered and scaled."""
     standardized = [_standardized(np.asarray(column, dtype=float)) for column in columns]
     first, second = np.triu_indices(len(columns))
     parts = [np.ones(len(codes)), *standardized]
     parts += [standardized[i] * standardized[j] for i, j in zip(first, second, strict=True)]
-    return np.stack(
-        [np.bincount(codes, weights=part, minlength=n_clusters) for part in parts], axis=1
-    )
+    return np.stack([sums_by(codes, part, n_clusters) for part in parts], axis=1)
 
 
-def _standardized(column: np.ndarray) -> np.ndarray:
+def _standardized(column: Floats) -> Floats:
     if len(column) == 0:
         return column
-    centered = column - column.mean()
+    centered: Floats = column - column.mean()
     spread = float(np.sqrt(np.mean(centered**2)))
     # A constant column leaves rounding noise behind, which must not pass for variation.
     if spread <= 1e-12 * max(1.0, float(np.abs(column).max())):
@@ -236,7 +235,7 @@ def _standardized(column: np.ndarray) -> np.ndarray:
     return centered / spread
 
 
-def _draw_counts(generator: np.random.Generator, n_clusters: int, n_resamples: int) -> np.ndarray:
+def _draw_counts(generator: np.random.Generator, n_clusters: int, n_resamples: int) -> Floats:
     """Return how often each cluster is drawn in each resample, (n_resamples, n_clusters)."""
     drawn = generator.integers(0, n_clusters, (n_resamples, n_clusters), dtype=np.int64)
     drawn += (np.arange(n_resamples) * n_clusters)[:, None]
@@ -244,6 +243,6 @@ def _draw_counts(generator: np.random.Generator, n_clusters: int, n_resamples: i
     return counts.reshape(n_resamples, n_clusters).astype(float)
 
 
-def _deviations(subjects: np.ndarray, counts: np.ndarray, column: np.ndarray) -> np.ndarray:
+def _deviations(subjects: Ints, counts: Ints, column: Floats) -> Floats:
     sums = np.bincount(subjects, weights=column, minlength=len(counts))
     return column - (sums / np.where(counts > 0, counts, 1))[subjects]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from transforms.statistics.arrays import Bools, Codes, Floats, Ints, sums_by
+
 MAX_STEPS = 50
 SLOPE_TOLERANCE = 1e-10  # per event
 LARGEST_LOG_HAZARD = 15.0  # per SD; beyond this the covariate separates events completely
@@ -33,19 +35,19 @@ class CoxFit:
 class _Risk:
     """Rows sorted by time, and for every event its place among the events of its time."""
 
-    covariate: np.ndarray
-    is_event: np.ndarray
-    time_index: np.ndarray  # per row
-    first_row: np.ndarray  # per time
-    event_time: np.ndarray  # per event
-    event_share: np.ndarray  # per event: 0, 1/d, …, (d − 1)/d
+    covariate: Floats
+    is_event: Bools
+    time_index: Ints  # per row
+    first_row: Ints  # per time
+    event_time: Ints  # per event
+    event_share: Floats  # per event: 0, 1/d, …, (d − 1)/d
 
 
 def fit_cox(
-    duration: np.ndarray,
-    is_event: np.ndarray,
-    covariate: np.ndarray,
-    clusters: np.ndarray | None = None,
+    duration: Floats,
+    is_event: Bools,
+    covariate: Floats,
+    clusters: Codes | None = None,
 ) -> CoxFit:
     """Fit one covariate.
 
@@ -91,7 +93,7 @@ def fit_cox(
     )
 
 
-def _risk_sets(duration: np.ndarray, is_event: np.ndarray, covariate: np.ndarray) -> _Risk:
+def _risk_sets(duration: Floats, is_event: Bools, covariate: Floats) -> _Risk:
     _, first_row, time_index = np.unique(duration, return_index=True, return_inverse=True)
     event_time = time_index[is_event]
     counts = np.bincount(event_time, minlength=len(first_row))
@@ -100,7 +102,7 @@ def _risk_sets(duration: np.ndarray, is_event: np.ndarray, covariate: np.ndarray
     return _Risk(covariate, is_event, time_index, first_row, event_time, place / counts[event_time])
 
 
-def _risk_sums(risk: _Risk, weights: np.ndarray) -> np.ndarray:
+def _risk_sums(risk: _Risk, weights: Floats) -> Floats:
     """Return, per event, the sum over the risk set less Efron's share of the tied events."""
     at_risk = np.cumsum(weights[::-1])[::-1][risk.first_row]
     tied = np.bincount(
@@ -141,21 +143,21 @@ def _newton(risk: _Risk) -> float | None:
     return None
 
 
-def _score_residuals(risk: _Risk, beta: float) -> np.ndarray:
+def _score_residuals(risk: _Risk, beta: float) -> Floats:
     """Return each row's contribution to the score (Efron ties), in the order of the rows."""
     hazard = np.exp(risk.covariate * beta)
     zero = _risk_sums(risk, hazard)
     mean = _risk_sums(risk, hazard * risk.covariate) / zero
     n_times = len(risk.first_row)
 
-    def per_time(weights: np.ndarray) -> np.ndarray:
-        return np.bincount(risk.event_time, weights=weights, minlength=n_times)
+    def per_time(weights: Floats) -> Floats:
+        return sums_by(risk.event_time, weights, n_times)
 
     increment, weighted = per_time(1 / zero), per_time(mean / zero)
     own, own_weighted = per_time(risk.event_share / zero), per_time(risk.event_share * mean / zero)
     hazard_sum = np.cumsum(increment)[risk.time_index]
     mean_sum = np.cumsum(weighted)[risk.time_index]
-    residuals = -hazard * (risk.covariate * hazard_sum - mean_sum)
+    residuals: Floats = -hazard * (risk.covariate * hazard_sum - mean_sum)
 
     counts = np.bincount(risk.event_time, minlength=n_times)
     mean_at_time = per_time(mean) / np.where(counts > 0, counts, 1)

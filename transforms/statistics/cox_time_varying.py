@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from transforms.statistics.arrays import Bools, Codes, Floats, Ints, sums_by
 from transforms.statistics.estimate import Estimate, two_sided_z
 
 MAX_STEPS = 50
@@ -28,9 +29,9 @@ class SessionCoxFit:
     n_rows: int
     n_events: int
     reason: str | None = None
-    log_hazard_ratios: np.ndarray | None = None
-    covariance: np.ndarray | None = None
-    robust_covariance: np.ndarray | None = None
+    log_hazard_ratios: Floats | None = None
+    covariance: Floats | None = None
+    robust_covariance: Floats | None = None
     n_clusters: int = 0
     log_likelihood: float | None = None
 
@@ -41,6 +42,8 @@ class SessionCoxFit:
         """
         if self.reason:
             return Estimate.missing(self.reason, self.n_rows, level)
+        if self.log_hazard_ratios is None or self.covariance is None:
+            raise ValueError("a fit without a reason has coefficients and their covariance")
         covariance, factor = self.covariance, 1.0
         if self.robust_covariance is not None:
             if self.n_clusters < 2:
@@ -55,39 +58,39 @@ class SessionCoxFit:
 
 @dataclass(frozen=True, slots=True)
 class _Risk:
-    covariates: np.ndarray  # (N, p), standardized
-    is_event: np.ndarray
-    event_times: np.ndarray  # distinct, ascending
-    first_event: np.ndarray  # per row: first event time after start
-    last_event: np.ndarray  # per row: one past the last event time up to stop
-    at: np.ndarray  # per event: position of its time
-    share: np.ndarray  # per event: 0, 1/d, …, (d − 1)/d
+    covariates: Floats  # (N, p), standardized
+    is_event: Bools
+    event_times: Floats  # distinct, ascending
+    first_event: Ints  # per row: first event time after start
+    last_event: Ints  # per row: one past the last event time up to stop
+    at: Ints  # per event: position of its time
+    share: Floats  # per event: 0, 1/d, …, (d − 1)/d
 
-    def at_risk(self, values: np.ndarray) -> np.ndarray:
+    def at_risk(self, values: Floats) -> Floats:
         """Return the sums over the risk set of every event time."""
         n_places = len(self.event_times) + 1
         entered = _sums_by(self.first_event, values, n_places)
         left = _sums_by(self.last_event, values, n_places)
         return np.cumsum(entered - left, axis=0)[:-1]
 
-    def tied(self, values: np.ndarray) -> np.ndarray:
+    def tied(self, values: Floats) -> Floats:
         """Return the sums over the events of every event time."""
         return _sums_by(self.at, values[self.is_event], len(self.event_times))
 
 
-def _sums_by(codes: np.ndarray, values: np.ndarray, n_codes: int) -> np.ndarray:
+def _sums_by(codes: Ints, values: Floats, n_codes: int) -> Floats:
     """Return the sums of the rows of ``values`` per code; bincount is far faster than add.at."""
     columns = values.reshape(len(values), math.prod(values.shape[1:])).T
-    sums = [np.bincount(codes, weights=column, minlength=n_codes) for column in columns]
+    sums = [sums_by(codes, column, n_codes) for column in columns]
     return np.stack(sums, axis=-1).reshape(n_codes, *values.shape[1:])
 
 
 def fit_session_cox(
-    start: np.ndarray,
-    stop: np.ndarray,
-    is_event: np.ndarray,
-    covariates: np.ndarray,
-    clusters: np.ndarray | None = None,
+    start: Floats,
+    stop: Floats,
+    is_event: Bools,
+    covariates: Floats,
+    clusters: Codes | None = None,
 ) -> SessionCoxFit:
     """Fit all covariates together.
 
@@ -130,9 +133,7 @@ def fit_session_cox(
     )
 
 
-def _risk_sets(
-    start: np.ndarray, stop: np.ndarray, is_event: np.ndarray, covariates: np.ndarray
-) -> _Risk:
+def _risk_sets(start: Floats, stop: Floats, is_event: Bools, covariates: Floats) -> _Risk:
     times = np.unique(stop[is_event])
     at = np.searchsorted(times, stop[is_event])
     counts = np.bincount(at, minlength=len(times))
@@ -150,7 +151,7 @@ def _risk_sets(
     )
 
 
-def _moments(risk: _Risk, beta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _moments(risk: _Risk, beta: Floats) -> tuple[Floats, Floats, Floats]:
     """Return, per event, Σh, mean x, and the weights h of all rows."""
     hazard = np.exp(np.clip(risk.covariates @ beta, -500, 500))
     weighted = hazard[:, None] * np.column_stack([np.ones(len(hazard)), risk.covariates])
@@ -158,7 +159,7 @@ def _moments(risk: _Risk, beta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
     return sums[:, 0], sums[:, 1:] / sums[:, :1], hazard
 
 
-def _derivatives(risk: _Risk, beta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+def _derivatives(risk: _Risk, beta: Floats) -> tuple[float, Floats, Floats]:
     """Return log partial likelihood, score and information at ``beta``."""
     zero, mean, hazard = _moments(risk, beta)
     x = risk.covariates
@@ -172,7 +173,7 @@ def _derivatives(risk: _Risk, beta: np.ndarray) -> tuple[float, np.ndarray, np.n
     return log_likelihood, events.sum(axis=0) - mean.sum(axis=0), information
 
 
-def _newton(risk: _Risk) -> np.ndarray | None:
+def _newton(risk: _Risk) -> Floats | None:
     """Return the best coefficients; None when the likelihood rises without end."""
     beta, n_events = np.zeros(risk.covariates.shape[1]), len(risk.at)
     current, score, information = _derivatives(risk, beta)
@@ -193,12 +194,12 @@ def _newton(risk: _Risk) -> np.ndarray | None:
     return None
 
 
-def _score_residuals(risk: _Risk, beta: np.ndarray) -> np.ndarray:
+def _score_residuals(risk: _Risk, beta: Floats) -> Floats:
     """Return each row's contribution to the score, ties shared out after Efron."""
     zero, mean, hazard = _moments(risk, beta)
     n_times, x = len(risk.event_times), risk.covariates
 
-    def per_time(values: np.ndarray) -> np.ndarray:
+    def per_time(values: Floats) -> Floats:
         return _sums_by(risk.at, values, n_times)
 
     steps, weighted = per_time(1 / zero), per_time(mean / zero[:, None])
@@ -208,7 +209,7 @@ def _score_residuals(risk: _Risk, beta: np.ndarray) -> np.ndarray:
     means_up_to = np.concatenate([np.zeros((1, x.shape[1])), np.cumsum(weighted, axis=0)])
     hazard_sum = steps_up_to[risk.last_event] - steps_up_to[risk.first_event]
     mean_sum = means_up_to[risk.last_event] - means_up_to[risk.first_event]
-    residuals = -hazard[:, None] * (x * hazard_sum[:, None] - mean_sum)
+    residuals: Floats = -hazard[:, None] * (x * hazard_sum[:, None] - mean_sum)
 
     mean_at_time = per_time(mean) / np.bincount(risk.at, minlength=n_times)[:, None]
     events, at = x[risk.is_event], risk.at

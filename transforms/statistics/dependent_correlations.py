@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr
 
+from transforms.statistics.arrays import Floats
 from transforms.statistics.correlation import correlation_from_moments, fisher_interval
 from transforms.statistics.estimate import Estimate
 
@@ -67,17 +68,18 @@ def compare_dependent(
 
 
 def compare_measures(
-    one: np.ndarray, other: np.ndarray, outcome: np.ndarray, given: np.ndarray | None = None
+    one: Floats, other: Floats, outcome: Floats, given: Floats | None = None
 ) -> DependentDifference:
     """Compare the (partial) correlations of two measures with one outcome, on complete rows."""
-    pairs = ((one, outcome), (other, outcome), (one, other))
-    found = [_correlation(x, y, given) for x, y in pairs]
-    if not all(math.isfinite(r) for r in found):
+    r_one, r_other = _correlation(one, outcome, given), _correlation(other, outcome, given)
+    r_between = _correlation(one, other, given)
+    if not all(math.isfinite(r) for r in (r_one, r_other, r_between)):
         return _missing("a measure does not vary", len(outcome), 0.95)
-    return compare_dependent(*found, len(outcome), n_given=0 if given is None else 1)
+    n_given = 0 if given is None else 1
+    return compare_dependent(r_one, r_other, r_between, len(outcome), n_given=n_given)
 
 
-def _correlation(x: np.ndarray, y: np.ndarray, given: np.ndarray | None) -> float:
+def _correlation(x: Floats, y: Floats, given: Floats | None) -> float:
     columns = [_centered(column) for column in (x, y, given) if column is not None]
     first, second = np.triu_indices(len(columns))
     products = [float(columns[a] @ columns[b]) for a, b in zip(first, second, strict=True)]
@@ -85,11 +87,11 @@ def _correlation(x: np.ndarray, y: np.ndarray, given: np.ndarray | None) -> floa
     return float(correlation_from_moments(moments, len(columns)))
 
 
-def _centered(column: np.ndarray) -> np.ndarray:
+def _centered(column: Floats) -> Floats:
     """Return deviations from the mean over their SD; zeros where rounding is all the variation."""
     if len(column) == 0:
         return column
-    deviations = column - column.mean()
+    deviations: Floats = column - column.mean()
     spread = float(np.sqrt(np.mean(deviations**2)))
     if spread <= 1e-12 * max(1.0, float(np.abs(column).max())):
         return np.zeros(len(column))
@@ -100,10 +102,11 @@ def _zou(
     r_one: float, r_other: float, r_between: float, n: int, n_given: int, level: float
 ) -> Estimate:
     difference = r_one - r_other
-    intervals = [fisher_interval(r, n, level=level, n_given=n_given) for r in (r_one, r_other)]
-    if None in intervals:
+    of_one = fisher_interval(r_one, n, level=level, n_given=n_given)
+    of_other = fisher_interval(r_other, n, level=level, n_given=n_given)
+    if of_one is None or of_other is None:
         return Estimate(difference, None, None, level, n)
-    (low_one, high_one), (low_other, high_other) = intervals
+    (low_one, high_one), (low_other, high_other) = of_one, of_other
     shared = (
         (r_between - r_one * r_other / 2) * (1 - r_one**2 - r_other**2 - r_between**2)
         + r_between**3

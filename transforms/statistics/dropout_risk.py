@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from transforms.statistics.arrays import Bools, Codes, Floats, Ints
 from transforms.statistics.correlation import wilson_interval
 from transforms.statistics.cox import fit_cox
 from transforms.statistics.estimate import Estimate, two_sided_z
@@ -26,12 +27,12 @@ class Tertiles:
     the highest may be empty.
     """
 
-    codes: np.ndarray
+    codes: Ints
     low_ends_at: float | None
     middle_ends_at: float | None
 
 
-def tertiles(values: np.ndarray) -> Tertiles:
+def tertiles(values: Floats) -> Tertiles:
     """Cut values into thirds: low up to the 1/3 quantile, middle up to the 2/3 quantile."""
     if len(values) == 0:
         return Tertiles(np.zeros(0, dtype=int), None, None)
@@ -51,11 +52,15 @@ def risk_difference(
     """
     first = wilson_interval(n_events, n, level=level)
     second = wilson_interval(n_events_reference, n_reference, level=level)
-    if not (first.is_estimated and second.is_estimated):
+    if first.with_ends is None or second.with_ends is None:
         return Estimate.missing("a tertile is empty", n + n_reference, level)
-    difference = first.value - second.value
-    below = math.hypot(first.value - first.ci_low, second.ci_high - second.value)
-    above = math.hypot(first.ci_high - first.value, second.value - second.ci_low)
+    (risk, low, high), (reference, reference_low, reference_high) = (
+        first.with_ends,
+        second.with_ends,
+    )
+    difference = risk - reference
+    below = math.hypot(risk - low, reference_high - reference)
+    above = math.hypot(high - risk, reference - reference_low)
     return Estimate(difference, difference - below, difference + above, level, n + n_reference)
 
 
@@ -75,18 +80,21 @@ def odds_ratio(
 
 @dataclass(frozen=True, slots=True)
 class EarlyAllianceDropout:
-    """Dropout by alliance at the landmark. Risks are 0 to 1; comparisons are low against high."""
+    """Dropout by tertile of the alliance at the landmark, low first.
+
+    Risks are 0 to 1; comparisons are low against high.
+    """
 
     cuts: Tertiles
-    n_clients: tuple[int, int, int]
-    n_dropouts: tuple[int, int, int]
-    risks: tuple[Estimate, Estimate, Estimate]
+    n_clients: tuple[int, ...]
+    n_dropouts: tuple[int, ...]
+    risks: tuple[Estimate, ...]
     risk_difference: Estimate
     odds_ratio: Estimate
 
 
 def dropout_by_tertile(
-    alliance: np.ndarray, dropped_out: np.ndarray, *, level: float = 0.95
+    alliance: Floats, dropped_out: Bools, *, level: float = 0.95
 ) -> EarlyAllianceDropout:
     """Compare dropout between tertiles of the alliance at the landmark session.
 
@@ -118,12 +126,12 @@ def dropout_by_tertile(
 
 
 def hazard_ratio_per_sd(
-    sessions_attended: np.ndarray,
-    dropped_out: np.ndarray,
-    alliance: np.ndarray,
-    clusters: np.ndarray,
+    sessions_attended: Floats,
+    dropped_out: Bools,
+    alliance: Floats,
+    clusters: Codes,
     *,
-    is_known: np.ndarray | None = None,
+    is_known: Bools | None = None,
     level: float = 0.95,
 ) -> Estimate:
     """Return the hazard ratio of dropout per SD of the alliance at the landmark.
@@ -152,14 +160,15 @@ def hazard_ratio_per_sd(
     fit = fit_cox(last_at_risk - LANDMARK_SESSION, dropped_out, alliance, codes)
     if fit.reason:
         return Estimate.missing(fit.reason, fit.n, level)
+    if fit.log_hazard_ratio is None or fit.robust_se is None:
+        raise ValueError("a fit on clusters without a reason has a ratio and a robust error")
+    log_hazard_ratio = fit.log_hazard_ratio
     n_clusters = int(codes.max()) + 1
     if n_clusters < 2:
         return Estimate.missing("fewer than 2 therapists", fit.n, level)
     # The sandwich is too small with few clusters; G / (G − 1) is the usual first correction.
     half_width = two_sided_z(level) * fit.robust_se * math.sqrt(n_clusters / (n_clusters - 1))
-    ends = [
-        math.exp(spread * (fit.log_hazard_ratio + side * half_width)) for side in (-1.0, 0.0, 1.0)
-    ]
+    ends = [math.exp(spread * (log_hazard_ratio + side * half_width)) for side in (-1.0, 0.0, 1.0)]
     return Estimate(ends[1], ends[0], ends[2], level, fit.n)
 
 
@@ -174,9 +183,7 @@ class Agreement:
     share: Estimate
 
 
-def agreement_matrix(
-    definitions: Mapping[str, np.ndarray], *, level: float = 0.95
-) -> list[Agreement]:
+def agreement_matrix(definitions: Mapping[str, Floats], *, level: float = 0.95) -> list[Agreement]:
     """Compare every pair of definitions (arrays of 1 dropout, 0 not, NaN cannot be judged)."""
     names = list(definitions)
     found = []

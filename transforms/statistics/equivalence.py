@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from transforms.statistics.arrays import Floats
 from transforms.statistics.estimate import Estimate
 
 PRIMARY_MARGIN = 0.20  # pooled SD; the upper bound of Wampold et al. 1997 is about .20
@@ -29,9 +30,7 @@ class Tost:
     reason: str | None = None
 
 
-def tost_independent(
-    x: np.ndarray, y: np.ndarray, bound: float, *, equal_variances: bool = True
-) -> Tost:
+def tost_independent(x: Floats, y: Floats, bound: float, *, equal_variances: bool = True) -> Tost:
     """Test |mean(x) − mean(y)| < bound for two independent samples (Student or Welch)."""
     n = (len(x), len(y))
     if min(n) < 2:
@@ -49,7 +48,7 @@ def tost_independent(
     return _tost(float(np.mean(x) - np.mean(y)), variance, freedom, bound)
 
 
-def tost_paired(x: np.ndarray, y: np.ndarray, bound: float) -> Tost:
+def tost_paired(x: Floats, y: Floats, bound: float) -> Tost:
     """Test |mean(x − y)| < bound for pairs."""
     differences = np.asarray(x, dtype=float) - np.asarray(y, dtype=float)
     if len(differences) < 2:
@@ -84,11 +83,13 @@ def verdict(narrow: Estimate, wide: Estimate, margin: float) -> str | None:
     """
     if margin <= 0:
         raise ValueError(f"a margin is positive, not {margin}")
-    if not (narrow.is_estimated and wide.is_estimated):
+    if narrow.with_ends is None or wide.with_ends is None:
         return None
-    if -margin < narrow.ci_low and narrow.ci_high < margin:
+    _, low, high = narrow.with_ends
+    if -margin < low and high < margin:
         return "equivalent"
-    if (wide.ci_low > 0 or wide.ci_high < 0) and abs(wide.value) > margin:
+    value, low, high = wide.with_ends
+    if (low > 0 or high < 0) and abs(value) > margin:
         return "different"
     return "inconclusive"
 

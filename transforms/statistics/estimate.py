@@ -44,6 +44,13 @@ class Estimate:
         """True when there is a value."""
         return self.value is not None
 
+    @property
+    def with_ends(self) -> tuple[float, float, float] | None:
+        """Value, lower and upper end where there are all three."""
+        if self.value is None or self.ci_low is None or self.ci_high is None:
+            return None
+        return self.value, self.ci_low, self.ci_high
+
     def times(self, factor: float) -> "Estimate":
         """Return the same estimate in another unit; a negative factor swaps the ends."""
         if self.value is None:

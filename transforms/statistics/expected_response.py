@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from transforms.statistics.arrays import Bools, Floats, Ints
+
 FEWEST_EPISODES = 60  # finished courses with two scores, below which nothing is expected
 EPISODES_PER_BAND = 40
 MOST_BANDS = 5
 FEWEST_ROWS = 50  # scores a cell of leftovers needs; else the whole band stands in
 LATEST_OF_BIN = (2, 5, 9)  # t up to 2, 5, 9, and later
 ALL = -1  # the fold of the model that has seen every finished course
-
-Floats = np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ class Forms:
 
     pre: Floats
     score: Floats
-    t: np.ndarray
-    fold: np.ndarray
-    episode: np.ndarray
-    is_training: np.ndarray
+    t: Ints
+    fold: Ints
+    episode: Ints
+    is_training: Bools
 
     def __len__(self) -> int:
         return len(self.pre)
@@ -52,7 +52,7 @@ class Prediction:
     expected: Floats
     lower: Floats
     upper: Floats
-    band: np.ndarray
+    band: Ints
     edges: Floats
     reason: str | None = None
 
@@ -64,7 +64,7 @@ class Model:
     coefficients: Floats
     quantiles: Floats
 
-    def predict(self, pre: Floats, t: np.ndarray, band: np.ndarray) -> tuple[Floats, ...]:
+    def predict(self, pre: Floats, t: Ints, band: Ints) -> tuple[Floats, ...]:
         """Return expected, lower and upper."""
         expected = (_design(pre, t) * self.coefficients[band]).sum(axis=1)
         around = self.quantiles[band, _bin(t)]
@@ -80,8 +80,8 @@ def intake_edges(pre_of_episode: Floats) -> Floats:
     if n_bands < 2:
         return np.empty(0)
     shares = np.arange(1, n_bands) / n_bands
-    edges = np.unique(np.quantile(pre_of_episode, shares, method="inverted_cdf"))
-    return edges[edges < pre_of_episode.max()]
+    edges: Floats = np.unique(np.quantile(pre_of_episode, shares, method="inverted_cdf"))
+    return edges[edges < float(pre_of_episode.max())]
 
 
 def predict_forms(forms: Forms, rate: float) -> Prediction:
@@ -112,7 +112,7 @@ def predict_forms(forms: Forms, rate: float) -> Prediction:
     return Prediction(expected, lower, upper, band, edges)
 
 
-def fit(forms: Forms, band: np.ndarray, rows: np.ndarray, n_bands: int, rate: float) -> Model:
+def fit(forms: Forms, band: Ints, rows: Ints, n_bands: int, rate: float) -> Model:
     """Fit every band on ``rows``; a band too thin for itself takes the model of all bands."""
     whole = _fit_one(forms, rows, rate)
     fitted = [
@@ -122,13 +122,13 @@ def fit(forms: Forms, band: np.ndarray, rows: np.ndarray, n_bands: int, rate: fl
     return Model(np.stack([c for c, _ in fitted]), np.stack([q for _, q in fitted]))
 
 
-def _is_enough(forms: Forms, rows: np.ndarray) -> bool:
+def _is_enough(forms: Forms, rows: Ints) -> bool:
     if len(rows) < FEWEST_ROWS:
         return False
-    return np.count_nonzero(np.bincount(forms.episode[rows])) >= EPISODES_PER_BAND / 2
+    return int(np.count_nonzero(np.bincount(forms.episode[rows]))) >= EPISODES_PER_BAND / 2
 
 
-def _fit_one(forms: Forms, rows: np.ndarray, rate: float) -> tuple[Floats, Floats]:
+def _fit_one(forms: Forms, rows: Ints, rate: float) -> tuple[Floats, Floats]:
     design = _design(forms.pre[rows], forms.t[rows])
     # lstsq by the pseudo-inverse: a band with one intake score still has an answer.
     coefficients = np.linalg.lstsq(design, forms.score[rows], rcond=None)[0]
@@ -143,10 +143,10 @@ def _fit_one(forms: Forms, rows: np.ndarray, rate: float) -> tuple[Floats, Float
     return coefficients, np.array(quantiles)
 
 
-def _design(pre: Floats, t: np.ndarray) -> Floats:
+def _design(pre: Floats, t: Ints) -> Floats:
     logs = np.log1p(np.arange(t.max(initial=0) + 1))  # t repeats: each logarithm once
     return np.column_stack([np.ones(len(pre)), pre, logs[t]])
 
 
-def _bin(t: np.ndarray) -> np.ndarray:
+def _bin(t: Ints) -> Ints:
     return np.searchsorted(LATEST_OF_BIN, t, side="left")

@@ -17,10 +17,12 @@ optimizer leaves σ uncertain in the fourth digit, which is the tolerance of the
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 
+from transforms.statistics.arrays import Floats
 from transforms.statistics.estimate import Estimate
 from transforms.statistics.logistic_quadrature import BinomialRows, Point, likelihood_at
 from transforms.statistics.profile_likelihood import deviance_drop
@@ -34,25 +36,40 @@ LATENT_RESIDUAL = math.pi**2 / 3
 
 
 @dataclass(frozen=True)
-class LogisticFit:
-    """Coefficients in logits, the SD between groups, or the reason why there are none."""
+class LogisticFitted:
+    """Coefficients in logits and the SD between groups."""
 
     names: tuple[str, ...]
     n_clients: int
     n_groups: int
-    reason: str | None = None
-    fixed: np.ndarray | None = None
-    sd_group: float | None = None
-    log_likelihood: float | None = None
+    fixed: Floats
+    sd_group: float
+    log_likelihood: float
+    is_estimated: ClassVar[Literal[True]] = True
+    reason: ClassVar[None] = None
 
     @property
-    def is_estimated(self) -> bool:
-        return self.reason is None
-
-    @property
-    def icc(self) -> float | None:
+    def icc(self) -> float:
         """Latent-scale share of the variance that lies between groups (0 to 1)."""
-        return None if self.sd_group is None else latent_icc(self.sd_group)
+        return latent_icc(self.sd_group)
+
+
+@dataclass(frozen=True)
+class LogisticNotFitted:
+    """The reason why there are no coefficients; every number is None."""
+
+    names: tuple[str, ...]
+    n_clients: int
+    n_groups: int
+    reason: str
+    is_estimated: ClassVar[Literal[False]] = False
+    fixed: ClassVar[None] = None
+    sd_group: ClassVar[None] = None
+    icc: ClassVar[None] = None
+    log_likelihood: ClassVar[None] = None
+
+
+LogisticFit = LogisticFitted | LogisticNotFitted
 
 
 def latent_icc(sd_group: float) -> float:
@@ -63,11 +80,11 @@ def latent_icc(sd_group: float) -> float:
 class _Profile:
     """The likelihood along σ, β at its best; each point starts from the one before."""
 
-    def __init__(self, rows: BinomialRows, fixed: np.ndarray) -> None:
+    def __init__(self, rows: BinomialRows, fixed: Floats) -> None:
         self._rows, self._fixed, self._sd = rows, fixed, 0.0
         self._last: Point | None = None
 
-    def at(self, sd: float) -> tuple[np.ndarray, Point] | None:
+    def at(self, sd: float) -> tuple[Floats, Point] | None:
         """Return β and the likelihood at one σ; None where β has no finite best value."""
         start = self._fixed
         if self._last is not None:
@@ -84,23 +101,23 @@ def fit_logistic_intercept(rows: BinomialRows) -> LogisticFit:
     Returns
     -------
     LogisticFit
-        Without numbers and with a reason where the data cannot carry the model: nobody or
+        :class:`LogisticNotFitted`, with a reason, where the data cannot carry the model: nobody or
         everybody has the event, fewer than two groups, a predictor separates the events.
     """
-    blank = LogisticFit(rows.names, rows.n_clients, rows.n_groups)
+    described = (rows.names, rows.n_clients, rows.n_groups)
     if reason := why_not_estimable(rows):
-        return replace(blank, reason=reason)
+        return LogisticNotFitted(*described, reason)
     profile = _Profile(rows, np.zeros(rows.design.shape[1]))
     if profile.at(0.0) is None:
-        return replace(blank, reason="a predictor separates the events completely")
+        return LogisticNotFitted(*described, "a predictor separates the events completely")
     sd = _best_sd(profile)
     if sd is None:
-        return replace(blank, reason="the groups separate the events completely")
+        return LogisticNotFitted(*described, "the groups separate the events completely")
     found = profile.at(sd)
     if found is None:
-        return replace(blank, reason="a predictor separates the events completely")
+        return LogisticNotFitted(*described, "a predictor separates the events completely")
     fixed, point = found
-    return replace(blank, fixed=fixed, sd_group=sd, log_likelihood=point.log_likelihood)
+    return LogisticFitted(*described, fixed, sd, point.log_likelihood)
 
 
 def logistic_icc_interval(rows: BinomialRows, *, level: float = 0.95) -> Estimate:
@@ -217,8 +234,8 @@ def _root(
 
 
 def _best_fixed(
-    rows: BinomialRows, sd: float, start: np.ndarray, known: Point | None
-) -> tuple[np.ndarray, Point] | None:
+    rows: BinomialRows, sd: float, start: Floats, known: Point | None
+) -> tuple[Floats, Point] | None:
     """Return β and the likelihood at one σ; None where β has no finite best value."""
     scale = np.sqrt((rows.design**2 * rows.n_trials[:, None]).sum(axis=0) / rows.n_clients)
     fixed, found = start, likelihood_at(rows, start, sd, None if known is None else known.modes)

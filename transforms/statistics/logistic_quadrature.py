@@ -13,6 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
+from transforms.statistics.arrays import Floats, Ints, sums_by
+
 N_NODES = 15
 ROWS_AT_ONCE = 1024  # times nodes: what stays in the processor's cache
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(N_NODES)
@@ -23,15 +25,15 @@ _LOG_WEIGHTS = np.log(_WEIGHTS) + _NODES**2 / 2 - 0.5 * math.log(2 * math.pi)
 class BinomialRows:
     """Events of ``n_trials`` in rows of equal predictors; ``groups`` are codes 0…G−1."""
 
-    groups: np.ndarray
-    design: np.ndarray
-    n_events: np.ndarray
-    n_trials: np.ndarray
+    groups: Ints
+    design: Floats
+    n_events: Floats
+    n_trials: Floats
     names: tuple[str, ...]
 
     @classmethod
     def from_rows(
-        cls, groups: np.ndarray, design: np.ndarray, outcome: np.ndarray, names: tuple[str, ...]
+        cls, groups: Ints, design: Floats, outcome: Floats, names: tuple[str, ...]
     ) -> "BinomialRows":
         """Take one row per client (outcome 0 or 1), combining equal rows."""
         design = np.asarray(design, dtype=float)
@@ -41,7 +43,7 @@ class BinomialRows:
             else (np.zeros((0, design.shape[1] + 1)), np.zeros(0, dtype=int))
         )
         codes = codes.ravel()
-        events = np.bincount(codes, weights=outcome, minlength=len(keys))
+        events = sums_by(codes, outcome, len(keys))
         trials = np.bincount(codes, minlength=len(keys)).astype(float)
         return cls(keys[:, 0].astype(int), keys[:, 1:], events, trials, tuple(names))
 
@@ -54,7 +56,7 @@ class BinomialRows:
         return int(self.groups.max()) + 1 if len(self.groups) else 0
 
     @cached_property
-    def first_rows(self) -> np.ndarray:
+    def first_rows(self) -> Ints:
         """Where each group begins; the rows are sorted by group."""
         return np.searchsorted(self.groups, np.arange(self.n_groups))
 
@@ -75,9 +77,9 @@ class BinomialRows:
             first = last
         return found
 
-    def by_group(self, values: np.ndarray) -> np.ndarray:
+    def by_group(self, values: Floats) -> Floats:
         """Return the sums per group."""
-        return np.bincount(self.groups, weights=values, minlength=self.n_groups)
+        return sums_by(self.groups, values, self.n_groups)
 
 
 @dataclass(frozen=True)
@@ -88,12 +90,12 @@ class Point:
     """
 
     log_likelihood: float
-    score: np.ndarray
-    information: np.ndarray
+    score: Floats
+    information: Floats
     sd_score: float
-    cross: np.ndarray
+    cross: Floats
     sd_information: float
-    modes: np.ndarray
+    modes: Floats
 
     @property
     def profile_curvature(self) -> float:
@@ -103,20 +105,21 @@ class Point:
         )
 
     @property
-    def shift_per_sd(self) -> np.ndarray:
+    def shift_per_sd(self) -> Floats:
         """How the best β moves with σ."""
         return -np.linalg.solve(self.information, self.cross)
 
 
 def likelihood_at(
-    rows: BinomialRows, fixed: np.ndarray, sd: float, start: np.ndarray | None = None
+    rows: BinomialRows, fixed: Floats, sd: float, start: Floats | None = None
 ) -> Point:
     """Evaluate the marginal likelihood; ``start`` are modes to search from."""
     linear = rows.design @ fixed
     if sd == 0:
         return _pooled(rows, linear)
     modes, curvature = _modes(rows, linear, sd, start)
-    log_likelihood, score, information = 0.0, 0.0, 0.0
+    size = len(fixed) + 1  # β and σ
+    log_likelihood, score, information = 0.0, np.zeros(size), np.zeros((size, size))
     for part, of_rows, of_groups in rows.blocks:
         found = _integrate(part, linear[of_rows], sd, modes[of_groups], curvature[of_groups])
         log_likelihood += found[0]
@@ -134,8 +137,8 @@ def likelihood_at(
 
 
 def _integrate(
-    rows: BinomialRows, linear: np.ndarray, sd: float, modes: np.ndarray, curvature: np.ndarray
-) -> tuple[float, np.ndarray, np.ndarray]:
+    rows: BinomialRows, linear: Floats, sd: float, modes: Floats, curvature: Floats
+) -> tuple[float, Floats, Floats]:
     """Return log likelihood, score and information of (β, σ), each summed over the groups."""
     width = 1 / np.sqrt(curvature)
     z = modes[:, None] + width[:, None] * _NODES  # (G, Q)
@@ -163,7 +166,7 @@ def _integrate(
     return float((top + np.log(total)).sum()), mean.sum(axis=1), information
 
 
-def _scatter(shares: np.ndarray, slopes: list[np.ndarray], mean: np.ndarray) -> np.ndarray:
+def _scatter(shares: Floats, slopes: list[Floats], mean: Floats) -> Floats:
     """Return the variance of the slopes over z, summed over the groups."""
     width = len(slopes)
     found = np.empty((width, width))
@@ -175,7 +178,7 @@ def _scatter(shares: np.ndarray, slopes: list[np.ndarray], mean: np.ndarray) -> 
     return found
 
 
-def _expected_information(rows: BinomialRows, weight: np.ndarray, z: np.ndarray) -> np.ndarray:
+def _expected_information(rows: BinomialRows, weight: Floats, z: Floats) -> Floats:
     """Return E[−∂²ℓ] of β and σ; ``weight`` and ``z`` per row and node."""
     first, second = weight.sum(axis=1), weight * z
     crossed = rows.design.T @ second.sum(axis=1)
@@ -183,7 +186,7 @@ def _expected_information(rows: BinomialRows, weight: np.ndarray, z: np.ndarray)
     return np.block([[inner, crossed[:, None]], [crossed[None, :], (second * z).sum()]])
 
 
-def _pooled(rows: BinomialRows, linear: np.ndarray) -> Point:
+def _pooled(rows: BinomialRows, linear: Floats) -> Point:
     chance = _logistic(linear)
     log_likelihood = rows.n_events @ linear - rows.n_trials @ np.logaddexp(0, linear)
     score = rows.design.T @ (rows.n_events - rows.n_trials * chance)
@@ -196,11 +199,11 @@ def _pooled(rows: BinomialRows, linear: np.ndarray) -> Point:
 
 
 def _modes(
-    rows: BinomialRows, linear: np.ndarray, sd: float, start: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
+    rows: BinomialRows, linear: Floats, sd: float, start: Floats | None
+) -> tuple[Floats, Floats]:
     """Return each group's most likely z and the curvature there."""
-    z = np.zeros(rows.n_groups) if start is None else start
-    curvature = np.ones(rows.n_groups)
+    z: Floats = np.zeros(rows.n_groups) if start is None else start
+    curvature: Floats = np.ones(rows.n_groups)
     for _ in range(60):
         chance = _logistic(linear + sd * z[rows.groups])
         slope = sd * rows.by_group(rows.n_events - rows.n_trials * chance) - z
@@ -212,10 +215,10 @@ def _modes(
     return z, curvature
 
 
-def _sum_by_group(rows: BinomialRows, matrix: np.ndarray) -> np.ndarray:
+def _sum_by_group(rows: BinomialRows, matrix: Floats) -> Floats:
     # Rows are sorted by group, so a running reduction beats one bincount per node.
     return np.add.reduceat(matrix, rows.first_rows, axis=0)
 
 
-def _logistic(eta: np.ndarray) -> np.ndarray:
+def _logistic(eta: Floats) -> Floats:
     return 0.5 * (1 + np.tanh(eta / 2))

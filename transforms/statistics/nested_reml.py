@@ -15,11 +15,13 @@ against lme4 1.1-31 (tests/reference/nested_reml.R).
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 from scipy.optimize import brentq, minimize, minimize_scalar, root
 
+from transforms.statistics.arrays import Bools, Codes, Floats, Ints, sums_by
 from transforms.statistics.estimate import Estimate
 from transforms.statistics.profile_likelihood import deviance_drop
 from transforms.statistics.reml import GroupTotals, why_not_estimable
@@ -30,8 +32,8 @@ ZERO_RATIO = 1e-9
 
 
 @dataclass(frozen=True)
-class NestedFit:
-    """A fitted model, or the reason why there is none (then every number is None).
+class NestedFitted:
+    """A fitted model.
 
     ``icc_group`` and ``icc_cluster`` are shares (0 to 1) of the variance left by the
     predictors. Variances are in squared points of the outcome; zero is an allowed estimate.
@@ -41,40 +43,58 @@ class NestedFit:
     n_rows: int
     n_groups: int
     n_clusters: int
-    reason: str | None = None
-    fixed: np.ndarray | None = None
-    fixed_covariance: np.ndarray | None = None
-    var_group: float | None = None
-    var_cluster: float | None = None
-    var_residual: float | None = None
-    log_likelihood: float | None = None
+    fixed: Floats
+    fixed_covariance: Floats
+    var_group: float
+    var_cluster: float
+    var_residual: float
+    log_likelihood: float
+    is_estimated: ClassVar[Literal[True]] = True
+    reason: ClassVar[None] = None
 
     @property
-    def is_estimated(self) -> bool:
-        return self.reason is None
-
-    @property
-    def icc_group(self) -> float | None:
+    def icc_group(self) -> float:
         return self._share(self.var_group)
 
     @property
-    def icc_cluster(self) -> float | None:
+    def icc_cluster(self) -> float:
         return self._share(self.var_cluster)
 
-    def _share(self, variance: float | None) -> float | None:
-        if variance is None:
-            return None
+    def _share(self, variance: float) -> float:
         return variance / (self.var_group + self.var_cluster + self.var_residual)
+
+
+@dataclass(frozen=True)
+class NestedNotFitted:
+    """The reason why there is no model; every number is None."""
+
+    names: tuple[str, ...]
+    n_rows: int
+    n_groups: int
+    n_clusters: int
+    reason: str
+    is_estimated: ClassVar[Literal[False]] = False
+    fixed: ClassVar[None] = None
+    fixed_covariance: ClassVar[None] = None
+    var_group: ClassVar[None] = None
+    var_cluster: ClassVar[None] = None
+    var_residual: ClassVar[None] = None
+    icc_group: ClassVar[None] = None
+    icc_cluster: ClassVar[None] = None
+    log_likelihood: ClassVar[None] = None
+
+
+NestedFit = NestedFitted | NestedNotFitted
 
 
 @dataclass(frozen=True)
 class NestedEffects:
     """Empirical-Bayes estimates and conditional SDs (fixed effects and variances as known)."""
 
-    group: np.ndarray
-    group_sd: np.ndarray
-    cluster: np.ndarray
-    cluster_sd: np.ndarray
+    group: Floats
+    group_sd: Floats
+    cluster: Floats
+    cluster_sd: Floats
 
 
 @dataclass(frozen=True)
@@ -82,17 +102,17 @@ class _Point:
     """The likelihood at one pair of ratios, with β and the residual variance at their best."""
 
     deviance: float
-    slope: np.ndarray
-    fixed: np.ndarray
-    inverse: np.ndarray
+    slope: Floats
+    fixed: Floats
+    inverse: Floats
     rss: float
-    group_products: np.ndarray  # Z_g'V⁻¹[X y], one row per group
-    cluster_products: np.ndarray
-    weights: np.ndarray
-    cluster_weights: np.ndarray
+    group_products: Floats  # Z_g'V⁻¹[X y], one row per group
+    cluster_products: Floats
+    weights: Floats
+    cluster_weights: Floats
 
 
-def fit_nested(totals: GroupTotals, clusters: np.ndarray, method: str = "reml") -> NestedFit:
+def fit_nested(totals: GroupTotals, clusters: Codes, method: str = "reml") -> NestedFit:
     """Fit the model.
 
     Parameters
@@ -106,20 +126,20 @@ def fit_nested(totals: GroupTotals, clusters: np.ndarray, method: str = "reml") 
     Returns
     -------
     NestedFit
-        ``reason`` is set and all numbers are None when the model cannot be estimated.
+        :class:`NestedNotFitted`, with a reason, when the model cannot be estimated.
     """
     codes = _codes(clusters)
     n_clusters = int(codes.max()) + 1 if len(codes) else 0
-    blank = NestedFit(totals.names, totals.n_rows, totals.n_groups, n_clusters)
+    described = (totals.names, totals.n_rows, totals.n_groups, n_clusters)
     if reason := why_not_nested(totals, codes):
-        return replace(blank, reason=reason)
+        return NestedNotFitted(*described, reason)
     ratios = _best_ratios(totals, codes, method)
     if max(ratios) >= LARGEST_RATIO / 2:
-        return replace(blank, reason="rows of one group do not differ after the predictors")
+        return NestedNotFitted(*described, "rows of one group do not differ after the predictors")
     found = _at(totals, codes, ratios, method)
     var_residual = found.rss / _freedom(totals, method)
-    return replace(
-        blank,
+    return NestedFitted(
+        *described,
         fixed=found.fixed,
         fixed_covariance=found.inverse * var_residual,
         var_group=ratios[0] * var_residual,
@@ -129,9 +149,7 @@ def fit_nested(totals: GroupTotals, clusters: np.ndarray, method: str = "reml") 
     )
 
 
-def nested_effects(
-    fit: NestedFit, totals: GroupTotals, clusters: np.ndarray
-) -> NestedEffects | None:
+def nested_effects(fit: NestedFit, totals: GroupTotals, clusters: Codes) -> NestedEffects | None:
     """Return the estimate of every group and cluster, in points; None without a fit."""
     if not fit.is_estimated:
         return None
@@ -151,7 +169,7 @@ def nested_effects(
 
 
 def share_interval(
-    totals: GroupTotals, clusters: np.ndarray, which: str, *, level: float = 0.95
+    totals: GroupTotals, clusters: Codes, which: str, *, level: float = 0.95
 ) -> Estimate:
     """Return the share of one level's variance with its profile (REML) interval.
 
@@ -188,7 +206,7 @@ def share_interval(
     )
 
 
-def why_not_nested(totals: GroupTotals, codes: np.ndarray) -> str | None:
+def why_not_nested(totals: GroupTotals, codes: Ints) -> str | None:
     """Return why the totals cannot carry both levels, or None when they can."""
     if reason := why_not_estimable(totals):
         return reason
@@ -201,7 +219,7 @@ def why_not_nested(totals: GroupTotals, codes: np.ndarray) -> str | None:
 
 
 def _profile_of_share(
-    totals: GroupTotals, codes: np.ndarray, which: str, share: float, fitted: float
+    totals: GroupTotals, codes: Ints, which: str, share: float, fitted: float
 ) -> float:
     """Return the deviance of one share with the other level at its best.
 
@@ -221,7 +239,7 @@ def _profile_of_share(
     return min(float(found.fun), deviance(0.0), deviance(fitted))
 
 
-def _codes(clusters: np.ndarray) -> np.ndarray:
+def _codes(clusters: Codes) -> Ints:
     return np.unique(np.asarray(clusters), return_inverse=True)[1]
 
 
@@ -231,15 +249,13 @@ def _freedom(totals: GroupTotals, method: str) -> int:
     return totals.n_rows - (len(totals.names) if method == "reml" else 0)
 
 
-def _at(totals: GroupTotals, codes: np.ndarray, ratios: tuple[float, float], method: str) -> _Point:
+def _at(totals: GroupTotals, codes: Ints, ratios: tuple[float, float], method: str) -> _Point:
     """Evaluate −2 log likelihood and its slope in both ratios."""
     a, b = ratios
     n_clusters, means = int(codes.max()) + 1, totals.means
     w = totals.sizes / (1 + totals.sizes * a)
-    cluster_w = np.bincount(codes, weights=w, minlength=n_clusters)
-    sums = np.stack(
-        [np.bincount(codes, weights=w * column, minlength=n_clusters) for column in means.T], axis=1
-    )
+    cluster_w = sums_by(codes, w, n_clusters)
+    sums = np.stack([sums_by(codes, w * column, n_clusters) for column in means.T], axis=1)
     cluster_means = sums / cluster_w[:, None]
     spread = means - cluster_means[codes]
     shrunk = 1 + b * cluster_w
@@ -268,14 +284,14 @@ def _at(totals: GroupTotals, codes: np.ndarray, ratios: tuple[float, float], met
     return _Point(deviance, slope, fixed, inverse, rss, of_group, of_cluster, w, cluster_w)
 
 
-def _best_ratios(totals: GroupTotals, codes: np.ndarray, method: str) -> tuple[float, float]:
+def _best_ratios(totals: GroupTotals, codes: Ints, method: str) -> tuple[float, float]:
     """Return the ratios with the highest likelihood: a bounded search, then slope zero exactly."""
     start = min(
         ((a, b) for a in STARTS for b in STARTS),
         key=lambda pair: _at(totals, codes, pair, method).deviance,
     )
 
-    def target(ratios: np.ndarray) -> tuple[float, np.ndarray]:
+    def target(ratios: Floats) -> tuple[float, Floats]:
         found = _at(totals, codes, (ratios[0], ratios[1]), method)
         return found.deviance, found.slope
 
@@ -289,12 +305,10 @@ def _best_ratios(totals: GroupTotals, codes: np.ndarray, method: str) -> tuple[f
     return float(ratios[0]), float(ratios[1])
 
 
-def _polished(
-    totals: GroupTotals, codes: np.ndarray, method: str, ratios: np.ndarray, free: np.ndarray
-) -> np.ndarray:
+def _polished(totals: GroupTotals, codes: Ints, method: str, ratios: Floats, free: Bools) -> Floats:
     """Solve for a zero slope of the free ratios, in their logarithms."""
 
-    def slope(logs: np.ndarray) -> np.ndarray:
+    def slope(logs: Floats) -> Floats:
         full = ratios.copy()
         full[free] = np.exp(np.clip(logs, -40, math.log(LARGEST_RATIO)))
         return _at(totals, codes, (full[0], full[1]), method).slope[free] * full[free]

@@ -71,15 +71,17 @@ def group_sd_interval(totals: GroupTotals, level: float = 0.95) -> Estimate:
 def residual_sd_interval(totals: GroupTotals, level: float = 0.95) -> Estimate:
     """Return the SD within groups, in points of the outcome, as lme4 profiles it (ML)."""
 
+    fit = fit_random_intercept(totals, "ml")
+    if not fit.is_estimated:
+        return Estimate.missing(fit.reason, totals.n_rows, level)
+    largest_root = 2 * math.sqrt(fit.ratio) + 1
+
     def deviance(residual_sd: float) -> float:
         def at(root_ratio: float) -> float:
             return _ml_deviance(totals, root_ratio**2, residual_sd**2)
 
-        return _lowest(at, 0.0, 2 * math.sqrt(fit.ratio) + 1)
+        return _lowest(at, 0.0, largest_root)
 
-    fit = fit_random_intercept(totals, "ml")
-    if not fit.is_estimated:
-        return Estimate.missing(fit.reason, totals.n_rows, level)
     return _interval(deviance, math.sqrt(fit.var_residual), fit.log_likelihood, totals, level)
 
 
@@ -94,7 +96,10 @@ def fixed_effect_interval(totals: GroupTotals, name: str, level: float = 0.95) -
 
     def excess(step: float) -> float:
         held = totals.offset_by(name, value + step)
-        return profile_at(held, best_ratio(held, "ml"), "ml").deviance - limit
+        ratio = best_ratio(held, "ml")
+        if ratio is None:
+            raise ValueError("rows of one group do not differ once a predictor is held fixed")
+        return profile_at(held, ratio, "ml").deviance - limit
 
     reach = 8 * se
     low, high = (value + brentq(excess, 0.0, side * reach, rtol=1e-10) for side in (-1, 1))

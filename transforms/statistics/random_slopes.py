@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import minimize
 
+from transforms.statistics.arrays import Floats
 from transforms.statistics.estimate import Estimate, wald
 
 STARTS = ([0.8, 0.0, 0.3], [0.2, 0.0, 0.1])  # roots of the relative covariance tried first
@@ -21,12 +22,12 @@ STARTS = ([0.8, 0.0, 0.3], [0.2, 0.0, 0.1])  # roots of the relative covariance 
 class ClientSums:
     """Per client: number of ratings, Σt, Σt², Σy, Σty and Σy² (arrays of equal length)."""
 
-    n: np.ndarray
-    t: np.ndarray
-    tt: np.ndarray
-    y: np.ndarray
-    ty: np.ndarray
-    yy: np.ndarray
+    n: Floats
+    t: Floats
+    tt: Floats
+    y: Floats
+    ty: Floats
+    yy: Floats
 
     @property
     def n_rows(self) -> int:
@@ -67,13 +68,15 @@ class SlopesFit:
     correlation: float | None = None
     residual_sd: float | None = None
     log_likelihood: float | None = None
-    client_slopes: np.ndarray | None = None
-    client_slope_sds: np.ndarray | None = None
+    client_slopes: Floats | None = None
+    client_slope_sds: Floats | None = None
 
     def typical_slope(self, level: float = 0.95) -> Estimate:
         """Return γ1 with its interval."""
         if self.reason:
             return Estimate.missing(self.reason, self.n_clients, level)
+        if self.slope is None or self.slope_se is None:
+            raise ValueError("a fit without a reason has a slope and its standard error")
         return wald(self.slope, self.slope_se, self.n_clients, level)
 
 
@@ -108,12 +111,12 @@ def fit_random_slopes(sums: ClientSums) -> SlopesFit:
 class _Parts:
     """Per client Z'Z = [[n t] [t tt]], its determinant, and Z'y; here X = Z = [1 t]."""
 
-    n: np.ndarray
-    t: np.ndarray
-    tt: np.ndarray
-    determinant: np.ndarray
-    y: np.ndarray
-    ty: np.ndarray
+    n: Floats
+    t: Floats
+    tt: Floats
+    determinant: Floats
+    y: Floats
+    ty: Floats
     yy_total: float
     n_rows: int
 
@@ -127,15 +130,15 @@ class _Parts:
 @dataclass(frozen=True)
 class _Point:
     deviance: float
-    slope: np.ndarray  # with respect to the lower-triangular root of Λ
-    fixed: np.ndarray
-    inverse: np.ndarray
+    slope: Floats  # with respect to the lower-triangular root of Λ
+    fixed: Floats
+    inverse: Floats
     rss: float
-    residual: np.ndarray  # Z'V⁻¹(y − Xγ), (2, clients)
-    information: np.ndarray  # Z'V⁻¹Z per client: its three different elements, (3, clients)
+    residual: Floats  # Z'V⁻¹(y − Xγ), (2, clients)
+    information: Floats  # Z'V⁻¹Z per client: its three different elements, (3, clients)
 
 
-def _at(parts: _Parts, root: np.ndarray) -> _Point:
+def _at(parts: _Parts, root: Floats) -> _Point:
     """Profile the deviance at Λ = root root'; every 2 × 2 matrix is written out by element.
 
     By Woodbury's identity Z'V⁻¹Z = (I + Z'ZΛ)⁻¹Z'Z and, as X = Z, the sums over the clients are
@@ -176,7 +179,7 @@ def _at(parts: _Parts, root: np.ndarray) -> _Point:
     return _Point(deviance, slope, fixed, inverse, rss, residual, information)
 
 
-def _squares(information: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+def _squares(information: Floats, inverse: Floats) -> Floats:
     """Return the sum over the clients of information · inverse · information, (2, 2)."""
     moments = information @ information.T
     a, b, c = inverse[0, 0], inverse[0, 1], inverse[1, 1]
@@ -186,8 +189,8 @@ def _squares(information: np.ndarray, inverse: np.ndarray) -> np.ndarray:
     return np.array([[first, across], [across, last]])
 
 
-def _best_root(parts: _Parts) -> np.ndarray | None:
-    def target(root: np.ndarray) -> tuple[float, np.ndarray]:
+def _best_root(parts: _Parts) -> Floats | None:
+    def target(root: Floats) -> tuple[float, Floats]:
         found = _at(parts, root)
         return found.deviance, found.slope
 
@@ -204,7 +207,7 @@ def _best_root(parts: _Parts) -> np.ndarray | None:
 def _described(
     blank: SlopesFit,
     parts: _Parts,
-    root: np.ndarray,
+    root: Floats,
     t_unit: tuple[float, float],
     y_unit: tuple[float, float],
 ) -> SlopesFit:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from transforms.statistics.arrays import Floats
+
 
 def spearman_brown(reliability: float, length_factor: float) -> float:
     """Return the reliability of a test made ``length_factor`` times as long (0 to 1)."""
@@ -43,15 +45,18 @@ class IntraclassCorrelations:
     icc3k: float | None
     reason: str | None = None
 
+    @classmethod
+    def missing(cls, reason: str) -> "IntraclassCorrelations":
+        """Return none of the six, and why."""
+        return cls(None, None, None, None, None, None, reason)
 
-def intraclass_correlations(ratings: np.ndarray) -> IntraclassCorrelations:
+
+def intraclass_correlations(ratings: Floats) -> IntraclassCorrelations:
     """Return the six intraclass correlations of a complete targets × raters table."""
     ratings = np.asarray(ratings, dtype=float)
     n_targets, n_raters = ratings.shape
     if n_targets < 2 or n_raters < 2 or not np.isfinite(ratings).all():
-        return IntraclassCorrelations(
-            *[None] * 6, reason="needs a complete table of at least 2 × 2"
-        )
+        return IntraclassCorrelations.missing("needs a complete table of at least 2 × 2")
     by_target, by_rater = ratings.mean(axis=1), ratings.mean(axis=0)
     residual = ratings - by_target[:, None] - by_rater[None, :] + ratings.mean()
     between = n_raters * by_target.var(ddof=1)
@@ -59,7 +64,7 @@ def intraclass_correlations(ratings: np.ndarray) -> IntraclassCorrelations:
     error = float((residual**2).sum()) / ((n_targets - 1) * (n_raters - 1))
     within = float(((ratings - by_target[:, None]) ** 2).sum()) / (n_targets * (n_raters - 1))
     if between == 0:
-        return IntraclassCorrelations(*[None] * 6, reason="the targets do not differ")
+        return IntraclassCorrelations.missing("the targets do not differ")
     rater_share = (raters - error) / n_targets
     return IntraclassCorrelations(
         icc1=(between - within) / (between + (n_raters - 1) * within),
@@ -89,7 +94,7 @@ class ItemMoments:
     total_variance: float
 
     @classmethod
-    def of(cls, answers: np.ndarray) -> "ItemMoments":
+    def of(cls, answers: Floats) -> "ItemMoments":
         """Return the moments of complete answers, forms x items, reversed items turned."""
         answers = np.asarray(answers, dtype=float)
         total = answers.sum(axis=1)

@@ -14,11 +14,14 @@ Checked against lme4 1.1-31 (see docs/adr/0004-reml-on-group-totals.md).
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar, Literal
 
 import numpy as np
 from scipy.optimize import brentq
+
+from transforms.statistics.arrays import Floats, Ints
 
 # Variance ratios looked at before the exact search: from "no group matters at all"
 # to "nothing but the group matters". The profile can have two humps; a grid sees both.
@@ -43,13 +46,13 @@ class GroupTotals:
     """
 
     names: tuple[str, ...]
-    sizes: np.ndarray
-    means: np.ndarray
-    within: np.ndarray
+    sizes: Floats
+    means: Floats
+    within: Floats
 
     @classmethod
     def from_rows(
-        cls, groups: np.ndarray, predictors: np.ndarray, outcome: np.ndarray, names: Sequence[str]
+        cls, groups: Ints, predictors: Floats, outcome: Floats, names: Sequence[str]
     ) -> "GroupTotals":
         """Total up complete rows; ``groups`` are codes 0…G−1, ``predictors`` is (N, p)."""
         columns = [*np.asarray(predictors, dtype=float).T, np.asarray(outcome, dtype=float)]
@@ -65,7 +68,7 @@ class GroupTotals:
 
     @classmethod
     def from_sums(
-        cls, sizes: np.ndarray, sums: np.ndarray, cross_products: np.ndarray, names: Sequence[str]
+        cls, sizes: Floats, sums: Floats, cross_products: Floats, names: Sequence[str]
     ) -> "GroupTotals":
         """Build from sums per group (G, p + 1) and raw cross-products Σzz' (p + 1, p + 1)."""
         sizes = np.asarray(sizes, dtype=float)
@@ -82,7 +85,7 @@ class GroupTotals:
         return len(self.sizes)
 
     @cached_property
-    def by_size(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def by_size(self) -> tuple[Floats, Floats, Floats]:
         """Distinct sizes (K,), how many groups have each (K,), and Σ mean·mean' per size."""
         order = np.argsort(self.sizes, kind="stable")
         distinct, starts = np.unique(self.sizes[order], return_index=True)
@@ -101,24 +104,21 @@ class GroupTotals:
 
 
 @dataclass(frozen=True)
-class RandomInterceptFit:
-    """A fitted model, or the reason why there is none (then every number is None)."""
+class Fitted:
+    """A fitted model."""
 
     method: str
     names: tuple[str, ...]
     n_rows: int
     n_groups: int
-    reason: str | None = None
-    fixed: np.ndarray | None = None
-    fixed_covariance: np.ndarray | None = None
-    var_group: float | None = None
-    var_residual: float | None = None
-    ratio: float | None = None
-    log_likelihood: float | None = None
-
-    @property
-    def is_estimated(self) -> bool:
-        return self.reason is None
+    fixed: Floats
+    fixed_covariance: Floats
+    var_group: float
+    var_residual: float
+    ratio: float
+    log_likelihood: float
+    is_estimated: ClassVar[Literal[True]] = True
+    reason: ClassVar[None] = None
 
     @property
     def is_boundary(self) -> bool:
@@ -126,14 +126,37 @@ class RandomInterceptFit:
         return self.ratio == 0
 
     @property
-    def icc(self) -> float | None:
+    def icc(self) -> float:
         """Share of the variance, after the predictors, that lies between groups (0 to 1)."""
-        return None if self.ratio is None else self.ratio / (1 + self.ratio)
+        return self.ratio / (1 + self.ratio)
 
     @property
-    def fixed_se(self) -> np.ndarray | None:
-        covariance = self.fixed_covariance
-        return None if covariance is None else np.sqrt(np.diag(covariance))
+    def fixed_se(self) -> Floats:
+        return np.sqrt(np.diag(self.fixed_covariance))
+
+
+@dataclass(frozen=True)
+class NotFitted:
+    """The reason why there is no model; every number is None."""
+
+    method: str
+    names: tuple[str, ...]
+    n_rows: int
+    n_groups: int
+    reason: str
+    is_estimated: ClassVar[Literal[False]] = False
+    is_boundary: ClassVar[Literal[False]] = False
+    fixed: ClassVar[None] = None
+    fixed_covariance: ClassVar[None] = None
+    fixed_se: ClassVar[None] = None
+    var_group: ClassVar[None] = None
+    var_residual: ClassVar[None] = None
+    ratio: ClassVar[None] = None
+    icc: ClassVar[None] = None
+    log_likelihood: ClassVar[None] = None
+
+
+RandomInterceptFit = Fitted | NotFitted
 
 
 @dataclass(frozen=True)
@@ -144,9 +167,9 @@ class GroupEffects:
     the variances as known. ``reliability`` is n·ICC / (1 + (n − 1)·ICC), 0 to 1.
     """
 
-    effect: np.ndarray
-    conditional_sd: np.ndarray
-    reliability: np.ndarray
+    effect: Floats
+    conditional_sd: Floats
+    reliability: Floats
 
 
 @dataclass(frozen=True)
@@ -155,8 +178,8 @@ class Profile:
 
     deviance: float
     slope: float
-    fixed: np.ndarray
-    cross_products_inverse: np.ndarray
+    fixed: Floats
+    cross_products_inverse: Floats
     residual_sum_of_squares: float
     log_determinant: float
 
@@ -213,7 +236,7 @@ def fit_random_intercept(
     Returns
     -------
     RandomInterceptFit
-        ``reason`` is set and all numbers are None when the model cannot be estimated.
+        :class:`NotFitted`, with a reason, when the model cannot be estimated.
 
     Notes
     -----
@@ -224,20 +247,20 @@ def fit_random_intercept(
     """
     if method not in ("reml", "ml"):
         raise ValueError(f"method is 'reml' or 'ml', not {method!r}")
-    blank = RandomInterceptFit(method, totals.names, totals.n_rows, totals.n_groups)
+    described = (method, totals.names, totals.n_rows, totals.n_groups)
     if reason := why_not_estimable(totals):
-        return replace(blank, reason=reason)
+        return NotFitted(*described, reason)
     ratio = None if near is None else _ratio_near(totals, method, near)
     if ratio is None:
         ratio = best_ratio(totals, method)
     if ratio is None:
-        return replace(blank, reason="rows of one group do not differ after the predictors")
+        return NotFitted(*described, "rows of one group do not differ after the predictors")
 
     found = profile_at(totals, ratio, method)
     freedom = totals.n_rows - (len(totals.names) if method == "reml" else 0)
     var_residual = found.residual_sum_of_squares / freedom
-    return replace(
-        blank,
+    return Fitted(
+        *described,
         fixed=found.fixed,
         fixed_covariance=found.cross_products_inverse * var_residual,
         var_group=ratio * var_residual,

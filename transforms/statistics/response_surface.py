@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
+from transforms.statistics.arrays import Codes, Floats
 from transforms.statistics.cluster_robust import clustered_covariance
 from transforms.statistics.estimate import Estimate
 
@@ -39,11 +40,11 @@ class ResponseSurface:
 
 
 def response_surface(
-    client: np.ndarray,
-    therapist: np.ndarray,
-    outcome: np.ndarray,
-    given: np.ndarray,
-    clusters: np.ndarray,
+    client: Floats,
+    therapist: Floats,
+    outcome: Floats,
+    given: Floats,
+    clusters: Codes,
     *,
     level: float = 0.95,
 ) -> ResponseSurface:
@@ -111,7 +112,7 @@ def response_surface(
     )
 
 
-def _why_not(design: np.ndarray, outcome: np.ndarray) -> str | None:
+def _why_not(design: Floats, outcome: Floats) -> str | None:
     n, width = design.shape
     if n < width + 2:
         return f"fewer than {width + 2} dyads with both ratings and an outcome"

@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from transforms.statistics.arrays import Floats, Ints
 from transforms.statistics.estimate import Estimate, two_sided_z
 from transforms.statistics.profile_likelihood import icc_interval
 from transforms.statistics.reml import (
@@ -43,24 +45,24 @@ class Caterpillar:
     intervals leave open. ``standing`` is 'above', 'below' or 'not distinguishable'.
     """
 
-    estimate: np.ndarray
-    se: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    pairwise_low: np.ndarray
-    pairwise_high: np.ndarray
-    reliability: np.ndarray
-    rank: np.ndarray
-    rank_best: np.ndarray
-    rank_worst: np.ndarray
-    standing: np.ndarray
+    estimate: Floats
+    se: Floats
+    low: Floats
+    high: Floats
+    pairwise_low: Floats
+    pairwise_high: Floats
+    reliability: Floats
+    rank: Ints
+    rank_best: Ints
+    rank_worst: Ints
+    standing: NDArray[np.object_]
 
 
 def case_mix_design(
-    pre: np.ndarray,
-    covariates: Mapping[str, np.ndarray],
-    categories: Mapping[str, np.ndarray] | None = None,
-) -> tuple[np.ndarray, tuple[str, ...]]:
+    pre: Floats,
+    covariates: Mapping[str, Floats],
+    categories: Mapping[str, Floats] | None = None,
+) -> tuple[Floats, tuple[str, ...]]:
     """Return the predictor matrix and its names: intercept, centered pre, centered covariates.
 
     A missing covariate (NaN) takes the mean of the others, and where any is missing an indicator
@@ -91,7 +93,7 @@ def model_in_words(names: Sequence[str], grouping: str = "(1 | therapist)") -> s
     return "post ~ " + " + ".join([*terms, grouping])
 
 
-def _level_columns(name: str, codes: np.ndarray) -> dict[str, np.ndarray]:
+def _level_columns(name: str, codes: Ints) -> dict[str, Floats]:
     levels, counts = np.unique(np.where(np.isnan(codes), -1.0, codes), return_counts=True)
     usual = levels[np.argmax(counts)] if len(levels) else None
     return {
@@ -103,7 +105,7 @@ def _level_columns(name: str, codes: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _independent_columns(design: np.ndarray) -> list[int]:
+def _independent_columns(design: Floats) -> list[int]:
     """Return the positions of columns that do not follow from the ones before them."""
     gram = design.T @ design
     scale = np.sqrt(np.diag(gram))
@@ -120,11 +122,11 @@ def _independent_columns(design: np.ndarray) -> list[int]:
 
 
 def therapist_effect(
-    post: np.ndarray,
-    pre: np.ndarray,
-    therapists: np.ndarray,
-    covariates: Mapping[str, np.ndarray],
-    categories: Mapping[str, np.ndarray] | None = None,
+    post: Floats,
+    pre: Floats,
+    therapists: Ints,
+    covariates: Mapping[str, Floats],
+    categories: Mapping[str, Floats] | None = None,
     *,
     level: float = 0.95,
 ) -> TherapistEffect:
@@ -161,6 +163,8 @@ def caterpillar(effect: TherapistEffect, *, direction: int, level: float = 0.95)
         1 if a higher outcome score is better; turns signs so that positive is better.
     """
     groups = empirical_bayes(effect.fit, effect.totals)
+    if groups is None:
+        raise ValueError("a model that was not estimated has no effects to draw")
     estimate, se = direction * groups.effect, groups.conditional_sd
     half_width = two_sided_z(level) * se
     low, high = estimate - half_width, estimate + half_width
@@ -178,7 +182,7 @@ def caterpillar(effect: TherapistEffect, *, direction: int, level: float = 0.95)
     )  # fmt: skip
 
 
-def rank_range(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def rank_range(low: Floats, high: Floats) -> tuple[Ints, Ints]:
     """Return the best and worst rank each interval leaves open (1 = highest).
 
     The best is one more than the number of intervals wholly above, the worst the number of
@@ -189,7 +193,7 @@ def rank_range(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return n_wholly_above + 1, len(low) - n_wholly_below
 
 
-def _centered(values: np.ndarray) -> np.ndarray:
+def _centered(values: Floats) -> Floats:
     centered = values - values.mean()
     scale = max(1.0, float(np.abs(values).max())) if len(values) else 1.0
     return np.zeros_like(centered) if np.abs(centered).max(initial=0) <= 1e-12 * scale else centered

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
+from transforms.statistics.arrays import Codes, Floats, Ints
 from transforms.statistics.cluster_robust import clustered_covariance
 from transforms.statistics.correlation import pearson, repeated_measures_correlation
 from transforms.statistics.estimate import Estimate, wald
-from transforms.statistics.reml import GroupTotals, fit_random_intercept
+from transforms.statistics.reml import GroupTotals, RandomInterceptFit, fit_random_intercept
 
 PREDICTORS = ("intercept", "truth_within", "truth_between")
 FEWEST_DYADS = 3
@@ -36,10 +37,10 @@ class TruthAndBias:
 
 
 def truth_and_bias(
-    dyads: np.ndarray,
-    client: np.ndarray,
-    therapist: np.ndarray,
-    clusters: np.ndarray | None = None,
+    dyads: Codes,
+    client: Floats,
+    therapist: Floats,
+    clusters: Codes | None = None,
     *,
     level: float = 0.95,
 ) -> TruthAndBias:
@@ -77,10 +78,9 @@ def truth_and_bias(
     )
     fit = fit_random_intercept(GroupTotals.from_rows(codes, design, therapist - middle, PREDICTORS))
     found = _fixed(fit, n, level)
-    if found["bias"].is_estimated:
+    if (bias := found["bias"].value) is not None:
         therapists = np.arange(n_dyads) if clusters is None else _of_first_row(codes, clusters)
         half = _half_width(therapist_means - client_means, therapists, level)
-        bias = found["bias"].value
         found["bias"] = Estimate(bias, bias - half, bias + half, level, n)
     found["tracking_within"], _ = repeated_measures_correlation(
         codes, client, therapist, level=level
@@ -89,12 +89,12 @@ def truth_and_bias(
     return TruthAndBias(n_dyads, n, found)
 
 
-def _of_first_row(codes: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+def _of_first_row(codes: Ints, clusters: Codes) -> Floats:
     _, first = np.unique(codes, return_index=True)
     return np.asarray(clusters)[first]
 
 
-def _half_width(differences: np.ndarray, clusters: np.ndarray, level: float) -> float:
+def _half_width(differences: Floats, clusters: Codes, level: float) -> float:
     """Return t times the clustered standard error of a mean."""
     _, codes = np.unique(clusters, return_inverse=True)
     n_clusters, n = int(codes.max()) + 1, len(differences)
@@ -106,7 +106,7 @@ def _half_width(differences: np.ndarray, clusters: np.ndarray, level: float) -> 
     return float(stdtrit(n_clusters - 1, 0.5 + level / 2)) * math.sqrt(float(covariance[0, 0]))
 
 
-def _fixed(fit, n: int, level: float) -> dict[str, Estimate]:
+def _fixed(fit: RandomInterceptFit, n: int, level: float) -> dict[str, Estimate]:
     names = ("bias", "truth_within", "truth_between")
     if not fit.is_estimated:
         return dict.fromkeys(names, Estimate.missing(fit.reason, n, level))

@@ -9,9 +9,11 @@ names the exception's class, never its message, which may hold a value. Rule P10
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
+Record = dict[str, Any]  # one row of a table, by column
+Facts = Mapping[str, Any]
 DEFECT = "defect: "
 DUST = 1e-9  # a bound this close to its estimate, relative to it, is the estimate
 
@@ -34,7 +36,7 @@ def attempt(estimate: Callable[[], T], instead: Callable[[str], T]) -> T:
         return instead(f"{DEFECT}the estimator broke off ({type(error).__name__})")
 
 
-def withheld(records: Iterable[dict], labels: Sequence[Mapping], shared: Mapping) -> list[dict]:
+def withheld(records: Iterable[Record], labels: Sequence[Facts], shared: Facts) -> list[Record]:
     """Return one sound record per label.
 
     Parameters
@@ -43,14 +45,14 @@ def withheld(records: Iterable[dict], labels: Sequence[Mapping], shared: Mapping
     labels : what tells the records of one scope apart, and facts a record has in any case
     shared : columns of a record without an estimate: ``ci_level``, counts of rows
     """
-    found: list[dict] = []
+    found: list[Record] = []
 
-    def read_all() -> list[dict]:
+    def read_all() -> list[Record]:
         for record in records:
             found.append(record)
         return []
 
-    def rest(reason: str) -> list[dict]:
+    def rest(reason: str) -> list[Record]:
         nothing = {**shared, "estimate": None, "ci_low": None, "ci_high": None, "reason": reason}
         return [{**nothing, **label} for label in labels if not _is_among(label, found)]
 
@@ -59,11 +61,11 @@ def withheld(records: Iterable[dict], labels: Sequence[Mapping], shared: Mapping
     return [*(_sound(record, facts) for record in found), *missing]
 
 
-def _is_among(label: Mapping, records: Sequence[Mapping]) -> bool:
+def _is_among(label: Facts, records: Sequence[Facts]) -> bool:
     return any(all(record.get(key) == label[key] for key in label) for record in records)
 
 
-def _sound(record: dict, facts: set[str]) -> dict:
+def _sound(record: Record, facts: set[str]) -> Record:
     """Return the record without rounding in its interval, or without impossible numbers."""
     value = record.get("estimate")
     if value is None:
@@ -85,7 +87,7 @@ def _sound(record: dict, facts: set[str]) -> dict:
     return record | {name: end for name, end in ends.items() if name in record}
 
 
-def _without_numbers(record: Mapping, facts: set[str]) -> dict:
+def _without_numbers(record: Facts, facts: set[str]) -> Record:
     """Return the record without what was estimated: every number with decimals."""
     numbers = {name for name, value in record.items() if isinstance(value, float)} - facts
     return {
