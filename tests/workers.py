@@ -1,7 +1,7 @@
 """Which tests share a worker of `make test`, and which begin.
 
 Two workers (pytest-xdist) take whole groups: the tests that use Airflow, whose nights and metadata
-exist once; those over the small lake, which is built once; else the tests of one file.
+exist once; those that build with dbt, which parses the project once; else the tests of one file.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import pytest
 
 # Fixtures that exist once a session, the dearest first: what uses one is one group.
-SHARED_BY_A_GROUP = ("airflow_home", "small_lake")
+SHARED_BY_A_GROUP = ("airflow_home", "dbt")
 # Groups that take longest, the longest first; a worker that gets one last keeps the other waiting.
 SLOWEST = (
     "tests/transforms/formats/test_mutations.py",
     "tests/acceptance/test_planted_truth.py",
     "tests/service/test_approval_over_rest.py",
     "airflow_home",
-    "small_lake",
+    "dbt",
 )
 
 
