@@ -91,7 +91,7 @@ def test_scores_leave_as_fhir_observations_without_a_person(corrected, ask, tmp_
     # PHQ-9 total score, LOINC 44261-6 (US Core example).
     assert all("44261-6" in json.dumps(resource["code"]) for resource in resources)
     assert sorted(resource["valueQuantity"]["value"] for resource in resources) == [7, 9, 27]
-    assert "c1" not in {resource["subject"].get("reference") for resource in everything}
+    assert "k1" not in {resource["subject"].get("reference") for resource in everything}
     assert target.stat().st_mode & 0o077 == 0
 
 

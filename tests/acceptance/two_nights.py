@@ -1,6 +1,7 @@
 """What clinics send on two nights of one home: bad files, a correction, rows fixed and resubmitted.
 
-Each clinic is a story of its own, told by a test file; the nights are run once for all of them.
+Each clinic is a story of its own, with clients of its own, told by a test file; the nights are run
+once for all of them.
 """
 
 from __future__ import annotations
@@ -20,38 +21,38 @@ RESUBMITTED = (
         # s2 has an unknown attendance: it is held back, and r2, which names it, with it.
         "sessions_1.csv": [
             _SESSIONS,
-            "s1,c1,t1,2026-01-05 09:00,attended,cbt",
-            "s2,c1,t1,2026-01-12 09:00,perhaps,cbt",
+            "s1,q1,t1,2026-01-05 09:00,attended,cbt",
+            "s2,q1,t1,2026-01-12 09:00,perhaps,cbt",
         ],
         "responses_1.csv": [
             _RESPONSES,
-            f"r1,c1,phq9,client,2026-01-05 08:30,s1,{_GOOD}",
-            f"r2,c1,phq9,client,2026-01-12 08:30,s2,{_GOOD}",
-            "r3,c1,phq9,client,2026-01-13 08:30,,7,1,0,1,0,1,0,1,0",
-            "r4,c1,phq9,client,2026-01-14 08:30,,0,1,0,1,0,1,0,1,5",
+            f"r1,q1,phq9,client,2026-01-05 08:30,s1,{_GOOD}",
+            f"r2,q1,phq9,client,2026-01-12 08:30,s2,{_GOOD}",
+            "r3,q1,phq9,client,2026-01-13 08:30,,7,1,0,1,0,1,0,1,0",
+            "r4,q1,phq9,client,2026-01-14 08:30,,0,1,0,1,0,1,0,1,5",
         ],
         # Two of three rows hold a mail address: the whole file is rejected.
         "sessions_2.csv": [
             _SESSIONS,
-            "s5,c2,t1,2026-01-05 11:00,attended,cbt",
-            "s6,c2,t1,2026-01-12 11:00,attended,mail a.person@example.org",
-            "s7,c2,t1,2026-01-19 11:00,attended,mail a.person@example.org",
+            "s5,q2,t1,2026-01-05 11:00,attended,cbt",
+            "s6,q2,t1,2026-01-12 11:00,attended,mail a.person@example.org",
+            "s7,q2,t1,2026-01-19 11:00,attended,mail a.person@example.org",
         ],
     },
     {
         # s2 and r3 are corrected, r2 comes again, r4 is still broken.
-        "sessions_3.csv": [_SESSIONS, "s2,c1,t1,2026-01-12 09:00,attended,cbt"],
+        "sessions_3.csv": [_SESSIONS, "s2,q1,t1,2026-01-12 09:00,attended,cbt"],
         "responses_2.csv": [
             _RESPONSES,
-            f"r2,c1,phq9,client,2026-01-12 08:30,s2,{_GOOD}",
-            f"r3,c1,phq9,client,2026-01-13 08:30,,{_GOOD}",
-            "r4,c1,phq9,client,2026-01-14 08:30,,0,1,0,1,0,1,0,1,5",
+            f"r2,q1,phq9,client,2026-01-12 08:30,s2,{_GOOD}",
+            f"r3,q1,phq9,client,2026-01-13 08:30,,{_GOOD}",
+            "r4,q1,phq9,client,2026-01-14 08:30,,0,1,0,1,0,1,0,1,5",
         ],
         "sessions_4.csv": [
             _SESSIONS,
-            "s5,c2,t1,2026-01-05 11:00,attended,cbt",
-            "s6,c2,t1,2026-01-12 11:00,attended,cbt",
-            "s7,c2,t1,2026-01-19 11:00,attended,cbt",
+            "s5,q2,t1,2026-01-05 11:00,attended,cbt",
+            "s6,q2,t1,2026-01-12 11:00,attended,cbt",
+            "s7,q2,t1,2026-01-19 11:00,attended,cbt",
         ],
     },
 )
@@ -59,12 +60,12 @@ _HEADER = "response_id,client_id,instrument,rater,completed_at," + ",".join(
     f"item_{n}" for n in range(1, 10)
 )
 _FIRST = [
-    "r1,c1,phq9,client,2026-01-05 10:00,1,1,1,1,1,1,1,1,1",
-    "r2,c1,phq9,client,2026-01-12 10:00,0,1,0,1,0,1,0,1,0",
+    "r1,k1,phq9,client,2026-01-05 10:00,1,1,1,1,1,1,1,1,1",
+    "r2,k1,phq9,client,2026-01-12 10:00,0,1,0,1,0,1,0,1,0",
 ]
 # r1 as before, r2 corrected, r3 new and without an answer but with the clinic's own total.
-_SECOND = [_FIRST[0], "r2,c1,phq9,client,2026-01-12 10:00,3,3,3,3,3,3,3,3,3"]
-_SUBMITTED = [f"{_HEADER},submitted_total", f"r3,c1,phq9,client,2026-01-19 10:00,{9 * ','}7"]
+_SECOND = [_FIRST[0], "r2,k1,phq9,client,2026-01-12 10:00,3,3,3,3,3,3,3,3,3"]
+_SUBMITTED = [f"{_HEADER},submitted_total", f"r3,k1,phq9,client,2026-01-19 10:00,{9 * ','}7"]
 CORRECTED = (
     {"responses_1.csv": [_HEADER, *_FIRST]},
     {"responses_2.csv": [_HEADER, *_SECOND], "responses_3.csv": _SUBMITTED},

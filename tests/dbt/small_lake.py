@@ -284,10 +284,14 @@ class Dbt:
         folder.mkdir(parents=True, exist_ok=True)
         self._point("lake", lake)
         self._point("build", folder)
-        finished = self._run(folder / "target", folder / "logs", *selection)
-        results = folder / "target" / "run_results.json"
+        target = folder / "target"
+        target.mkdir()
+        if (self.place / PARSED).exists():
+            shutil.copy(self.place / PARSED, target)
+        finished = self._run(target, folder / "logs", *selection)
+        results = target / "run_results.json"
         assert results.exists(), finished.stdout
-        shutil.copy(folder / "target" / PARSED, self.place / PARSED)
+        shutil.copy(target / PARSED, self.place)
         nodes = json.loads(results.read_text(encoding="utf-8"))["results"]
         return Built(
             folder / "analytics.duckdb",
@@ -307,7 +311,6 @@ class Dbt:
                 *("--no-use-colors", "build", *selection),
                 *("--project-dir", str(ROOT), "--profiles-dir", str(ROOT)),
                 *("--target-path", str(target), "--log-path", str(logs)),
-                *("--partial-parse-file-path", str(self.place / PARSED)),
             ],
             env=os.environ
             | {
