@@ -33,10 +33,11 @@ run: setup ## run the night over data/landing (made-up clinics if it is empty)
 	@if [ -z "$$(ls -A $(RAPPORT_HOME)/landing 2>/dev/null)" ]; then $(BIN)/rapport demo; fi
 	@$(BIN)/rapport run
 
-WORKERS := -n 2 --dist loadgroup --no-loadscope-reorder  # tests/workers.py says which tests go together
+# tests/workers.py says which tests go together. One thread each in linear algebra: more only spin.
+WORKERS := -n 2 --dist loadgroup --no-loadscope-reorder
 
 test: setup ## run the test suite, on two cores
-	@$(BIN)/python -m pytest -q $(WORKERS)
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q $(WORKERS)
 
 test-slow: setup ## run the longer proofs (planted truth over many seeds, large files)
 	@$(BIN)/python -m pytest -q -m slow --durations=20
