@@ -33,6 +33,7 @@ def pytest_configure(config):
     refuse_ci_without()
 
 
+@pytest.hookimpl(tryfirst=True)  # before a worker of xdist reads the marks
 def pytest_collection_modifyitems(items):
     """Keep tests that share a dear fixture in one worker; begin with what takes longest."""
     slowest_first(items)
