@@ -34,7 +34,7 @@ run: setup ## run the night over data/landing (made-up clinics if it is empty)
 	@$(BIN)/rapport run
 
 # tests/workers.py says which tests go together. One thread each in linear algebra: more only spin.
-WORKERS := -n 2 --dist loadgroup --no-loadscope-reorder
+WORKERS := -n 2 --dist loadscope --no-loadscope-reorder
 
 test: setup ## run the test suite, on two cores
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q $(WORKERS)

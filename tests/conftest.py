@@ -14,7 +14,7 @@ import pytest
 from pipeline.home import Home
 from pipeline.orchestration.run_locally import configure_airflow, run_nightly
 from tests.needs import REAL_FILES, is_ci, refuse_ci_without, require, unproved
-from tests.workers import group_of, slowest_first
+from tests.workers import WholeGroups, slowest_first
 from transforms.contract import TABLES, lake_columns
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,12 +33,15 @@ def pytest_configure(config):
     refuse_ci_without()
 
 
-@pytest.hookimpl(tryfirst=True)  # before a worker of xdist reads the marks
 def pytest_collection_modifyitems(items):
-    """Keep tests that share a dear fixture in one worker; begin with what takes longest."""
+    """Begin with what takes longest."""
     slowest_first(items)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Keep tests that share a dear fixture in one worker."""
+    return WholeGroups(config, log)
 
 
 def pytest_terminal_summary(terminalreporter):

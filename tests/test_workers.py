@@ -4,30 +4,40 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-import tests.conftest as conftest
-import tests.dbt.conftest as dbt_conftest
-from tests.workers import SHARED_BY_A_GROUP, SLOWEST, group_of, slowest_first
+import pytest
+
+from tests.workers import SHARED, SLOWEST, group_of, slowest_first
 
 
-def _item(file: str, *fixtures: str) -> SimpleNamespace:
-    return SimpleNamespace(nodeid=f"tests/{file}.py::test_it", fixturenames=fixtures)
+@pytest.mark.parametrize(
+    ("nodeid", "group"),
+    [
+        ("tests/acceptance/test_trace.py::test_it[a::b]", "airflow_home"),
+        ("tests/dags/test_nightly_form.py::test_it", "airflow_home"),
+        ("tests/dbt/test_project.py::test_it", "dbt"),
+        ("tests/docs/test_docs.py::test_it[tests/dbt/x]", "tests/docs/test_docs.py"),
+    ],
+)
+def test_what_uses_airflow_or_dbt_is_one_group_and_else_a_file_is(nodeid, group):
+    assert group_of(nodeid) == group
 
 
-def test_what_uses_airflow_or_dbt_is_one_group_and_else_a_file_is():
-    assert group_of(_item("a", "tmp_path", "night", "airflow_home")) == "airflow_home"
-    assert group_of(_item("b", "airflow_home", "dbt")) == "airflow_home"
-    assert group_of(_item("c", "built", "dbt")) == "dbt"
-    assert group_of(_item("d", "tmp_path")) == "tests/d.py"
+def test_whoever_uses_a_shared_fixture_is_in_its_group(request):
+    """A test of another folder that asks for a night would run all nights a second time."""
+    users = [
+        (fixture, item.nodeid)
+        for item in request.session.items
+        for fixture in SHARED
+        if fixture in getattr(item, "fixturenames", ())
+    ]
 
-
-def test_the_fixtures_that_make_a_group_exist():
-    """One that is renamed would split its group."""
-    assert set(SHARED_BY_A_GROUP) <= vars(conftest).keys() | vars(dbt_conftest).keys()
-    assert set(SHARED_BY_A_GROUP) <= set(SLOWEST)
+    assert [nodeid for fixture, nodeid in users if group_of(nodeid) != fixture] == []
+    assert set(SHARED) <= set(SLOWEST)
 
 
 def test_groups_that_take_longest_come_first_and_stay_whole():
-    items = [_item("a"), _item("b", "dbt"), _item("c", "airflow_home"), _item("d", "dbt")]
+    names = ["tests/a.py::x", "tests/dbt/b.py::x", "tests/dags/c.py::x", "tests/dbt/d.py::x"]
+    items = [SimpleNamespace(nodeid=name) for name in names]
     slowest_first(items)
 
-    assert [item.nodeid[6] for item in items] == ["c", "b", "d", "a"]
+    assert [item.nodeid for item in items] == [names[2], names[1], names[3], names[0]]
