@@ -36,8 +36,9 @@ def test_whoever_uses_a_shared_fixture_is_in_its_group(request):
 
 
 def test_groups_that_take_longest_come_first_and_stay_whole():
-    names = ["tests/a.py::x", "tests/dbt/b.py::x", "tests/dags/c.py::x", "tests/dbt/d.py::x"]
-    items = [SimpleNamespace(nodeid=name) for name in names]
+    files = ["a", "dbt/b", "dags/c", "dbt/d", "acceptance/test_planted_truth"]
+    items = [SimpleNamespace(nodeid=f"tests/{file}.py::test_it") for file in files]
     slowest_first(items)
 
-    assert [item.nodeid for item in items] == [names[2], names[1], names[3], names[0]]
+    in_order = [item.nodeid[6:].partition(".")[0] for item in items]
+    assert in_order == ["acceptance/test_planted_truth", "dags/c", "dbt/b", "dbt/d", "a"]

@@ -15,10 +15,13 @@ SHARED = {
     "airflow_home": ("tests/acceptance/", "tests/dags/", "tests/service/"),
     "dbt": ("tests/dbt/",),
 }
-# Groups that take longest, the longest first; a worker that gets one last keeps the other waiting.
+# Groups and files that take longest, the longest first, also of `make test-slow`; a worker that
+# gets one last keeps the other waiting.
 SLOWEST = (
     "tests/transforms/formats/test_mutations.py",
     "airflow_home",
+    "tests/acceptance/test_planted_truth.py",
+    "tests/service/test_approval_over_rest.py",
     "dbt",
     "tests/pipeline/commands/test_check.py",
 )
@@ -31,9 +34,14 @@ def group_of(nodeid: str) -> str:
 
 
 def slowest_first(items: list[pytest.Item]) -> None:
-    """Sort whole groups in place; the others keep their order."""
-    place = {group: number for number, group in enumerate(SLOWEST)}
-    items.sort(key=lambda item: place.get(group_of(item.nodeid), len(SLOWEST)))
+    """Sort whole groups in place, and the files within one; the others keep their order."""
+    place = {name: number for number, name in enumerate(SLOWEST)}
+
+    def key(item: pytest.Item) -> tuple[int, int]:
+        names = group_of(item.nodeid), item.nodeid.partition("::")[0]
+        return tuple(place.get(name, len(SLOWEST)) for name in names)
+
+    items.sort(key=key)
 
 
 class WholeGroups(LoadScopeScheduling):
