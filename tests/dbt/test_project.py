@@ -7,7 +7,7 @@ import shutil
 import duckdb
 import pytest
 
-from tests.dbt.small_lake import SmallLake, dbt_build, key
+from tests.dbt.small_lake import SmallLake, key
 
 
 def test_every_model_and_every_test_of_the_project_passes(built):
@@ -207,14 +207,14 @@ def test_quality_tables_have_no_column_for_a_value(built):
     assert not columns & {"value", "score", "answer", "cell", "text", "client_id", "name"}
 
 
-def test_a_lost_row_fails_the_build(small_lake, tmp_path):
+def test_a_lost_row_fails_the_build(dbt, small_lake, tmp_path):
     """One received row nobody accounts for: the balance test is red and says so."""
     broken = SmallLake(tmp_path / "lake", copy.deepcopy(small_lake.rows))
     next(row for row in broken.rows["files"] if row["file_id"] == "fo2")["n_received"] = 19
     broken.rows["responses"].append(broken.rows["responses"][-1] | {"file_id": "unknown"})
     broken.rows["responses"][-1]["response_key"] = key("nobody")
 
-    found = dbt_build(
+    found = dbt.build(
         broken.write(), tmp_path / "build", "--select", "+dq_balance", "test_type:singular"
     )
 
