@@ -64,6 +64,11 @@
     greatest({{ dates | join(', ') }})
 {%- endmacro %}
 
+{# Whether a moment says more than its day: an export of dates reads 00:00 everywhere (rule F08). #}
+{% macro has_time(column) -%}
+    {{ column }} <> {{ dbt.date_trunc('day', column) }}
+{%- endmacro %}
+
 {# Seconds from `earlier` to `later`; negative when they are the other way round. #}
 {% macro seconds_between(earlier, later) -%}
     {{ return(adapter.dispatch('seconds_between')(earlier, later)) }}

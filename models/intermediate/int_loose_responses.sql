@@ -36,6 +36,7 @@ timings as (
     select
         instrument_id,
         rater,
+        min(timing) as timing,
         case min(timing)
             when 'before_session' then 0
             else -{{ var('form_days_after_session') }}
@@ -81,14 +82,12 @@ nearby_sessions as (
     select
         loose.response_key,
         sessions.session_key,
-        row_number() over (
-            partition by loose.response_key
-            order by
-                abs({{ days_between('loose.completed_date', 'sessions.session_date') }}),
-                abs({{ seconds_between('loose.completed_at', 'sessions.session_at') }}),
-                sessions.session_at,
-                sessions.session_key
-        ) as candidate_number
+        timings.timing,
+        abs({{ days_between('loose.completed_date', 'sessions.session_date') }}) as days_apart,
+        {{ has_time('loose.completed_at') }}
+        and {{ has_time('sessions.session_at') }} as is_timed,
+        {{ seconds_between('sessions.session_at', 'loose.completed_at') }} as seconds_since_begin,
+        coalesce(sessions.duration_min, {{ var('session_minutes') }}) * 60 as seconds_long
 
     from loose
 
@@ -110,20 +109,67 @@ nearby_sessions as (
 
 ),
 
+{#
+    Nobody rates a session that has not begun, nor fills in before one that is over. Where either
+    carries no time of day, only the day can tell.
+#}
+
+allowed_sessions as (
+
+    select
+        response_key,
+        session_key,
+        rank() over (
+            partition by response_key
+            order by
+                case when is_timed then abs(seconds_since_begin) else days_apart * 24 * 60 * 60 end
+        ) as nearness
+
+    from nearby_sessions
+
+    where
+        not is_timed
+        or case timing
+            when 'after_session' then seconds_since_begin >= 0
+            when 'before_session' then seconds_since_begin < seconds_long
+            else true
+        end
+
+),
+
+nearest as (
+
+    select
+        response_key,
+        count(*) as n_nearest,
+        min(session_key) as session_key
+
+    from allowed_sessions
+
+    where nearness = 1
+
+    group by response_key
+
+),
+
+{# Two sessions equally near: the form belongs to one of them, nobody can say to which. #}
+
 nearest_sessions as (
 
     select
-        nearby_sessions.response_key,
+        nearest.response_key,
+        nearest.n_nearest > 1 as is_ambiguous,
         sessions.session_key,
         sessions.session_date,
         sessions.therapist_key,
         sessions.episode_key
 
-    from nearby_sessions
+    from nearest
 
-    inner join sessions on nearby_sessions.session_key = sessions.session_key
-
-    where nearby_sessions.candidate_number = 1
+    left join sessions
+        on
+            nearest.session_key = sessions.session_key
+            and nearest.n_nearest = 1
 
 ),
 
@@ -137,6 +183,7 @@ placed as (
         loose.completed_date,
         nearest_sessions.session_key,
         nearest_sessions.therapist_key,
+        coalesce(nearest_sessions.is_ambiguous, false) as is_ambiguous,
         coalesce(nearest_sessions.session_date, loose.completed_date) as contact_date,
         coalesce(delivered_episodes.episode_key, nearest_sessions.episode_key) as episode_key
 
@@ -162,6 +209,7 @@ resolved as (
         placed.rater,
         placed.session_key,
         placed.therapist_key,
+        placed.is_ambiguous,
         placed.contact_date,
         coalesce(placed.episode_key, dated_episodes.episode_key) as episode_key
 

@@ -261,6 +261,12 @@ BREAKS = [
         cells("responses", "r1", session_key=None, completed_at=datetime(2025, 1, 20, 8, 0)),
         [("r1", "completed_at")],
     ),
+    # The session of that day has not begun yet.
+    (
+        "S22",
+        cells("responses", "r1", session_key=None, completed_at=datetime(2025, 1, 10, 9, 59)),
+        [("r1", "completed_at")],
+    ),
     ("S23", cells("responses", "r1", rater="parent"), [("r1", "rater")]),
     ("S23", cells("responses", "r1", rater="therapist"), [("r1", "rater")]),
     (
@@ -400,6 +406,11 @@ KEEPS = [
     ("S21", cells("responses", "r2", completed_at=datetime(2025, 1, 3, 0, 0))),
     ("S21", cells("responses", "r2", session_key=None, completed_at=datetime(2025, 7, 7, 23, 0))),
     ("S22", cells("responses", "r1", completed_at=datetime(2025, 1, 12, 23, 59))),
+    # A date without a time of day may be any time of it.
+    *(
+        ("S22", cells("responses", "r1", session_key=None, completed_at=datetime(2025, 1, 10, hour)))
+        for hour in (0, 10)
+    ),
     (
         "S22",
         cells("responses", "r1", session_key=None, completed_at=datetime(2025, 1, 19, 8, 0)),
