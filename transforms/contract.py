@@ -30,6 +30,7 @@ class Column:
     """One column of a canonical table.
 
     kind : text, integer, number, boolean, date, timestamp or id.
+        A ``timestamp`` is the clinic's wall clock; the instant stands beside it as ``utc_name``.
         An ``id`` arrives as the clinic's identifier and leaves the door as a pseudonym under
         ``key_name`` (UUID); ``id_space`` says which identifiers share a pseudonym space.
     """
@@ -48,6 +49,11 @@ class Column:
     def lake_name(self) -> str:
         """Name behind the door: the key for an identifier, else the same name."""
         return self.key_name or {"instrument": "instrument_id"}.get(self.name, self.name)
+
+    @property
+    def utc_name(self) -> str:
+        """Name of the instant in UTC beside a moment of the clinic's clock; else empty."""
+        return f"{self.name}_utc" if self.kind == "timestamp" else ""
 
     @property
     def lake_type(self) -> str:
@@ -203,9 +209,11 @@ def lake_columns(table: Table) -> dict[str, str]:
     columns: dict[str, str] = {}
     if table.key not in {column.lake_name for column in table.columns}:
         columns[table.key] = "UUID"
-    columns |= {
-        column.lake_name: column.lake_type for column in table.columns if not column.stays_in_vault
-    }
+    for column in table.columns:
+        if not column.stays_in_vault:
+            columns[column.lake_name] = column.lake_type
+        if column.utc_name:
+            columns[column.utc_name] = column.lake_type
     return columns | dict(PROVENANCE)
 
 

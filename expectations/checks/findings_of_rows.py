@@ -97,4 +97,6 @@ def unlinked_alliance_form(_rule: Rule, _check: Check, sources: Sources) -> Find
         ) as held on form.client_key = held.for_client and form.moment >= held.held_at
         where held_on is null or day > held_on + 2
     """
-    return Finding("completed_at", "no attended session of the client had begun in the two days before", rows)
+    return Finding(
+        "completed_at", "no attended session of the client had begun in the two days before", rows
+    )

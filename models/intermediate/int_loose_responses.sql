@@ -17,6 +17,12 @@ sessions as (
 
 ),
 
+derived_forms as (
+
+    select * from {{ ref('int_derived_forms') }}
+
+),
+
 delivered_episodes as (
 
     select * from {{ ref('stg_lake__episodes') }}
@@ -63,6 +69,8 @@ loose as (
         responses.instrument_id,
         responses.rater,
         responses.completed_at,
+        responses.completed_at_utc,
+        derived_forms.session_key as derived_session_key,
         responses.episode_key as given_episode_key,
         cast(responses.completed_at as date) as completed_date
 
@@ -72,6 +80,8 @@ loose as (
         on
             responses.session_key = sessions.given_session_key
             and responses.client_key = sessions.client_key
+
+    left join derived_forms on responses.response_key = derived_forms.response_key
 
 ),
 
@@ -86,7 +96,11 @@ nearby_sessions as (
         abs({{ days_between('loose.completed_date', 'sessions.session_date') }}) as days_apart,
         {{ has_time('loose.completed_at') }}
         and {{ has_time('sessions.session_at') }} as is_timed,
-        {{ seconds_between('sessions.session_at', 'loose.completed_at') }} as seconds_since_begin,
+        case
+            when loose.completed_at_utc is not null and sessions.session_at_utc is not null
+                then {{ seconds_between('sessions.session_at_utc', 'loose.completed_at_utc') }}
+            else {{ seconds_between('sessions.session_at', 'loose.completed_at') }}
+        end as seconds_since_begin,
         coalesce(sessions.duration_min, {{ var('session_minutes') }}) * 60 as seconds_long
 
     from loose
@@ -103,6 +117,7 @@ nearby_sessions as (
 
     where
         loose.rater in ('client', 'therapist')
+        and loose.derived_session_key is null
         and sessions.is_attended
         and {{ days_between('loose.completed_date', 'sessions.session_date') }}
         between timings.days_min and timings.days_max
@@ -157,19 +172,11 @@ nearest as (
 nearest_sessions as (
 
     select
-        nearest.response_key,
-        nearest.n_nearest > 1 as is_ambiguous,
-        sessions.session_key,
-        sessions.session_date,
-        sessions.therapist_key,
-        sessions.episode_key
+        response_key,
+        n_nearest > 1 as is_ambiguous,
+        case when n_nearest = 1 then session_key end as session_key
 
     from nearest
-
-    left join sessions
-        on
-            nearest.session_key = sessions.session_key
-            and nearest.n_nearest = 1
 
 ),
 
@@ -181,15 +188,18 @@ placed as (
         loose.client_key,
         loose.rater,
         loose.completed_date,
-        nearest_sessions.session_key,
-        nearest_sessions.therapist_key,
+        chosen.session_key,
+        chosen.therapist_key,
         coalesce(nearest_sessions.is_ambiguous, false) as is_ambiguous,
-        coalesce(nearest_sessions.session_date, loose.completed_date) as contact_date,
-        coalesce(delivered_episodes.episode_key, nearest_sessions.episode_key) as episode_key
+        coalesce(chosen.session_date, loose.completed_date) as contact_date,
+        coalesce(delivered_episodes.episode_key, chosen.episode_key) as episode_key
 
     from loose
 
     left join nearest_sessions on loose.response_key = nearest_sessions.response_key
+
+    left join sessions as chosen
+        on coalesce(loose.derived_session_key, nearest_sessions.session_key) = chosen.session_key
 
     left join delivered_episodes
         on

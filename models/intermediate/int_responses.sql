@@ -58,6 +58,7 @@ resolved as (
         end as session_link,
         responses.rater,
         responses.completed_at,
+        responses.completed_at_utc,
         responses.received_at,
         responses.source_file,
         responses.source_line

@@ -21,19 +21,23 @@ SESSIONS = [
 def linked():
     """A function: the session of a form by instrument and moment, and whether it is ambiguous."""
     with duckdb.connect() as con:
-        con.execute("create table stg_lake__instruments (instrument_id text, rater text, timing text)")
+        con.execute(
+            "create table stg_lake__instruments (instrument_id text, rater text, timing text)"
+        )
         con.executemany("insert into stg_lake__instruments values (?, 'client', ?)", TIMINGS)
         con.execute(
             "create table stg_lake__episodes (clinic_id text, episode_key text, client_key text, "
             "referral_date date, start_date date, end_date date)"
         )
+        con.execute("create table int_derived_forms (response_key text, session_key text)")
 
         def link(instrument: str, moment: str, sessions=SESSIONS) -> tuple:
             con.execute(
                 "create or replace table int_sessions as select 'north' as clinic_id, "
                 "session_key, session_key as given_session_key, 'c1' as client_key, "
                 "'t1' as therapist_key, null::text as episode_key, session_at, "
-                "session_at::date as session_date, true as is_attended, duration_min "
+                "session_at::date as session_date, null::timestamp as session_at_utc, "
+                "true as is_attended, duration_min "
                 "from (select unnest(?) as session_key, unnest(?)::timestamp as session_at, "
                 "unnest(?)::double as duration_min)",
                 [list(column) for column in zip(*sessions, strict=True)],
@@ -42,7 +46,7 @@ def linked():
                 "create or replace table stg_lake__responses as select 'north' as clinic_id, "
                 "'r1' as response_key, 'c1' as client_key, null::text as session_key, "
                 "null::text as episode_key, ? as instrument_id, 'client' as rater, "
-                "?::timestamp as completed_at",
+                "?::timestamp as completed_at, null::timestamp as completed_at_utc",
                 [instrument, moment],
             )
             query = rendered("int_loose_responses")

@@ -408,7 +408,10 @@ KEEPS = [
     ("S22", cells("responses", "r1", completed_at=datetime(2025, 1, 12, 23, 59))),
     # A date without a time of day may be any time of it.
     *(
-        ("S22", cells("responses", "r1", session_key=None, completed_at=datetime(2025, 1, 10, hour)))
+        (
+            "S22",
+            cells("responses", "r1", session_key=None, completed_at=datetime(2025, 1, 10, hour)),
+        )
         for hour in (0, 10)
     ),
     (

@@ -136,7 +136,11 @@ BREAKS = [
     (
         "S29",
         cells(
-            "responses", "r4", mode="paper", session_key=None, completed_at=datetime(2025, 1, 17, 11)
+            "responses",
+            "r4",
+            mode="paper",
+            session_key=None,
+            completed_at=datetime(2025, 1, 17, 11),
         ),
         [("r4", "mode")],
     ),

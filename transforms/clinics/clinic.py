@@ -21,6 +21,7 @@ from transforms.formats.options import (
     QualtricsOptions,
     RedcapOptions,
     SurveyOptions,
+    known_zone,
 )
 from transforms.formats.shapes.options import Beside, Long, Wide
 
@@ -177,6 +178,11 @@ class Clinic(Dialect):
         description="snapshot: each file holds everything, a row it lacks was deleted. increment: "
         "a row it lacks is unchanged.",
     )
+    timezone: str | None = Field(
+        None,
+        description="Zone of the clinic's clock, such as Europe/London. Days and months are "
+        "counted by it; a time that states another offset is moved to it.",
+    )
     largest_deletion: float = Field(
         0.3,
         gt=0,
@@ -217,6 +223,16 @@ class Clinic(Dialect):
         if not 0 <= value[0] <= value[1]:
             raise ValueError("give the youngest age first, then the oldest, both from 0")
         return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str | None) -> str | None:
+        return known_zone(value)
+
+    @property
+    def zone(self) -> str | None:
+        """Zone of the clinic's clock: its own setting, else that of its survey system."""
+        return self.timezone or self.qualtrics.timezone or self.survey.timezone
 
     @property
     def shown_name(self) -> str:

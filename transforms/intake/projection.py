@@ -18,6 +18,7 @@ from transforms.formats.source import LINE
 from transforms.instruments.defaults import Defaults
 from transforms.intake.column_mapping import Wiring
 from transforms.intake.identities import KeyTables
+from transforms.intake.moments import instant, local, offset_of, wall_clock
 from transforms.intake.pseudonyms import id_message, parts_message, pseudonym
 from transforms.intake.source_rows import (
     clean_cell,
@@ -94,9 +95,12 @@ class _Part:
         for column in self.table.columns:
             cells[f"t_{column.name}"] = clean_cell(self.wiring, self.clinic, column.name)
         for column in self._typed:
-            cells[f"v_{column.name}"] = converted(
-                cells[f"t_{column.name}"], column.kind, self.reading
-            )
+            text = cells[f"t_{column.name}"]
+            if column in self._moments:
+                cells[f"o_{column.name}"] = offset_of(text)
+                cells[f"w_{column.name}"] = wall_clock(text, self.reading)
+            else:
+                cells[f"v_{column.name}"] = converted(text, column.kind, self.reading)
         for number, column in self.wiring.items.items():
             is_plain = is_item_plain(self.wiring, self.clinic, number)
             text = sql.name(column) if is_plain else item_text(self.wiring, self.clinic, number)
@@ -108,7 +112,22 @@ class _Part:
             cells[f"t_submitted_{scale}"] = clean
         selected = ",\n".join(f"{value} as {name}" for name, value in cells.items())
         kept = row_filter(self.wiring, self.clinic)
-        return f"select {selected}\nfrom {self.wiring.source.relation} where {kept}"
+        rows = f"select {selected}\nfrom {self.wiring.source.relation} where {kept}"
+        return f"select *{self._times()} from ({rows})" if self._moments else rows
+
+    @property
+    def _moments(self) -> list[Column]:
+        """Return the moments a source may give; the rest are NULL and cost nothing."""
+        return [c for c in self._typed if c.kind == "timestamp" and self._is_given(c.name)]
+
+    def _times(self) -> str:
+        zone = self.clinic.zone
+        made = ""
+        for column in self._moments:
+            cells = f"o_{column.name}", f"w_{column.name}"
+            made += f", {local(*cells, zone)} as v_{column.name}"
+            made += f", {instant(*cells, zone)} as u_{column.name}"
+        return made
 
     def bad_tests(self) -> dict[str, str]:
         """Return, by column, the condition that its text could not be converted."""
@@ -127,8 +146,12 @@ class _Part:
         values = self._provenance()
         if self.table.key not in {column.lake_name for column in self.table.columns}:
             values[self.table.key] = pseudonym(self._natural_message(self.table.key))
+        given = [column.name for column in self._moments]
         for column in self.table.columns:
             values[column.lake_name] = self._value(column)
+            if column.utc_name:
+                is_given = column.name in given
+                values[column.utc_name] = f"u_{column.name}" if is_given else "null"
         return {name: f"{values[name]}::{kind}" for name, kind in lake_columns(self.table).items()}
 
     def _provenance(self) -> dict[str, str]:
@@ -189,7 +212,11 @@ class _Part:
         if column.kind in ("text", "id"):
             return f"t_{column.name}"
         # 2024-05-01 and 2024-05-01 00:00 are the same moment; unreadable text stands for itself.
-        return f"coalesce(v_{column.name}::varchar, t_{column.name})"
+        moment = f"v_{column.name}"
+        if column in self._moments:
+            name = column.name
+            moment = f"case when o_{name} <> '' then u_{name} else w_{name} end"
+        return f"coalesce(({moment})::varchar, t_{column.name})"
 
     def joins(self, defaults: Defaults) -> str:
         """Return the joins: keys by identifier, version and language by instrument."""

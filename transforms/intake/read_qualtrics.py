@@ -29,7 +29,7 @@ def read_qualtrics(
         con=con,
         scratch=scratch,
         options=ReadOptions(delimiter=clinic.delimiter, encoding=clinic.encoding),
-        rules=clinic.qualtrics,
+        rules=clinic.qualtrics.model_copy(update={"timezone": clinic.zone}),
         time_formats=time_formats(clinic, feeds),
         reference=_reference(path, clinic, scratch),
         is_mapped=_is_mapped(feeds),

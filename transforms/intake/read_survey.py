@@ -33,7 +33,7 @@ def read_survey(
         con=con,
         scratch=scratch,
         options=ReadOptions(delimiter=clinic.delimiter, encoding=clinic.encoding),
-        rules=clinic.survey,
+        rules=clinic.survey.model_copy(update={"timezone": clinic.zone}),
         layout_of=layout_of,
         n_header_rows=n_header_rows,
         time_formats=time_formats(clinic, feeds),

@@ -44,6 +44,7 @@ placed as (
         responses.session_link,
         responses.response_key,
         responses.completed_at,
+        responses.completed_at_utc,
         responses.source_file,
         responses.source_line
 
@@ -75,6 +76,7 @@ joined as (
         scores.submitted_score,
         scores.score_version,
         placed.completed_at,
+        placed.completed_at_utc,
         placed.source_file,
         placed.source_line
 

@@ -38,6 +38,7 @@ numbered as (
         client_key,
         therapist_key,
         session_at,
+        session_at_utc,
         attendance,
         is_attended,
         session_type,

@@ -175,7 +175,7 @@ class _Survey:
                 self.left_out[reason] += 1
                 continue
             for position in self.times:
-                cells[position] = self.clock.to_utc(cells[position])
+                cells[position] = self.clock.local(cells[position])
             values = [cells[position] or None for position in self.positions]
             yield (line, *values, *self._choice_cells(values))
 
