@@ -55,7 +55,9 @@ PARENTS = {
     "episodes": (
         "episode",
         "episode_key",
-        ", client_key as for_client, start_date as starts_on, end_date as ends_on",
+        """, client_key as for_client, start_date as starts_on, end_date as ends_on,
+            -- A baseline of the waiting time is within its episode.
+            least(referral_date, start_date) as begins_on""",
     ),
     "sessions": (
         "session",

@@ -26,6 +26,7 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(extensions=["jinja2.ext.do"])
     environment.globals |= {
         "ref": lambda name: name,
+        "source": lambda _schema, table: table,
         "config": lambda **_: "",
         "var": lambda name, default=None: _VARS.get(name, default),
         "return": lambda value: value,

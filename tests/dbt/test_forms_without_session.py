@@ -31,6 +31,12 @@ def linked():
         )
         con.execute("create table int_derived_forms (response_key text, session_key text)")
 
+        con.execute(
+            "insert into stg_lake__episodes values ('north', 'ended', 'c1', null, "
+            "'2025-03-01', '2025-04-30'), ('north', 'waited', 'c1', '2025-04-20', "
+            "'2025-06-02', null)"
+        )
+
         def link(instrument: str, moment: str, sessions=SESSIONS) -> tuple:
             con.execute(
                 "create or replace table int_sessions as select 'north' as clinic_id, "
@@ -52,6 +58,7 @@ def linked():
             query = rendered("int_loose_responses")
             return con.execute(f"select session_key, is_ambiguous from ({query})").fetchone()
 
+        link.con = con
         yield link
 
 
@@ -94,3 +101,25 @@ def test_a_day_without_times_still_links_and_two_sessions_of_it_do_not(linked, i
 
 def test_two_sessions_equally_near_in_time_leave_the_form_alone(linked):
     assert linked("diary", "2025-03-03 09:30") == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("moment", "episode"),
+    [
+        ("2025-04-10", "ended"),
+        # Referred again while still in treatment: the treatment is nearer than the wait.
+        ("2025-04-25", "ended"),
+        ("2025-05-02", "waited"),
+        ("2025-06-01", "waited"),
+        ("2025-02-22", "ended"),
+        ("2025-02-21", None),
+    ],
+)
+def test_a_baseline_of_the_waiting_time_belongs_to_the_episode_that_follows(
+    linked, moment, episode
+):
+    """Referred on 20 April, treated from 2 June; the treatment before ended on 30 April."""
+    linked("phq9", moment, [("far", "2024-01-01", 50)])
+    query = rendered("int_loose_responses")
+
+    assert linked.con.execute(f"select episode_key from ({query})").fetchone() == (episode,)

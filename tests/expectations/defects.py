@@ -227,7 +227,7 @@ BREAKS = [
     ),
     (
         "S21",
-        cells("responses", "r2", completed_at=datetime(2025, 1, 2, 23, 0)),
+        cells("responses", "r2", completed_at=datetime(2024, 11, 23, 23, 0)),
         [("r2", "completed_at")],
     ),
     (
@@ -241,6 +241,14 @@ BREAKS = [
         both(
             second_episode(start_date=date(2025, 10, 1)),
             cells("responses", "r2", session_key=None, completed_at=datetime(2025, 8, 1, 9, 0)),
+        ),
+        [("r2", "completed_at")],
+    ),
+    (
+        "S21",
+        both(
+            cells("episodes", "e1", referral_date=date(2024, 11, 8)),
+            cells("responses", "r2", session_key=None, completed_at=datetime(2024, 10, 31, 9, 0)),
         ),
         [("r2", "completed_at")],
     ),
@@ -346,6 +354,16 @@ BREAKS = [
         ),
         [("e1", "start_date")],
     ),
+    (
+        "E04",
+        both(
+            *(cells("sessions", label, episode_key=None) for label in ("s1", "s2")),
+            cells("sessions", "s2", session_at=datetime(2025, 12, 1, 10, 0)),
+        ),
+        [("e1", "discharge_reason")],
+    ),
+    ("E20", cells("episodes", "e1", end_date=date(2026, 1, 2)), [("e1", "end_date")]),
+    ("E20", cells("episodes", "e1", end_date=date(9999, 12, 31)), [("e1", "end_date")]),
     ("E13", cells("episodes", "e2", client_key=key("nobody")), [("e2", "client_id")]),
     ("E13", cells("episodes", "e2", therapist_key=key("tbc")), [("e2", "therapist_id")]),
     (
@@ -403,7 +421,7 @@ KEEPS = [
     ("S19", cells("responses", "r3", completed_at=datetime(1980, 1, 1))),
     ("S19", serving(go_live={"phq9": date(2025, 1, 10), "wai_sr": date(2025, 1, 10)})),
     ("S20", cells("responses", "r1", started_at=datetime(2025, 1, 10, 11, 0))),
-    ("S21", cells("responses", "r2", completed_at=datetime(2025, 1, 3, 0, 0))),
+    ("S21", cells("responses", "r2", completed_at=datetime(2024, 11, 24, 0, 0))),
     ("S21", cells("responses", "r2", session_key=None, completed_at=datetime(2025, 7, 7, 23, 0))),
     ("S22", cells("responses", "r1", completed_at=datetime(2025, 1, 12, 23, 59))),
     # A date without a time of day may be any time of it.
@@ -447,6 +465,17 @@ KEEPS = [
     ("E01", cells("episodes", "e1", end_date=date(2025, 1, 10))),
     ("E02", second_episode()),
     ("E03", cells("episodes", "e1", discharge_reason="dropout")),
+    ("E20", cells("episodes", "e1", end_date=date(2026, 1, 1))),
+    # Sessions that name no episode count for the one their days lie in.
+    ("E04", both(*(cells("sessions", label, episode_key=None) for label in ("s1", "s2")))),
+    # A baseline of the waiting time lies in the episode, a week before the referral too.
+    (
+        "S21",
+        both(
+            cells("episodes", "e1", referral_date=date(2024, 11, 8)),
+            cells("responses", "r2", session_key=None, completed_at=datetime(2024, 11, 1, 9, 0)),
+        ),
+    ),
     ("E04", cells("episodes", "e1", discharge_reason="completed")),
     (
         "E04",

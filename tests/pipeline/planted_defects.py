@@ -391,6 +391,10 @@ def e13(export: Export) -> None:
     _stranger(export, client_id="HC999999")
 
 
+def e20(export: Export) -> None:
+    _stranger(export, end_date="2999-12-31")
+
+
 def c01(export: Export) -> None:
     _stranger(export)
     for gender in ("male", "nonbinary"):

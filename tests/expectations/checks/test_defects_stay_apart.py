@@ -29,6 +29,8 @@ COMPANIONS = {
     "N01": {"S22", "S25"},
     "E01": {"N04"},
     "E02": {"E05"},
+    # An end that is none leaves the episode open, long after its last session.
+    "E20": {"E05"},
     # The therapist's only period is wrong, so it does not hold the sessions either.
     "T04": {"N11"},
 }
