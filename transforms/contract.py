@@ -93,6 +93,14 @@ def _id(name: str, space: str, *, required: bool = False) -> Column:
     return Column(name, "id", required, key_name=f"{space}_key", id_space=space)
 
 
+# Places a row among those of its client and day where the clinic records no time of day. As the
+# clinic counts: our own session number is worked out from the attended sessions.
+ORDER = (
+    Column("session_number", "integer"),
+    # A week, a day since the start, a visit: anything that grows.
+    Column("occasion", "number", low=0, high=9999),
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -113,6 +121,7 @@ TABLES: dict[str, Table] = {
                 _id("session_id", "session"),
                 _id("episode_id", "episode"),
                 _id("therapist_id", "therapist"),
+                *ORDER,
                 Column("language"),
                 Column("mode"),
             ),
@@ -135,8 +144,7 @@ TABLES: dict[str, Table] = {
                 Column("homework_set", "boolean"),
                 Column("homework_percent", "number", low=0, high=100),
                 Column("feedback_reviewed", "boolean"),
-                # As the clinic counts; ours is worked out from the attended sessions.
-                Column("session_number", "integer"),
+                *ORDER,
                 _id("group_id", "group"),
             ),
         ),

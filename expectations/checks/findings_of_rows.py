@@ -84,7 +84,7 @@ def unlinked_alliance_form(_rule: Rule, _check: Check, sources: Sources) -> Find
         from (
             select form.*, cast(completed_at as date) as day,
                 -- Without a time of day the form may have been the last thing of its day.
-                case when completed_at = date_trunc('day', completed_at)
+                case when date_trunc('second', completed_at) = date_trunc('day', completed_at)
                     then completed_at + interval 1439 minutes else completed_at end as moment
             from {rows_of(sources.staged)} as form
             semi join (from context_instrument where family = 'alliance') as instrument

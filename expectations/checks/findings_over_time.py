@@ -72,10 +72,13 @@ def one_per_day(rule: Rule, check: Check, sources: Sources) -> Finding:
 
 def same_day_form(_rule: Rule, _check: Check, sources: Sources) -> Finding:
     columns = ("client_key", "instrument_id", "rater", "completed_at", "session_key")
+    # The place of a form without a time of day stands below a second of it.
+    untimed = "date_trunc('second', completed_at) = date_trunc('day', completed_at)"
+    place = f"case when {untimed} then completed_at end"
     day = "client_key, instrument_id, rater, cast(completed_at as date)"
     rows = f"""
         with days as (
-            select *, hash({day}) as day
+            select *, {place} as place, hash({day}) as day
             from ({history(sources, columns, ["client_key", "instrument_id"])})
             where client_key is not null and instrument_id is not null
                 and rater is not null and completed_at is not null
@@ -86,7 +89,7 @@ def same_day_form(_rule: Rule, _check: Check, sources: Sources) -> Finding:
             select days.*,
                 max(session_key::varchar) over (partition by {day}) is not null as has_session,
                 first_value(row_key) over (
-                    partition by {day}, session_key
+                    partition by {day}, session_key, place
                     order by is_new, completed_at desc, received_at desc, file_id desc,
                         source_line desc, row_key desc
                 ) as kept_key

@@ -34,7 +34,14 @@ forms as (
         responses.completed_at_utc,
         responses.source_file,
         responses.source_line,
-        coalesce(responses.completed_at_utc, responses.completed_at) as moment
+        coalesce(responses.completed_at_utc, responses.completed_at) as moment,
+        {# Forms of a day without times are as many contacts as the order given has places. #}
+        case
+            when
+                {{ has_place('responses.completed_at') }}
+                and not {{ has_time('responses.completed_at') }}
+                then responses.completed_at
+        end as place
 
     from responses
 
@@ -111,7 +118,8 @@ keyed as (
                 then {{ key_of('session', [
                     'clinic_id',
                     'client_key',
-                    'coalesce(cast(given_session_key as varchar), cast(contact_date as varchar))',
+                    'coalesce(cast(given_session_key as varchar), cast(place as varchar), '
+                    ~ 'cast(contact_date as varchar))',
                 ]) }}
         end as session_key
 

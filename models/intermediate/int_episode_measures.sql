@@ -14,6 +14,12 @@ scales as (
 
 ),
 
+unordered as (
+
+    select * from {{ ref('int_unordered_episodes') }}
+
+),
+
 forms as (
 
     select
@@ -32,6 +38,8 @@ forms as (
             and scores.version = scales.version
             and scores.rater = scales.rater
             and scores.scale = scales.scale
+
+    {{ anti_join() }} unordered on scores.episode_key = unordered.episode_key
 
     where
         scores.rater = 'client'

@@ -26,6 +26,12 @@ early_alliance as (
 
 ),
 
+unordered as (
+
+    select * from {{ ref('int_unordered_episodes') }}
+
+),
+
 forms as (
 
     select
@@ -54,6 +60,8 @@ forms as (
             and episode_instruments.role = 'outcome'
 
     left join early_alliance on scores.episode_key = early_alliance.episode_key
+
+    {{ anti_join() }} unordered on scores.episode_key = unordered.episode_key
 
     where
         scores.rater = 'client'

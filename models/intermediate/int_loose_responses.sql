@@ -96,6 +96,8 @@ nearby_sessions as (
         abs({{ days_between('loose.completed_date', 'sessions.session_date') }}) as days_apart,
         {{ has_time('loose.completed_at') }}
         and {{ has_time('sessions.session_at') }} as is_timed,
+        {{ has_place('sessions.session_at') }}
+        and loose.completed_at = sessions.session_at as is_same_place,
         case
             when loose.completed_at_utc is not null and sessions.session_at_utc is not null
                 then {{ seconds_between('sessions.session_at_utc', 'loose.completed_at_utc') }}
@@ -137,7 +139,8 @@ allowed_sessions as (
         rank() over (
             partition by response_key
             order by
-                case when is_timed then abs(seconds_since_begin) else days_apart * 24 * 60 * 60 end
+                case when is_timed then abs(seconds_since_begin) else days_apart * 24 * 60 * 60 end,
+                case when is_same_place then 0 else 1 end
         ) as nearness
 
     from nearby_sessions

@@ -12,7 +12,14 @@ from fnmatch import fnmatchcase
 from pathlib import PurePath
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from transforms.contract import canonical_table
 from transforms.formats.archive import is_archive
@@ -124,11 +131,35 @@ class Feed(Dialect):
     skip_unanswered: bool = Field(
         False, description="Leave out rows without any answer or submitted score."
     )
+    order: str | None = Field(
+        None,
+        description="Source column that puts the rows of a client in order where they carry no "
+        "time of day: session number, week, day since the start, visit. Same as `occasion` under "
+        "`columns`; `values: {occasion: …}` turns words into numbers.",
+    )
     wide: Wide | None = Field(None, description="One row per client holds several sessions.")
     long: Long | None = Field(None, description="One row per answer.")
     delivery: DeliveryKind | None = Field(
         None, description="Whether rows missing from a file were deleted. Left out: the clinic's."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ordered(cls, given):
+        """Take `order` for the column of `occasion`."""
+        if (
+            isinstance(given, dict)
+            and given.get("order")
+            and isinstance(given.get("columns"), dict)
+        ):
+            return given | {"columns": {"occasion": given["order"]} | given["columns"]}
+        return given
+
+    @model_validator(mode="after")
+    def _has_rows_to_order(self) -> Feed:
+        if self.order and (self.columns is None or self.table not in ("responses", "sessions")):
+            raise ValueError("order: only for responses or sessions with `columns`")
+        return self
 
     @property
     def is_canonical(self) -> bool:

@@ -13,12 +13,12 @@ from datetime import datetime
 from transforms import sql
 from transforms.cells import bad_cells, converted
 from transforms.clinics.clinic import Clinic
-from transforms.contract import Column, Table, lake_columns
+from transforms.contract import ORDER, Column, Table, lake_columns
 from transforms.formats.source import LINE
 from transforms.instruments.defaults import Defaults
 from transforms.intake.column_mapping import Wiring
 from transforms.intake.identities import KeyTables
-from transforms.intake.moments import instant, local, offset_of, wall_clock
+from transforms.intake.moments import instant, local, offset_of, ordered, wall_clock
 from transforms.intake.pseudonyms import id_message, parts_message, pseudonym
 from transforms.intake.source_rows import (
     clean_cell,
@@ -120,12 +120,21 @@ class _Part:
         """Return the moments a source may give; the rest are NULL and cost nothing."""
         return [c for c in self._typed if c.kind == "timestamp" and self._is_given(c.name)]
 
+    @property
+    def _places(self) -> list[str]:
+        """Return the columns that give the order of rows without a time of day."""
+        return [c.name for c in ORDER if c in self.table.columns and self._is_given(c.name)]
+
     def _times(self) -> str:
         zone = self.clinic.zone
+        places = ", ".join(f"v_{name}::double" for name in self._places)
         made = ""
         for column in self._moments:
             cells = f"o_{column.name}", f"w_{column.name}"
-            made += f", {local(*cells, zone)} as v_{column.name}"
+            clock = local(*cells, zone)
+            if places and column.required:
+                clock = ordered(clock, f"coalesce({places})")
+            made += f", {clock} as v_{column.name}"
             made += f", {instant(*cells, zone)} as u_{column.name}"
         return made
 
@@ -203,7 +212,11 @@ class _Part:
         return "".join(f"{sql.text(_UNIT + value + _UNIT)} || " for value in constants)
 
     def _natural_message(self, id_space: str) -> str:
-        parts = [self._key_part(self.table.column(name)) for name in self.table.key_parts]
+        names = (
+            *self.table.key_parts,
+            *(self._places if "completed_at" in self.table.key_parts else ()),
+        )
+        parts = [self._key_part(self.table.column(name)) for name in names]
         return parts_message(id_space.removesuffix("_key"), self.clinic.clinic, parts)
 
     def _key_part(self, column: Column) -> str:

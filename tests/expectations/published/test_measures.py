@@ -36,7 +36,8 @@ TABLES = {
     ),
     "core.fct_sessions": (
         "clinic_id varchar, session_key varchar, therapist_key varchar, session_at timestamp,"
-        " is_attended boolean, session_type varchar, is_derived boolean default false"
+        " is_attended boolean, session_type varchar, is_derived boolean default false,"
+        " is_treatment boolean default true, session_number bigint default 1"
     ),
     "core.fct_scores": (
         "clinic_id varchar, response_key varchar, session_key varchar, therapist_key varchar,"
@@ -411,6 +412,15 @@ def test_a_form_that_two_sessions_may_be_meant_by_is_counted_once(tables, found)
     )
 
     assert found("S40") == (3, 1)
+
+
+def test_sessions_of_unknown_order_are_counted(tables, found):
+    """A missed session and an assessment have no number anyway."""
+    seen = {"is_attended": True, "session_number": None}
+    tables("core.fct_sessions", {"is_attended": True}, seen, seen)
+    tables("core.fct_sessions", {**seen, "is_attended": False}, {**seen, "is_treatment": False})
+
+    assert found("N20") == (3, 2)
 
 
 def test_an_expired_waiver_is_a_finding(tables, found):

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from transforms.cells import Reading
-from transforms.intake.moments import instant, local, offset_of, wall_clock
+from transforms.intake.moments import instant, local, offset_of, ordered, wall_clock
 
 EVENING = datetime(2025, 3, 31, 21, 15)
 
@@ -78,3 +78,16 @@ def test_a_format_with_an_offset():
 @pytest.mark.parametrize("text", ["2025-03-31 21:15:00 Denver", "unreadable time", "21:15-06:00"])
 def test_what_is_no_time_is_null(text):
     assert moment(text, "America/Denver") == (None, None)
+
+
+def test_a_day_takes_its_place_below_a_second_and_a_time_stays():
+    with duckdb.connect() as con:
+        found = con.execute(
+            f"select {ordered('moment', 'place')} from (values "
+            "(timestamp '2025-01-05', 3), (timestamp '2025-01-05', 2.5), (timestamp '2025-01-05', 0),"
+            "(timestamp '2025-01-05', null), (timestamp '2025-01-05', -1),"
+            "(timestamp '2025-01-05 10:00', 3)) as t(moment, place)"
+        ).fetchall()
+
+    assert [moment.microsecond for (moment,) in found] == [301, 251, 1, 0, 0, 0]
+    assert {moment.replace(microsecond=0).hour for (moment,) in found} == {0, 10}
