@@ -130,7 +130,7 @@ TABLES: dict[str, Table] = {
             "sessions",
             "one row per booked session and client",
             key="session_key",
-            key_parts=("session_id",),
+            key_parts=("session_id", "client_id"),
             columns=(
                 _id("session_id", "session", required=True),
                 _id("episode_id", "episode"),

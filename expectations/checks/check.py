@@ -23,6 +23,8 @@ class Generated(Strict):
         "readable_file",
         "form_change",
         "required",
+        "nobody",
+        "client_alias",
         "convertible",
         "convertible_answers",
         "contract_range",

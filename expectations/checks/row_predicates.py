@@ -108,6 +108,22 @@ def _required(_check: Check, table: Table, _staged: Staged, _suspects: Suspects)
     )
 
 
+def _nobody(_check: Check, table: Table, _staged: Staged, _suspects: Suspects) -> Part | None:
+    if not any(column.name == "client_id" for column in table.columns):
+        return None
+    fault = Fault(
+        _is_bad("client_id"), "client_id", "a placeholder, not the identifier of a person"
+    )
+    return Part((fault,), guard="bad_cells is not null")
+
+
+def _client_alias(_check: Check, table: Table, _staged: Staged, _suspects: Suspects) -> Part | None:
+    if table.name in ("clients", "therapists"):
+        return None
+    reason = "another client of the clinic differs only in how the identifier is written"
+    return Part((Fault("client.has_alias", "client_id", reason),))
+
+
 def _convertible(_check: Check, table: Table, _staged: Staged, _suspects: Suspects) -> Part | None:
     faults = tuple(
         Fault(_is_bad(column.name), column.name, f"cannot be read as {_article(column)}")
@@ -282,6 +298,8 @@ def _article(column: Column) -> str:
 
 _BUILDERS: dict[str, Callable[[Check, Table, Staged, Suspects], Part | None]] = {
     "required": _required,
+    "nobody": _nobody,
+    "client_alias": _client_alias,
     "convertible": _convertible,
     "convertible_answers": _convertible_answers,
     "contract_range": _contract_range,

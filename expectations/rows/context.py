@@ -140,6 +140,7 @@ def build_parents(
     lake: Lake,
     therapist_ids: Sequence[Path] = (),
     ages: Sequence[Path] = (),
+    client_ids: Sequence[Path] = (),
 ) -> None:
     """Make the contexts of clients, therapists, episodes and sessions, all accepted so far."""
     held = {table: lake.rows(con, table) for table in PARENTS}
@@ -147,7 +148,7 @@ def build_parents(
         _mention(con)
     for table, (stem, key, columns) in PARENTS.items():
         _build(con, f"context_{stem}", table, key, columns, held[table])
-    add_courses(con)
+    add_courses(con, client_ids)
     add_periods(con, lake, therapist_ids)
     build_ages(con, ages)
     build_forms(con)

@@ -10,8 +10,19 @@ import duckdb
 from expectations.rows.delivery import Lake, parquet
 
 
-def add_courses(con: duckdb.DuckDBPyConnection) -> None:
-    """Make ``context_course``, and give ``context_client`` its episodes and first contact."""
+def add_courses(con: duckdb.DuckDBPyConnection, client_ids: Sequence[Path] = ()) -> None:
+    """Make ``context_course``, and give ``context_client`` its episodes and first contact.
+
+    Parameters
+    ----------
+    client_ids : Parquet files (client_key), the clients whose identifier differs from another one
+        of the clinic only in how it is written.
+    """
+    aliases = (
+        f"select distinct client_key as the_key from {parquet(client_ids)}"
+        if client_ids
+        else "select null::uuid as the_key limit 0"
+    )
     con.execute(
         """
         create or replace temp table context_course as
@@ -42,10 +53,11 @@ def add_courses(con: duckdb.DuckDBPyConnection) -> None:
         """
     )
     con.execute(
-        """
+        f"""
         create or replace temp table context_client as
         select
-            coalesce(known.the_key, courses.the_key, contacts.the_key) as the_key,
+            coalesce(known.the_key, courses.the_key, contacts.the_key, aliases.the_key) as the_key,
+            aliases.the_key is not null as has_alias,
             known.is_accepted, coalesce(known.is_in_lake, false) as is_in_lake,
             known.employment,
             courses.n_episodes, courses.first_start, courses.last_end, courses.windows,
@@ -56,7 +68,7 @@ def add_courses(con: duckdb.DuckDBPyConnection) -> None:
                 for_client as the_key, count(*) as n_episodes, min(begins_on) as first_start,
                 case when count(ends_on) = count(*) then max(ends_on) end as last_end,
                 case when count(*) > 1
-                    then list({starts_on: begins_on, ends_on: ends_on}) end as windows
+                    then list({{starts_on: begins_on, ends_on: ends_on}}) end as windows
             from context_episode
             where starts_on is not null and for_client is not null
             group by for_client
@@ -67,6 +79,8 @@ def add_courses(con: duckdb.DuckDBPyConnection) -> None:
             where is_attended and for_client is not null
             group by for_client
         ) as contacts on coalesce(known.the_key, courses.the_key) = contacts.the_key
+        full join ({aliases}) as aliases
+            on coalesce(known.the_key, courses.the_key, contacts.the_key) = aliases.the_key
         """
     )
 

@@ -32,7 +32,7 @@ of_sessions as (
 
 of_scores as (
 
-    select distinct episode_key
+    select episode_key
 
     from scores
 

@@ -20,7 +20,7 @@ from pipeline.steps.scores import write_scores
 from pipeline.storage.configuration import read_clinic, read_registry, rules
 from pipeline.storage.duckdb_session import duck, quoted
 from pipeline.storage.landing import Delivery
-from pipeline.vault.facts import delivered_ages, therapist_flags
+from pipeline.vault.facts import client_aliases, delivered_ages, therapist_flags
 from pipeline.vault.keys import identities_folder, master_key
 from transforms.clinics.clinic import Clinic
 from transforms.contract import TABLES, Table
@@ -237,9 +237,11 @@ def _mark(
     names = {delivery.file_id: delivery.source_file for delivery in deliveries}
     promised = [(r.file_id, names[r.file_id], r.n_read) for r in results]
     cut_off = write_promise_counts(home, run_id, clinic_id, promised)
-    ids, ages = (work / kind / f"{clinic_id}.parquet" for kind in ("therapist_ids", "ages"))
+    kinds = ("therapist_ids", "ages", "client_ids")
+    ids, ages, aliases = (work / kind / f"{clinic_id}.parquet" for kind in kinds)
     therapist_flags(con, home, clinic_id, ids)
     delivered_ages(con, home, clinic_id, staged.get("episodes", []), ages)
+    client_aliases(con, home, clinic_id, aliases)
     mark(
         con,
         staged,
@@ -255,6 +257,7 @@ def _mark(
         scores=sorted((work / "scores" / clinic_id).glob("*.parquet")),
         therapist_ids=[ids] if ids.exists() else [],
         ages=[ages] if ages.exists() else [],
+        client_ids=[aliases] if aliases.exists() else [],
         service=Service(clinic.age_range, clinic.go_live),
     )
     files = [(r.file_id, names[r.file_id], r.refusal_rule) for r in results]

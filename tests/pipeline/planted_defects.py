@@ -391,6 +391,18 @@ def e13(export: Export) -> None:
     _stranger(export, client_id="HC999999")
 
 
+def c10(export: Export) -> None:
+    """One client's forms come from a system that writes its identifier in small letters."""
+    client = export.rows["clients"][0]["client_id"]
+    for row in export.rows["responses"]:
+        if row["client_id"] == client:
+            row |= {"client_id": client.lower(), "session_id": "", "episode_id": ""}
+
+
+def c11(export: Export) -> None:
+    export.rows["responses"][0]["client_id"] = "Anonymous"
+
+
 def e20(export: Export) -> None:
     _stranger(export, end_date="2999-12-31")
 

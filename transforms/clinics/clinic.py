@@ -182,9 +182,10 @@ class Clinic(Dialect):
         "path from here. Maps merge, lists and values replace.",
     )
     group: str = Field(
-        "default",
-        pattern=r"^[a-z0-9][a-z0-9_-]*$",
-        description="Clinics of one group share clients and therapists.",
+        "",
+        pattern=r"^([a-z0-9][a-z0-9_-]*)?$",
+        description="Clinics of one group share clients and therapists. Left out: the clinic is a "
+        "group of its own.",
     )
     name: str | None = Field(None, description="Name shown in reports.")
     format: Format = Field("canonical", description="What wrote the exports.")
@@ -255,6 +256,12 @@ class Clinic(Dialect):
             raise ValueError("give the youngest age first, then the oldest, both from 0")
         return value
 
+    @model_validator(mode="after")
+    def _own_group(self) -> Clinic:
+        if not self.group:
+            object.__setattr__(self, "group", self.clinic)
+        return self
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str | None) -> str | None:
@@ -317,5 +324,5 @@ def _reads(feed: Feed, file_name: str, sheet: str | None) -> bool:
 
 
 def canonical_clinic(clinic: str) -> Clinic:
-    """Return the clinic that has no YAML: canonical files, default group."""
+    """Return the clinic that has no YAML: canonical files, a group of its own."""
     return Clinic(clinic=clinic)

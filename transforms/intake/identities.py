@@ -14,13 +14,15 @@ import duckdb
 from transforms import sql
 from transforms.cells import converted
 from transforms.clinics.clinic import Clinic
-from transforms.contract import Table
+from transforms.contract import TABLES, Column, Table
 from transforms.intake.column_mapping import Wiring
 from transforms.intake.pseudonyms import GroupKey, id_message, pseudonym
 from transforms.intake.source_rows import clean_cell, reading_of, row_filter
 
 # Their identifiers stay in the vault, so that a pseudonym can be traced back and erased.
 _KEPT = ("client", "therapist")
+# Ids carry no control characters, so this cannot occur in one.
+_UNIT = "\x1f"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,17 @@ class KeyTables:
             con.execute(f"drop table {relation}")
 
 
+def keyed_by(column: Column, stem: str) -> str:
+    """Return SQL for what a key is made of; ``stem`` stands before the names of the cells.
+
+    One appointment may hold several clients (a couple, a group): a session's key is its
+    identifier and the client, each client's row being one session.
+    """
+    if column.id_space != "session":
+        return f"{stem}{column.name}"
+    return f"{stem}{column.name} || {sql.text(_UNIT)} || coalesce({stem}client_id, '')"
+
+
 def is_row_id(table: Table, column: str) -> bool:
     """Whether an identifier names the row itself and so hardly repeats."""
     named = table.column(column)
@@ -67,11 +80,15 @@ def is_row_id(table: Table, column: str) -> bool:
 
 
 def _distinct(column: str, wirings: list[Wiring], clinic: Clinic) -> str:
-    parts = [
-        f"select {clean_cell(wiring, clinic, column)} as id from {wiring.source.relation} "
-        f"where {row_filter(wiring, clinic)}"
-        for wiring in wirings
-    ]
+    parts = []
+    for wiring in wirings:
+        named = TABLES[wiring.feed.table].column(column)
+        names = dict.fromkeys([column, "client_id"]) if named.id_space == "session" else [column]
+        cells = ", ".join(f"{clean_cell(wiring, clinic, name)} as t_{name}" for name in names)
+        parts.append(
+            f"select {keyed_by(named, 't_')} as id from (select {cells} "
+            f"from {wiring.source.relation} where {row_filter(wiring, clinic)})"
+        )
     return f"select distinct id from ({' union all '.join(parts)}) where id is not null"
 
 

@@ -17,13 +17,14 @@ from transforms.contract import ORDER, Column, Table, lake_columns
 from transforms.formats.source import LINE
 from transforms.instruments.defaults import Defaults
 from transforms.intake.column_mapping import Wiring
-from transforms.intake.identities import KeyTables
+from transforms.intake.identities import KeyTables, keyed_by
 from transforms.intake.moments import instant, local, offset_of, ordered, wall_clock
 from transforms.intake.pseudonyms import id_message, parts_message, pseudonym
 from transforms.intake.source_rows import (
     clean_cell,
     is_item_plain,
     item_text,
+    nobody_cell,
     reading_of,
     row_filter,
     submitted_text,
@@ -101,6 +102,8 @@ class _Part:
                 cells[f"w_{column.name}"] = wall_clock(text, self.reading)
             else:
                 cells[f"v_{column.name}"] = converted(text, column.kind, self.reading)
+        if self._is_given("client_id"):
+            cells["n_client_id"] = nobody_cell(self.wiring, self.clinic, "client_id")
         for number, column in self.wiring.items.items():
             is_plain = is_item_plain(self.wiring, self.clinic, number)
             text = sql.name(column) if is_plain else item_text(self.wiring, self.clinic, number)
@@ -145,7 +148,8 @@ class _Part:
         names += [f"submitted_{scale}" for scale in self.wiring.submitted]
         # A plain item's text was not cleaned yet: blanks alone are no value.
         given = "trim(t_{}) <> ''" if self.reading.has_blanks else "t_{} is not null"
-        return {name: f"(v_{name} is null and {given.format(name)})" for name in names}
+        tests = {name: f"(v_{name} is null and {given.format(name)})" for name in names}
+        return tests | ({"client_id": "n_client_id"} if self._is_given("client_id") else {})
 
     def _is_given(self, column: str) -> bool:
         return column in self.wiring.cells or column in self.wiring.constants
@@ -188,9 +192,8 @@ class _Part:
     def _key(self, column: Column) -> str:
         if column.name in self.keys.relations:
             return f"k_{column.name}.key" if self._is_given(column.name) else "null"
-        own = pseudonym(
-            id_message(column.id_space, self.clinic.clinic, f"{self._id_prefix()}t_{column.name}")
-        )
+        named = f"{self._id_prefix()}{keyed_by(column, 't_')}"
+        own = pseudonym(id_message(column.id_space, self.clinic.clinic, named))
         if column.required:
             return own
         natural = pseudonym(self._natural_message(column.id_space))
@@ -234,7 +237,8 @@ class _Part:
     def joins(self, defaults: Defaults) -> str:
         """Return the joins: keys by identifier, version and language by instrument."""
         joined = [
-            f"left join {relation} as k_{column} on k_{column}.id = cells.t_{column}"
+            f"left join {relation} as k_{column} on k_{column}.id = "
+            f"{keyed_by(self.table.column(column), 'cells.t_')}"
             for column, relation in self.keys.relations.items()
             if self._is_given(column)
         ]

@@ -84,7 +84,8 @@ def test_a_day_takes_its_place_below_a_second_and_a_time_stays():
     with duckdb.connect() as con:
         found = con.execute(
             f"select {ordered('moment', 'place')} from (values "
-            "(timestamp '2025-01-05', 3), (timestamp '2025-01-05', 2.5), (timestamp '2025-01-05', 0),"
+            "(timestamp '2025-01-05', 3), (timestamp '2025-01-05', 2.5),"
+            "(timestamp '2025-01-05', 0),"
             "(timestamp '2025-01-05', null), (timestamp '2025-01-05', -1),"
             "(timestamp '2025-01-05 10:00', 3)) as t(moment, place)"
         ).fetchall()
