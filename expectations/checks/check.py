@@ -63,6 +63,13 @@ class MissingCodes(Strict):
     codes: tuple[float, ...]
 
 
+class ScalePooled(Strict):
+    """All forms of an instrument a clinic ever sent leave out an end of its scale."""
+
+    kind: Literal["scale_pooled"]
+    min_forms: int = Field(ge=1)
+
+
 class FreeText(Strict):
     """No free-text column of the contract matches ``pattern`` (RE2)."""
 
@@ -177,6 +184,7 @@ Check = Annotated[
     | MissingCodes
     | FreeText
     | ScaleMixUp
+    | ScalePooled
     | SubmittedScore
     | SameDayForm
     | OnePerDay

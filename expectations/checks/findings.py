@@ -20,6 +20,7 @@ from expectations.checks.finding import Finding, Sources
 # Without their source these have nothing in scope.
 COUNT_THEIR_SCOPE = (
     "scale_mix_up",
+    "scale_pooled",
     "submitted_score",
     "unscored_forms",
     "underanswered_scores",
@@ -39,6 +40,7 @@ _BUILDERS: dict[str, Callable[[Rule, Check, Sources], Finding | list[Finding] | 
     "no_overlap": rows.no_overlap,
     "unlinked_alliance_form": rows.unlinked_alliance_form,
     "scale_mix_up": answers.scale_mix_up,
+    "scale_pooled": answers.scale_pooled,
     "free_text": answers.free_text,
     "submitted_score": answers.submitted_score,
     "unscored_forms": answers.unscored_forms,

@@ -20,6 +20,8 @@ from transforms.sql import name, text
 
 # Relation made once per pass: (file_id, number, n_forms, is_mixed) of each instrument in a file.
 SCALES = "answered_scales"
+# Made once per pass: (number) of the instruments whose forms of all files leave out an end.
+POOLED = "pooled_scales"
 # Distinct entries of the free-text columns: (column_name, entry).
 TEXTS = "free_texts"
 # Made once per pass: (file_id, source_line, row_key, has_score) of each form with an answer.
@@ -79,6 +81,53 @@ def scale_mix_up(_rule: Rule, check: Check, sources: Sources) -> Finding | None:
     scope = f"select file_id, sum(n_forms) as n_scope from {SCALES} group by file_id"
     reason = "the instrument's answers in this file use another scale than its version"
     return Finding("version", reason, rows, scope, setup, f"from {SCALES} where is_mixed")
+
+
+def scale_pooled(_rule: Rule, check: Check, sources: Sources) -> Finding | None:
+    """Pool the delivered files with the lake: a small clinic never sends fifty forms in one."""
+    items = sources.staged.items
+    if not items:
+        return None
+    wanted = "columns('^(instrument_id|version|rater|item_[0-9]+)$')"
+    held = f"union all by name select {wanted} from ({sources.held})" if sources.held else ""
+    # Coded from 1 instead of 0, or from the shorter scale of a sibling.
+    ends = "(item_min = 0 and low > 0 or high <= shorter_max)"
+    setup = f"""
+        create or replace temp table {POOLED} as
+        with suspects as (
+            select number from {ANSWERS} inner join context_instrument using (number)
+            where item <= n_items and item_step >= 1
+            group by number, item_min, shorter_max
+            having (item_min = 0 and min(low) > 0) or max(high) <= shorter_max
+        ),
+        pooled as (
+            select number, item_min, shorter_max, n_items,
+                unnest([{", ".join(items)}]) as answer, unnest(range(1, {len(items)} + 1)) as item,
+                unnest(list_resize([1], {len(items)}, 0)) as is_form
+            from (select {wanted} from {sources.staged.relation} {held}) as delivered
+            {INSTRUMENT_JOIN}
+            where number in (from suspects) and coalesce({", ".join(items)}) is not null
+        ),
+        ranges as (
+            select number, item_min, shorter_max, sum(is_form) as n_forms,
+                min(answer) as low, max(answer) as high
+            from pooled where item <= n_items group by all
+        )
+        select number from ranges where n_forms >= {check.min_forms} and {ends}
+    """
+    rows = f"""
+        select {PLACE}
+        from {rows_of(sources.staged)} as delivered {INSTRUMENT_JOIN}
+        where instrument.number in (from {POOLED}) and coalesce({", ".join(items)}) is not null
+    """
+    scope = f"""
+        select file_id, sum(n_forms) as n_scope from (
+            select distinct file_id, number, n_forms
+            from {ANSWERS} inner join context_instrument using (number) where item_max is not null
+        ) group by file_id
+    """
+    reason = "no form of the instrument, in any file of the clinic, uses one end of its scale"
+    return Finding("version", reason, rows, scope, setup, f"from {POOLED}")
 
 
 def free_text(_rule: Rule, check: Check, sources: Sources) -> list[Finding]:

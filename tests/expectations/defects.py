@@ -188,6 +188,8 @@ BREAKS = [
     ),
     # 3 of 52 PHQ-9 forms are 5.8 %.
     ("S06", fifty_forms("phq9", some_beyond(3)), None),
+    ("S41", forms_of("wai_s", 30, up_to_five), every_form(range(30))),
+    ("S41", forms_of("wsas", 30, lambda _: items(*[2] * 5)), every_form(range(30))),
     ("S07", cells("responses", "r1", item_7=99), [("r1", "item_7")]),
     ("S07", cells("responses", "r2", item_7=-9), [("r2", "item_7")]),
     ("S07", cells("responses", "r1", item_7=None, bad_cells=["item_7"]), [("r1", "item_7")]),
@@ -402,6 +404,9 @@ KEEPS = [
     ("S06", fifty_forms("wai_s", up_to_six)),
     # 3 of 60 PHQ-9 forms are 5 %; the items also reach zero.
     ("S06", forms_of("phq9", 58, some_beyond(3))),
+    ("S41", forms_of("wai_s", 29, up_to_five)),
+    ("S41", forms_of("wai_s", 30, up_to_six)),
+    ("S41", forms_of("wsas", 30, lambda number: items(*[2] * 4, number and 1))),
     ("S07", cells("responses", "r1", item_7=6)),
     ("S07", cells("responses", "r2", **ORS | {"item_1": 9})),
     ("S09", scored(("r1", "mean", 3.25, 3.30, False), ("r2", "total", 10.0, 10.0, False))),

@@ -15,7 +15,8 @@ COMPANIONS = {
     # All sessions on one later day: outside the episode, and the forms before the first of them.
     "F08": {"N03", "N04", "N12", "S22", "S25"},
     # The fifty forms are alike, and follow no session.
-    "S06": {"S18", "S22"},
+    "S06": {"S18", "S22", "S41"},
+    "S41": {"S18", "S22"},
     "S18": {"S21", "S22", "S25"},
     # Forms in March, long after the client's last session.
     "S31": {"S17", "S21", "S22", "S25"},
