@@ -70,7 +70,9 @@ def keyed_by(column: Column, stem: str) -> str:
     """
     if column.id_space != "session":
         return f"{stem}{column.name}"
-    return f"{stem}{column.name} || {sql.text(_UNIT)} || coalesce({stem}client_id, '')"
+    # A session without a client keeps a key of its own; a form without one has no session.
+    client = f"coalesce({stem}client_id, '')" if column.required else f"{stem}client_id"
+    return f"{stem}{column.name} || {sql.text(_UNIT)} || {client}"
 
 
 def is_row_id(table: Table, column: str) -> bool:
