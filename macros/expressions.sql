@@ -64,6 +64,19 @@
     greatest({{ dates | join(', ') }})
 {%- endmacro %}
 
+{#
+    Whether a moment says more than its day: an export of dates reads 00:00 everywhere (rule F08).
+    Below a second stands the place among the rows of a day, where the clinic gives one.
+#}
+{% macro has_time(column) -%}
+    {{ dbt.date_trunc('second', column) }} <> {{ dbt.date_trunc('day', column) }}
+{%- endmacro %}
+
+{# Whether a moment has a place among those of its day: by its time, or by the order given. #}
+{% macro has_place(column) -%}
+    {{ column }} <> {{ dbt.date_trunc('day', column) }}
+{%- endmacro %}
+
 {# Seconds from `earlier` to `later`; negative when they are the other way round. #}
 {% macro seconds_between(earlier, later) -%}
     {{ return(adapter.dispatch('seconds_between')(earlier, later)) }}

@@ -1,13 +1,17 @@
 {#
     Two CTEs that give the rows of CTE `rows` without an episode_key the delivered episode whose
-    dates fit: `dated_candidates` and `dated_episodes` (one row per key). A row fits from
-    episode_margin_days before the start to as many after the end. The nearest episode wins, then
-    the one that started last, then the key.
+    dates fit: `dated_candidates` and `dated_episodes` (one row per key). An episode's window begins
+    with the referral, so that a baseline of the waiting time is in it. A row fits from
+    episode_margin_days before the window to as many after the end. The nearest window wins, then
+    the nearest treatment, then the one that started last, then the key.
 
     `rows` has clinic_id, client_key, episode_key, the key and the date; `episodes` is the CTE of
     delivered episodes.
 #}
 {% macro dated_episodes(rows, key, date, episodes) -%}
+    {% set day = rows ~ '.' ~ date %}
+    {% set begin = 'least(' ~ episodes ~ '.referral_date, ' ~ episodes ~ '.start_date)' %}
+    {% set days_after = 'coalesce(' ~ days_between(episodes ~ '.end_date', day) ~ ', 0)' %}
 dated_candidates as (
 
     select
@@ -16,10 +20,9 @@ dated_candidates as (
         row_number() over (
             partition by {{ rows }}.{{ key }}
             order by
+                greatest(0, {{ days_between(day, begin) }}, {{ days_after }}),
                 greatest(
-                    0,
-                    {{ days_between(rows ~ '.' ~ date, episodes ~ '.start_date') }},
-                    coalesce({{ days_between(episodes ~ '.end_date', rows ~ '.' ~ date) }}, 0)
+                    0, {{ days_between(day, episodes ~ '.start_date') }}, {{ days_after }}
                 ),
                 {{ episodes }}.start_date desc,
                 {{ episodes }}.episode_key
@@ -34,10 +37,8 @@ dated_candidates as (
 
     where
         {{ rows }}.episode_key is null
-        and {{ days_between(episodes ~ '.start_date', rows ~ '.' ~ date) }}
-        >= -{{ var('episode_margin_days') }}
-        and coalesce({{ days_between(episodes ~ '.end_date', rows ~ '.' ~ date) }}, 0)
-        <= {{ var('episode_margin_days') }}
+        and {{ days_between(begin, day) }} >= -{{ var('episode_margin_days') }}
+        and {{ days_after }} <= {{ var('episode_margin_days') }}
 
 ),
 

@@ -30,6 +30,7 @@ class Column:
     """One column of a canonical table.
 
     kind : text, integer, number, boolean, date, timestamp or id.
+        A ``timestamp`` is the clinic's wall clock; the instant stands beside it as ``utc_name``.
         An ``id`` arrives as the clinic's identifier and leaves the door as a pseudonym under
         ``key_name`` (UUID); ``id_space`` says which identifiers share a pseudonym space.
     """
@@ -48,6 +49,11 @@ class Column:
     def lake_name(self) -> str:
         """Name behind the door: the key for an identifier, else the same name."""
         return self.key_name or {"instrument": "instrument_id"}.get(self.name, self.name)
+
+    @property
+    def utc_name(self) -> str:
+        """Name of the instant in UTC beside a moment of the clinic's clock; else empty."""
+        return f"{self.name}_utc" if self.kind == "timestamp" else ""
 
     @property
     def lake_type(self) -> str:
@@ -87,6 +93,14 @@ def _id(name: str, space: str, *, required: bool = False) -> Column:
     return Column(name, "id", required, key_name=f"{space}_key", id_space=space)
 
 
+# Places a row among those of its client and day where the clinic records no time of day. As the
+# clinic counts: our own session number is worked out from the attended sessions.
+ORDER = (
+    Column("session_number", "integer"),
+    # A week, a day since the start, a visit: anything that grows.
+    Column("occasion", "number", low=0, high=9999),
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -107,6 +121,7 @@ TABLES: dict[str, Table] = {
                 _id("session_id", "session"),
                 _id("episode_id", "episode"),
                 _id("therapist_id", "therapist"),
+                *ORDER,
                 Column("language"),
                 Column("mode"),
             ),
@@ -115,7 +130,7 @@ TABLES: dict[str, Table] = {
             "sessions",
             "one row per booked session and client",
             key="session_key",
-            key_parts=("session_id",),
+            key_parts=("session_id", "client_id"),
             columns=(
                 _id("session_id", "session", required=True),
                 _id("episode_id", "episode"),
@@ -129,8 +144,7 @@ TABLES: dict[str, Table] = {
                 Column("homework_set", "boolean"),
                 Column("homework_percent", "number", low=0, high=100),
                 Column("feedback_reviewed", "boolean"),
-                # As the clinic counts; ours is worked out from the attended sessions.
-                Column("session_number", "integer"),
+                *ORDER,
                 _id("group_id", "group"),
             ),
         ),
@@ -203,9 +217,11 @@ def lake_columns(table: Table) -> dict[str, str]:
     columns: dict[str, str] = {}
     if table.key not in {column.lake_name for column in table.columns}:
         columns[table.key] = "UUID"
-    columns |= {
-        column.lake_name: column.lake_type for column in table.columns if not column.stays_in_vault
-    }
+    for column in table.columns:
+        if not column.stays_in_vault:
+            columns[column.lake_name] = column.lake_type
+        if column.utc_name:
+            columns[column.utc_name] = column.lake_type
     return columns | dict(PROVENANCE)
 
 

@@ -44,6 +44,31 @@ class Required(Check):
         )
 
 
+class Nobody(Check):
+    """A client's identifier is no placeholder such as UNKNOWN or TEST."""
+
+    kind: Literal["nobody"]
+
+    def part(self, staged: Staged, suspects: Suspects) -> Part | None:
+        if not any(column.name == "client_id" for column in TABLES[staged.table].columns):
+            return None
+        reason = "a placeholder, not the identifier of a person"
+        fault = Fault(is_bad("client_id"), "client_id", reason)
+        return Part((fault,), guard="bad_cells is not null")
+
+
+class ClientAlias(Check):
+    """No two clients of a clinic differ only in how their identifier is written."""
+
+    kind: Literal["client_alias"]
+
+    def part(self, staged: Staged, suspects: Suspects) -> Part | None:
+        if staged.table in ("clients", "therapists"):
+            return None
+        reason = "another client of the clinic differs only in how the identifier is written"
+        return Part((Fault("client.has_alias", "client_id", reason),))
+
+
 class Convertible(Check):
     """Every cell can be read as what its column holds."""
 

@@ -17,7 +17,7 @@ from transforms.sql import text
 
 PLACE = "file_id, source_line, row_key"
 # An export of dates gives every form the same moment, which proves nothing.
-HAS_TIME = "completed_at <> date_trunc('day', completed_at)"
+HAS_TIME = "date_trunc('second', completed_at) <> date_trunc('day', completed_at)"
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,12 @@ class SameDayForm(Check):
     def findings(self, sources: Sources) -> list[Finding]:
         columns = ("client_key", "instrument_id", "rater", "completed_at", "session_key")
         day = "client_key, instrument_id, rater, cast(completed_at as date)"
+        # The place of a form without a time of day stands below a second of it.
+        untimed = "date_trunc('second', completed_at) = date_trunc('day', completed_at)"
+        place = f"case when {untimed} then completed_at end"
         rows = f"""
         with days as (
-            select *, hash({day}) as day
+            select *, {place} as place, hash({day}) as day
             from ({history(sources, columns, ["client_key", "instrument_id"])})
             where client_key is not null and instrument_id is not null
                 and rater is not null and completed_at is not null
@@ -30,7 +33,7 @@ class SameDayForm(Check):
             select days.*,
                 max(session_key::varchar) over (partition by {day}) is not null as has_session,
                 first_value(row_key) over (
-                    partition by {day}, session_key
+                    partition by {day}, session_key, place
                     order by is_new, completed_at desc, received_at desc, file_id desc,
                         source_line desc, row_key desc
                 ) as kept_key

@@ -82,6 +82,7 @@ def mark(
     scores: Sequence[Path] = (),
     therapist_ids: Sequence[Path] = (),
     ages: Sequence[Path] = (),
+    client_ids: Sequence[Path] = (),
     service: Service | None = None,
     item_sets: Mapping[str, Sequence[ItemSet]] = MappingProxyType({}),
 ) -> None:
@@ -97,7 +98,7 @@ def mark(
         which a rule must be in force
     scores : Parquet files of recomputed scores of the staged responses; without them the rules
         about scores are not applicable
-    therapist_ids, ages : what only the vault can tell (`expectations.rows.courses`)
+    therapist_ids, ages, client_ids : what only the vault can tell (`expectations.rows.courses`)
     service : what the clinic says of its service; None for the defaults of a clinic's YAML
     item_sets : file to the items its feeds have columns for (`expectations.rows.answers`)
 
@@ -110,7 +111,7 @@ def mark(
     build_instruments(con, registry)
     in_force = Catalogue(rules=rules.in_force(received_at.date()))
     known = Lake(lake, clinic_id)
-    told = (tuple(therapist_ids), tuple(ages))
+    told = (tuple(therapist_ids), tuple(ages), tuple(client_ids))
     moment = f"timestamp '{received_at.isoformat(sep=' ')}'"
     given = (service or Service()).facts() | {":received_at": moment}
     delivery = _Delivery(con, in_force, tables, known, tuple(scores), told, given, item_sets)
@@ -132,7 +133,7 @@ class _Delivery:
     tables: Mapping[str, Staged]
     lake: Lake
     scores: tuple[Path, ...]
-    told: tuple[tuple[Path, ...], tuple[Path, ...]]
+    told: tuple[tuple[Path, ...], ...]
     given: Mapping[str, str]
     item_sets: Mapping[str, Sequence[ItemSet]]
     rejected: set[str] = field(default_factory=set)

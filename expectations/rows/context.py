@@ -55,7 +55,9 @@ PARENTS = {
     "episodes": (
         "episode",
         "episode_key",
-        ", client_key as for_client, start_date as starts_on, end_date as ends_on",
+        """, client_key as for_client, start_date as starts_on, end_date as ends_on,
+            -- A baseline of the waiting time is within its episode.
+            least(referral_date, start_date) as begins_on""",
     ),
     "sessions": (
         "session",
@@ -138,6 +140,7 @@ def build_parents(
     lake: Lake,
     therapist_ids: Sequence[Path] = (),
     ages: Sequence[Path] = (),
+    client_ids: Sequence[Path] = (),
 ) -> None:
     """Make the contexts of clients, therapists, episodes and sessions, all accepted so far."""
     held = {table: lake.rows(con, table) for table in PARENTS}
@@ -145,7 +148,7 @@ def build_parents(
         _mention(con)
     for table, (stem, key, columns) in PARENTS.items():
         _build(con, f"context_{stem}", table, key, columns, held[table])
-    add_courses(con)
+    add_courses(con, client_ids)
     add_periods(con, lake, therapist_ids)
     build_ages(con, ages)
     build_forms(con)

@@ -10,26 +10,54 @@ import duckdb
 from expectations.rows.delivery import Lake, parquet
 
 
-def add_courses(con: duckdb.DuckDBPyConnection) -> None:
-    """Make ``context_course``, and give ``context_client`` its episodes and first contact."""
+def add_courses(con: duckdb.DuckDBPyConnection, client_ids: Sequence[Path] = ()) -> None:
+    """Make ``context_course``, and give ``context_client`` its episodes and first contact.
+
+    Parameters
+    ----------
+    client_ids : Parquet files (client_key), the clients whose identifier differs from another one
+        of the clinic only in how it is written.
+    """
+    aliases = (
+        f"select distinct client_key as the_key from {parquet(client_ids)}"
+        if client_ids
+        else "select null::uuid as the_key limit 0"
+    )
     con.execute(
         """
         create or replace temp table context_course as
+        with attended as (
+            select the_key as session_key, in_episode, held_at, kind
+            from context_session
+            where is_attended and in_episode is not null
+            union all
+            -- A session that names no episode counts for the one its day lies in.
+            select session.the_key, episode.the_key, held_at, kind
+            from context_session as session
+            inner join context_episode as episode
+                on session.for_client = episode.for_client
+                and session.held_at::date >= episode.begins_on - 7
+                and session.held_at::date <= coalesce(episode.ends_on + 7, date '9999-12-31')
+            where session.is_attended and session.in_episode is null
+            qualify row_number() over (
+                partition by session.the_key order by episode.starts_on desc, episode.the_key
+            ) = 1
+        )
         select
             in_episode as the_key, count(*) as n_attended,
             min(held_at) as first_attended_at, max(held_at) as last_attended_at,
             min(held_at) filter (where kind = 'assessment') as first_assessed_at,
             min(held_at) filter (where kind in ('treatment', 'group')) as first_treated_at
-        from context_session
-        where is_attended and in_episode is not null
+        from attended
         group by in_episode
         """
     )
     con.execute(
-        """
+        f"""
         create or replace temp table context_client as
         select
-            coalesce(known.the_key, courses.the_key, contacts.the_key) as the_key,
+            coalesce(known.the_key, courses.the_key, contacts.the_key, aliases.the_key) as the_key,
+            aliases.the_key is not null as has_alias,
             known.is_accepted, coalesce(known.is_in_lake, false) as is_in_lake,
             known.employment,
             courses.n_episodes, courses.first_start, courses.last_end, courses.windows,
@@ -37,10 +65,10 @@ def add_courses(con: duckdb.DuckDBPyConnection) -> None:
         from context_client as known
         full join (
             select
-                for_client as the_key, count(*) as n_episodes, min(starts_on) as first_start,
+                for_client as the_key, count(*) as n_episodes, min(begins_on) as first_start,
                 case when count(ends_on) = count(*) then max(ends_on) end as last_end,
                 case when count(*) > 1
-                    then list({starts_on: starts_on, ends_on: ends_on}) end as windows
+                    then list({{starts_on: begins_on, ends_on: ends_on}}) end as windows
             from context_episode
             where starts_on is not null and for_client is not null
             group by for_client
@@ -51,6 +79,8 @@ def add_courses(con: duckdb.DuckDBPyConnection) -> None:
             where is_attended and for_client is not null
             group by for_client
         ) as contacts on coalesce(known.the_key, courses.the_key) = contacts.the_key
+        full join ({aliases}) as aliases
+            on coalesce(known.the_key, courses.the_key, contacts.the_key) = aliases.the_key
         """
     )
 

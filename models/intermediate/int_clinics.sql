@@ -30,7 +30,7 @@ session_dates as (
 
     select
         clinic_id,
-        max(case when session_at <= received_at then cast(session_at as date) end) as last_date
+        max(case when coalesce(session_at_utc, session_at) <= received_at then cast(session_at as date) end) as last_date
 
     from sessions
 
@@ -55,7 +55,7 @@ response_dates as (
 
     select
         clinic_id,
-        max(case when completed_at <= received_at then cast(completed_at as date) end) as last_date
+        max(case when coalesce(completed_at_utc, completed_at) <= received_at then cast(completed_at as date) end) as last_date
 
     from responses
 

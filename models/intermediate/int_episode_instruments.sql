@@ -19,6 +19,12 @@ scales as (
 
 ),
 
+unordered as (
+
+    select * from {{ ref('int_unordered_episodes') }}
+
+),
+
 episodes as (
 
     select
@@ -68,6 +74,8 @@ counted as (
             and scores.version = roles.version
             and scores.rater = roles.rater
             and scores.scale = roles.scale
+
+    {{ anti_join() }} unordered on scores.episode_key = unordered.episode_key
 
     where
         roles.role is not null

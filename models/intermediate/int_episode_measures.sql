@@ -14,6 +14,12 @@ scales as (
 
 ),
 
+unordered as (
+
+    select * from {{ ref('int_unordered_episodes') }}
+
+),
+
 forms as (
 
     select
@@ -22,7 +28,8 @@ forms as (
         scores.version,
         scores.response_key,
         scores.completed_at,
-        scores.score
+        scores.score,
+        not coalesce(scores.is_prorated, false) as is_whole
 
     from scores
 
@@ -32,6 +39,8 @@ forms as (
             and scores.version = scales.version
             and scores.rater = scales.rater
             and scores.scale = scales.scale
+
+    {{ anti_join() }} unordered on scores.episode_key = unordered.episode_key
 
     where
         scores.rater = 'client'
@@ -51,6 +60,11 @@ measured as (
         {{ count_in_time('completed_at') }} as n_scores,
         min(completed_at) as pre_at,
         max(completed_at) as post_at,
+        {{ count_in_time('completed_at', 'is_whole') }} as n_whole_scores,
+        {{ first_by('score', 'completed_at', 'response_key') }}
+        filter (where is_whole) as whole_score_pre,
+        {{ last_by('score', 'completed_at', 'response_key') }}
+        filter (where is_whole) as whole_score_post,
         {{ first_by('score', 'completed_at', 'response_key') }} as score_pre,
         {{ last_by('score', 'completed_at', 'response_key') }} as score_post,
         {{ first_by('response_key', 'completed_at', 'response_key') }} as pre_response_key,

@@ -1,7 +1,8 @@
 {#
     NHS Talking Therapies classes per episode with PHQ-9 and an anxiety measure at least twice each:
     the one config/nhs_measures.csv names for the problem, else GAD-7. One measure reliably better
-    and the other reliably worse is no reliable change in either direction.
+    and the other reliably worse is no reliable change in either direction. NHS Talking Therapies
+    prorates nothing: a prorated score is neither first nor last here.
 #}
 
 {{ config(materialized = 'view') }}
@@ -90,15 +91,15 @@ specific as (
     select
         measures.episode_key,
         measures.instrument_id,
-        measures.score_pre,
-        measures.score_post,
+        measures.whole_score_pre as score_pre,
+        measures.whole_score_post as score_post,
         specific_scales.nhs_cutoff_value,
         specific_scales.nhs_cutoff_operator,
         specific_scales.nhs_rc_value,
         specific_scales.nhs_rc_operator,
         row_number() over (
             partition by measures.episode_key
-            order by nhs_measures.preference, measures.n_scores desc, measures.version
+            order by nhs_measures.preference, measures.n_whole_scores desc, measures.version
         ) as choice_number
 
     from measures
@@ -118,7 +119,7 @@ specific as (
             and specific_scales.is_primary
             and specific_scales.nhs_rc_value is not null
 
-    where measures.n_scores >= 2
+    where measures.n_whole_scores >= 2
 
 ),
 

@@ -26,6 +26,12 @@ early_alliance as (
 
 ),
 
+unordered as (
+
+    select * from {{ ref('int_unordered_episodes') }}
+
+),
+
 forms as (
 
     select
@@ -34,6 +40,7 @@ forms as (
         scores.response_key,
         scores.completed_at,
         scores.score,
+        not coalesce(scores.is_prorated, false) as is_whole,
         episode_instruments.episode_key is not null as is_chosen,
         cast(scores.completed_at as date) > early_alliance.last_date as is_after_early_alliance
 
@@ -54,6 +61,8 @@ forms as (
             and episode_instruments.role = 'outcome'
 
     left join early_alliance on scores.episode_key = early_alliance.episode_key
+
+    {{ anti_join() }} unordered on scores.episode_key = unordered.episode_key
 
     where
         scores.rater = 'client'
@@ -80,12 +89,12 @@ by_episode as (
         {{ last_by('score', 'completed_at', 'response_key') }}
         filter (where is_chosen and is_after_early_alliance) as post_after_early_alliance,
         {% for measure in ['phq9', 'gad7'] %}
-            {{ count_in_time('completed_at', "instrument_id = '" ~ measure ~ "'") }}
+            {{ count_in_time('completed_at', "is_whole and instrument_id = '" ~ measure ~ "'") }}
                 as n_{{ measure }},
             {{ first_by('score', 'completed_at', 'response_key') }}
-            filter (where instrument_id = '{{ measure }}') as {{ measure }}_first,
+            filter (where is_whole and instrument_id = '{{ measure }}') as {{ measure }}_first,
             {{ last_by('score', 'completed_at', 'response_key') }}
-            filter (where instrument_id = '{{ measure }}') as {{ measure }}_last
+            filter (where is_whole and instrument_id = '{{ measure }}') as {{ measure }}_last
             {%- if not loop.last %},{% endif %}
         {% endfor %}
 

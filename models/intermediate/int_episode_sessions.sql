@@ -13,9 +13,9 @@ counted as (
     select
         episode_key,
         count(*) filter (where is_treatment) as n_sessions_booked,
-        count(session_number) as n_sessions_attended,
-        min(session_at) filter (where session_number is not null) as first_session_at,
-        max(session_at) filter (where session_number is not null) as last_session_at,
+        count(*) filter (where is_attended and is_treatment) as n_sessions_attended,
+        min(session_at) filter (where is_attended and is_treatment) as first_session_at,
+        max(session_at) filter (where is_attended and is_treatment) as last_session_at,
         cast(max(session_at) as date) as last_booked_date,
         {{ last_by('attendance', 'session_at', 'session_key') }}
         filter (where is_treatment) as last_attendance,
@@ -44,7 +44,7 @@ by_therapist as (
     select
         episode_key,
         therapist_key,
-        count(session_number) as n_held,
+        count(*) filter (where is_attended and is_treatment) as n_held,
         max(session_at) as last_held_at
 
     from sessions

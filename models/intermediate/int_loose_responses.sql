@@ -17,6 +17,12 @@ sessions as (
 
 ),
 
+derived_forms as (
+
+    select * from {{ ref('int_derived_forms') }}
+
+),
+
 delivered_episodes as (
 
     select * from {{ ref('stg_lake__episodes') }}
@@ -36,6 +42,7 @@ timings as (
     select
         instrument_id,
         rater,
+        min(timing) as timing,
         case min(timing)
             when 'before_session' then 0
             else -{{ var('form_days_after_session') }}
@@ -62,6 +69,8 @@ loose as (
         responses.instrument_id,
         responses.rater,
         responses.completed_at,
+        responses.completed_at_utc,
+        derived_forms.session_key as derived_session_key,
         responses.episode_key as given_episode_key,
         cast(responses.completed_at as date) as completed_date
 
@@ -72,6 +81,8 @@ loose as (
             responses.session_key = sessions.given_session_key
             and responses.client_key = sessions.client_key
 
+    left join derived_forms on responses.response_key = derived_forms.response_key
+
 ),
 
 {# An observer rates a recording, often weeks later: its date says nothing about the session. #}
@@ -81,14 +92,18 @@ nearby_sessions as (
     select
         loose.response_key,
         sessions.session_key,
-        row_number() over (
-            partition by loose.response_key
-            order by
-                abs({{ days_between('loose.completed_date', 'sessions.session_date') }}),
-                abs({{ seconds_between('loose.completed_at', 'sessions.session_at') }}),
-                sessions.session_at,
-                sessions.session_key
-        ) as candidate_number
+        timings.timing,
+        abs({{ days_between('loose.completed_date', 'sessions.session_date') }}) as days_apart,
+        {{ has_time('loose.completed_at') }}
+        and {{ has_time('sessions.session_at') }} as is_timed,
+        {{ has_place('sessions.session_at') }}
+        and loose.completed_at = sessions.session_at as is_same_place,
+        case
+            when loose.completed_at_utc is not null and sessions.session_at_utc is not null
+                then {{ seconds_between('sessions.session_at_utc', 'loose.completed_at_utc') }}
+            else {{ seconds_between('sessions.session_at', 'loose.completed_at') }}
+        end as seconds_since_begin,
+        coalesce(sessions.duration_min, {{ var('session_minutes') }}) * 60 as seconds_long
 
     from loose
 
@@ -104,26 +119,67 @@ nearby_sessions as (
 
     where
         loose.rater in ('client', 'therapist')
+        and loose.derived_session_key is null
         and sessions.is_attended
         and {{ days_between('loose.completed_date', 'sessions.session_date') }}
         between timings.days_min and timings.days_max
 
 ),
 
-nearest_sessions as (
+{#
+    Nobody rates a session that has not begun, nor fills in before one that is over. Where either
+    carries no time of day, only the day can tell.
+#}
+
+allowed_sessions as (
 
     select
-        nearby_sessions.response_key,
-        sessions.session_key,
-        sessions.session_date,
-        sessions.therapist_key,
-        sessions.episode_key
+        response_key,
+        session_key,
+        rank() over (
+            partition by response_key
+            order by
+                case when is_timed then abs(seconds_since_begin) else days_apart * 24 * 60 * 60 end,
+                case when is_same_place then 0 else 1 end
+        ) as nearness
 
     from nearby_sessions
 
-    inner join sessions on nearby_sessions.session_key = sessions.session_key
+    where
+        not is_timed
+        or case timing
+            when 'after_session' then seconds_since_begin >= 0
+            when 'before_session' then seconds_since_begin < seconds_long
+            else true
+        end
 
-    where nearby_sessions.candidate_number = 1
+),
+
+nearest as (
+
+    select
+        response_key,
+        count(*) as n_nearest,
+        min(session_key) as session_key
+
+    from allowed_sessions
+
+    where nearness = 1
+
+    group by response_key
+
+),
+
+{# Two sessions equally near: the form belongs to one of them, nobody can say to which. #}
+
+nearest_sessions as (
+
+    select
+        response_key,
+        n_nearest > 1 as is_ambiguous,
+        case when n_nearest = 1 then session_key end as session_key
+
+    from nearest
 
 ),
 
@@ -135,14 +191,18 @@ placed as (
         loose.client_key,
         loose.rater,
         loose.completed_date,
-        nearest_sessions.session_key,
-        nearest_sessions.therapist_key,
-        coalesce(nearest_sessions.session_date, loose.completed_date) as contact_date,
-        coalesce(delivered_episodes.episode_key, nearest_sessions.episode_key) as episode_key
+        chosen.session_key,
+        chosen.therapist_key,
+        coalesce(nearest_sessions.is_ambiguous, false) as is_ambiguous,
+        coalesce(chosen.session_date, loose.completed_date) as contact_date,
+        coalesce(delivered_episodes.episode_key, chosen.episode_key) as episode_key
 
     from loose
 
     left join nearest_sessions on loose.response_key = nearest_sessions.response_key
+
+    left join sessions as chosen
+        on coalesce(loose.derived_session_key, nearest_sessions.session_key) = chosen.session_key
 
     left join delivered_episodes
         on
@@ -162,6 +222,7 @@ resolved as (
         placed.rater,
         placed.session_key,
         placed.therapist_key,
+        placed.is_ambiguous,
         placed.contact_date,
         coalesce(placed.episode_key, dated_episodes.episode_key) as episode_key
 

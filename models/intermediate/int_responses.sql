@@ -50,8 +50,15 @@ resolved as (
             sessions.therapist_key,
             loose_responses.therapist_key
         ) as therapist_key,
+        case
+            when sessions.session_key is not null then 'given'
+            when loose_responses.session_key is not null then 'by_time'
+            when loose_responses.is_ambiguous then 'ambiguous'
+            else 'none'
+        end as session_link,
         responses.rater,
         responses.completed_at,
+        responses.completed_at_utc,
         responses.received_at,
         responses.source_file,
         responses.source_line

@@ -1,3 +1,8 @@
+{#
+    An end after the day of receipt is planned, or stands for none (9999-12-31): the episode is open,
+    and a reason beside it is not one yet (rule E20).
+#}
+
 with
 
 lake_rows as (
@@ -23,7 +28,10 @@ current_rows as (
         lake_rows.therapist_key,
 
         ---------- strings
-        lake_rows.discharge_reason,
+        case
+            when coalesce(lake_rows.end_date <= cast(lake_rows.received_at as date), true)
+                then lake_rows.discharge_reason
+        end as discharge_reason,
         lake_rows.modality,
         lake_rows.problem,
         lake_rows.step,
@@ -31,7 +39,9 @@ current_rows as (
         ---------- timestamps
         lake_rows.referral_date,
         lake_rows.start_date,
-        lake_rows.end_date,
+        case
+            when lake_rows.end_date <= cast(lake_rows.received_at as date) then lake_rows.end_date
+        end as end_date,
 
         ---------- provenance
         lake_rows.source_file,

@@ -33,6 +33,7 @@ current_rows as (
 
         ---------- timestamps
         lake_rows.completed_at,
+        lake_rows.completed_at_utc,
         lake_rows.started_at,
         lake_rows.received_at,
 

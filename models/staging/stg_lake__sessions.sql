@@ -38,6 +38,7 @@ current_rows as (
 
         ---------- timestamps
         lake_rows.session_at,
+        lake_rows.session_at_utc,
 
         ---------- provenance
         lake_rows.source_file,

@@ -21,7 +21,7 @@ from pipeline.steps.scores import write_scores
 from pipeline.storage.configuration import read_clinic, read_registry, rules
 from pipeline.storage.duckdb_session import duck, quoted
 from pipeline.storage.landing import Delivery, is_as_hashed, still_written
-from pipeline.vault.facts import delivered_ages, therapist_flags
+from pipeline.vault.facts import client_aliases, delivered_ages, therapist_flags
 from pipeline.vault.keys import identities_folder, master_key
 from transforms.clinics.clinic import Clinic
 from transforms.contract import TABLES, Table
@@ -268,9 +268,11 @@ def _mark(
     names = {delivery.file_id: delivery.source_file for delivery in deliveries}
     promised = [(r.file_id, names[r.file_id], r.n_read) for r in results]
     cut_off = write_promise_counts(home, run_id, clinic_id, promised)
-    ids, ages = (work / kind / f"{clinic_id}.parquet" for kind in ("therapist_ids", "ages"))
+    kinds = ("therapist_ids", "ages", "client_ids")
+    ids, ages, aliases = (work / kind / f"{clinic_id}.parquet" for kind in kinds)
     therapist_flags(con, home, clinic_id, ids)
     delivered_ages(con, home, clinic_id, staged.get("episodes", []), ages)
+    client_aliases(con, home, clinic_id, aliases)
     looked_at = tuple(id for id, name in names.items() if clinic.accepts_change_in(Path(name).name))
 
     def judged(files: dict[str, list[Path]], marks: Path, counts: Path) -> Path:
@@ -289,6 +291,7 @@ def _mark(
             scores=sorted((work / "scores" / clinic_id).glob("*.parquet")),
             therapist_ids=[ids] if ids.exists() else [],
             ages=[ages] if ages.exists() else [],
+            client_ids=[aliases] if aliases.exists() else [],
             service=Service(clinic.age_range, clinic.go_live, looked_at),
             item_sets=watch.item_sets,
         )

@@ -11,6 +11,7 @@ from pipeline.storage.duckdb_session import quoted
 from pipeline.storage.lake import lake_file
 from pipeline.storage.parquet import copy_query
 from pipeline.vault.ages import COMPLETE_YEARS
+from transforms.intake.client_ids import spelling as client_spelling
 from transforms.intake.therapist_ids import is_placeholder, spelling
 
 
@@ -49,6 +50,29 @@ def therapist_flags(con: duckdb.DuckDBPyConnection, home: Home, clinic_id: str, 
         where is_placeholder or has_alias
         group by therapist_key
         order by therapist_key
+    """
+    if con.execute(f"select 1 from ({query}) limit 1").fetchone():
+        copy_query(con, query, to)
+
+
+def client_aliases(con: duckdb.DuckDBPyConnection, home: Home, clinic_id: str, to: Path) -> None:
+    """Write the keys of clients that another identifier of the clinic differs from in writing only.
+
+    Column: client_key. Nothing is written where every client stands under one identifier.
+    """
+    files = sorted((home.vault / "identities" / f"clinic={clinic_id}").glob("*/*.parquet"))
+    to.unlink(missing_ok=True)
+    if not files:
+        return
+    query = f"""
+        with
+        named as (
+            select distinct client_key, {client_spelling("client_id")} as spelling
+            from read_parquet([{", ".join(map(quoted, files))}])
+            where client_id is not null
+        ),
+        shared as (select spelling from named group by spelling having count(*) > 1)
+        select distinct client_key from named semi join shared using (spelling) order by client_key
     """
     if con.execute(f"select 1 from ({query}) limit 1").fetchone():
         copy_query(con, query, to)

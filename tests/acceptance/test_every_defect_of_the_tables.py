@@ -51,6 +51,9 @@ DEFECTS = {
     "S33": "update core.fct_scores set score = 20, instrument_id = "
     "case instrument_id when 'phq9' then 'ors' else 'srs' end "
     "where instrument_id in ('phq9', 'gad7')",
+    "N20": "update core.fct_sessions set session_number = null where episode_key = "
+    "(select min(episode_key) from core.fct_sessions where session_number > 1)",
+    "S40": "update core.fct_scores set session_link = 'ambiguous'",
     "N13": f"update core.fct_sessions set is_attended = false where therapist_key = {SOMEBODY}",
     "E09": "update core.fct_episodes set outcome_pre_at = null, improvement = null",
     "E10": "update core.fct_episodes set n_outcome_scores = 1, improvement = null",

@@ -55,10 +55,10 @@ def test_rules_on_finished_tables_have_a_result_for_every_clinic(demo_home, ask)
         "select rule_id, count(distinct clinic_id), bool_or(state = 'error'), "
         "bool_or(state = 'fail' and severity = 'fatal') from quality.dq_rule_results "
         "where rule_id in ('E09', 'E10', 'E11', 'E12', 'N13', 'S10', 'S11', 'S27', 'S30', 'S33', "
-        "'T05', 'T06', 'P01', 'P09') group by rule_id",
+        "'N20', 'S40', 'T05', 'T06', 'P01', 'P09') group by rule_id",
     )
 
-    assert len(rows) == 14
+    assert len(rows) == 16
     assert {(n, has_error, is_broken) for _, n, has_error, is_broken in rows} == {(3, False, False)}
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import jinja2
+import yaml
 
 from tests.conftest import ROOT
 
 _TESTS_OF_DBT = "generic_tests.sql"
+_VARS = yaml.safe_load((ROOT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
 
 
 def rendered(model: str) -> str:
@@ -24,10 +26,14 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(extensions=["jinja2.ext.do"])
     environment.globals |= {
         "ref": lambda name: name,
+        "source": lambda _schema, table: table,
         "config": lambda **_: "",
-        "var": lambda _name, default=None: default,
+        "var": lambda name, default=None: _VARS.get(name, default),
         "return": lambda value: value,
-        "dbt": SimpleNamespace(type_string=lambda: "varchar"),
+        "dbt": SimpleNamespace(
+            type_string=lambda: "varchar",
+            date_trunc=lambda part, column: f"date_trunc('{part}', {column})",
+        ),
         "adapter": SimpleNamespace(dispatch=lambda name: _variant(environment, name)),
     }
     for path in sorted((ROOT / "macros").glob("*.sql")):

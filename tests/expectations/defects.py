@@ -206,6 +206,8 @@ BREAKS = [
     ),
     # 3 of 52 PHQ-9 forms are 5.8 %.
     ("S06", fifty_forms("phq9", some_beyond(3)), None),
+    ("S41", forms_of("wai_s", 30, up_to_five), every_form(range(30))),
+    ("S41", forms_of("wsas", 30, lambda _: items(*[2] * 5)), every_form(range(30))),
     ("S07", cells("responses", "r1", item_7=99), [("r1", "item_7")]),
     ("S07", cells("responses", "r2", item_7=-9), [("r2", "item_7")]),
     ("S07", cells("responses", "r1", item_7=None, bad_cells=["item_7"]), [("r1", "item_7")]),
@@ -274,7 +276,7 @@ BREAKS = [
     ),
     (
         "S21",
-        cells("responses", "r2", completed_at=datetime(2025, 1, 2, 23, 0)),
+        cells("responses", "r2", completed_at=datetime(2024, 11, 23, 23, 0)),
         [("r2", "completed_at")],
     ),
     (
@@ -288,6 +290,14 @@ BREAKS = [
         both(
             second_episode(start_date=date(2025, 10, 1)),
             cells("responses", "r2", session_key=None, completed_at=datetime(2025, 8, 1, 9, 0)),
+        ),
+        [("r2", "completed_at")],
+    ),
+    (
+        "S21",
+        both(
+            cells("episodes", "e1", referral_date=date(2024, 11, 8)),
+            cells("responses", "r2", session_key=None, completed_at=datetime(2024, 10, 31, 9, 0)),
         ),
         [("r2", "completed_at")],
     ),
@@ -306,6 +316,12 @@ BREAKS = [
     (
         "S22",
         cells("responses", "r1", session_key=None, completed_at=datetime(2025, 1, 20, 8, 0)),
+        [("r1", "completed_at")],
+    ),
+    # The session of that day has not begun yet.
+    (
+        "S22",
+        cells("responses", "r1", session_key=None, completed_at=datetime(2025, 1, 10, 9, 59)),
         [("r1", "completed_at")],
     ),
     ("S23", cells("responses", "r1", rater="parent"), [("r1", "rater")]),
@@ -387,6 +403,16 @@ BREAKS = [
         ),
         [("e1", "start_date")],
     ),
+    (
+        "E04",
+        both(
+            *(cells("sessions", label, episode_key=None) for label in ("s1", "s2")),
+            cells("sessions", "s2", session_at=datetime(2025, 12, 1, 10, 0)),
+        ),
+        [("e1", "discharge_reason")],
+    ),
+    ("E20", cells("episodes", "e1", end_date=date(2026, 1, 2)), [("e1", "end_date")]),
+    ("E20", cells("episodes", "e1", end_date=date(9999, 12, 31)), [("e1", "end_date")]),
     ("E13", cells("episodes", "e2", client_key=key("nobody")), [("e2", "client_id")]),
     ("E13", cells("episodes", "e2", therapist_key=key("tbc")), [("e2", "therapist_id")]),
     (
@@ -430,6 +456,9 @@ KEEPS = [
     ("S06", fifty_forms("wai_s", up_to_six)),
     # 3 of 60 PHQ-9 forms are 5 %; the items also reach zero.
     ("S06", forms_of("phq9", 58, some_beyond(3))),
+    ("S41", forms_of("wai_s", 29, up_to_five)),
+    ("S41", forms_of("wai_s", 30, up_to_six)),
+    ("S41", forms_of("wsas", 30, lambda number: items(*[2] * 4, number and 1))),
     ("S07", cells("responses", "r1", item_7=6)),
     ("S07", cells("responses", "r2", **ORS | {"item_1": 9})),
     ("S09", scored(("r1", "mean", 3.25, 3.30, False), ("r2", "total", 10.0, 10.0, False))),
@@ -449,9 +478,17 @@ KEEPS = [
     ("S19", cells("responses", "r3", completed_at=datetime(1980, 1, 1))),
     ("S19", serving(go_live={"phq9": date(2025, 1, 10), "wai_sr": date(2025, 1, 10)})),
     ("S20", cells("responses", "r1", started_at=datetime(2025, 1, 10, 11, 0))),
-    ("S21", cells("responses", "r2", completed_at=datetime(2025, 1, 3, 0, 0))),
+    ("S21", cells("responses", "r2", completed_at=datetime(2024, 11, 24, 0, 0))),
     ("S21", cells("responses", "r2", session_key=None, completed_at=datetime(2025, 7, 7, 23, 0))),
     ("S22", cells("responses", "r1", completed_at=datetime(2025, 1, 12, 23, 59))),
+    # A date without a time of day may be any time of it.
+    *(
+        (
+            "S22",
+            cells("responses", "r1", session_key=None, completed_at=datetime(2025, 1, 10, hour)),
+        )
+        for hour in (0, 10)
+    ),
     (
         "S22",
         cells("responses", "r1", session_key=None, completed_at=datetime(2025, 1, 19, 8, 0)),
@@ -486,6 +523,17 @@ KEEPS = [
     ("E01", cells("episodes", "e1", end_date=date(2025, 1, 10))),
     ("E02", second_episode()),
     ("E03", cells("episodes", "e1", discharge_reason="dropout")),
+    ("E20", cells("episodes", "e1", end_date=date(2026, 1, 1))),
+    # Sessions that name no episode count for the one their days lie in.
+    ("E04", both(*(cells("sessions", label, episode_key=None) for label in ("s1", "s2")))),
+    # A baseline of the waiting time lies in the episode, a week before the referral too.
+    (
+        "S21",
+        both(
+            cells("episodes", "e1", referral_date=date(2024, 11, 8)),
+            cells("responses", "r2", session_key=None, completed_at=datetime(2024, 11, 1, 9, 0)),
+        ),
+    ),
     ("E04", cells("episodes", "e1", discharge_reason="completed")),
     (
         "E04",

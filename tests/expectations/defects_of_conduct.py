@@ -45,12 +45,13 @@ def lake(table, *rows):
     return lambda delivery: delivery.put_into_lake(table, *rows)
 
 
-def told(*, ages=(), therapist_ids=()):
+def told(*, ages=(), therapist_ids=(), client_ids=()):
     """Return a change that adds what the vault tells."""
 
     def change(delivery):
         delivery.ages.extend(ages)
         delivery.therapist_ids.extend(therapist_ids)
+        delivery.client_ids.extend(client_ids)
 
     return change
 
@@ -88,6 +89,17 @@ def two_sessions(first, second):
 BULK = [(f"bulk {number}", "completed_at") for number in range(5)]
 
 BREAKS = [
+    ("C10", told(client_ids=[(key("anna"),)]), None),
+    (
+        "C11",
+        cells("responses", "r1", client_key=None, bad_cells=["client_id"]),
+        [("r1", "client_id")],
+    ),
+    (
+        "C11",
+        cells("sessions", "s1", client_key=None, bad_cells=["client_id"]),
+        [("s1", "client_id")],
+    ),
     (
         "S08",
         both(cells("responses", "r2", **WSAS), cells("clients", "anna", employment="employed")),
@@ -136,7 +148,11 @@ BREAKS = [
     (
         "S29",
         cells(
-            "responses", "r4", mode="paper", session_key=None, completed_at=datetime(2025, 1, 17, 9)
+            "responses",
+            "r4",
+            mode="paper",
+            session_key=None,
+            completed_at=datetime(2025, 1, 17, 11),
         ),
         [("r4", "mode")],
     ),
@@ -285,6 +301,8 @@ BREAKS = [
 ]
 
 KEEPS = [
+    ("C10", told(client_ids=[(key("carl"),)])),
+    ("C11", cells("responses", "r1", client_key=None, bad_cells=["started_at"])),
     (
         "S08",
         both(cells("responses", "r2", **WSAS), cells("clients", "anna", employment="Retired")),

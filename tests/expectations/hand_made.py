@@ -128,6 +128,8 @@ class Delivery:
         # What the vault tells: (therapist, is_placeholder, has_alias), (client, start, age).
         self.therapist_ids: list[tuple] = []
         self.ages: list[tuple] = []
+        # Clients that another identifier differs from in writing only: (client,).
+        self.client_ids: list[tuple] = []
         self.service = Service()
         write_registry(self.con, folder / "registry")
 
@@ -169,6 +171,7 @@ class Delivery:
             ages=self._stage_told(
                 "ages", "client_key uuid, start_date date, age_years integer", self.ages
             ),
+            client_ids=self._stage_told("client_ids", "client_key uuid", self.client_ids),
             service=self.service,
         )
         self.marks = self._read("marks.parquet")
@@ -266,7 +269,7 @@ class Delivery:
         if not rows:
             return []
         self.con.execute(f"create or replace temp table told ({columns})")
-        self.con.executemany("insert into told values (?, ?, ?)", rows)
+        self.con.executemany(f"insert into told values ({', '.join('?' for _ in rows[0])})", rows)
         self.con.execute(f"copy told to '{self.folder / name}.parquet' (format parquet)")
         return [self.folder / f"{name}.parquet"]
 

@@ -17,6 +17,7 @@ UNAVOIDABLE = {
     "C01": dict.fromkeys(("E13", "N01", "S02"), _OF_REJECTED),
     "T01": dict.fromkeys(("E13", "N01", "S02"), _OF_REJECTED),
     "N01": {"S02": _OF_REJECTED},
+    "S06": {"S41": "the same coding, seen over all files"},
     "N06": {"S02": _OF_REJECTED},
     "F12": {"S03": "an item under another name is an item that is missing"},
 }
@@ -389,6 +390,29 @@ def e08(export: Export) -> None:
 
 def e13(export: Export) -> None:
     _stranger(export, client_id="HC999999")
+
+
+def c10(export: Export) -> None:
+    """One client's forms come from a system that writes its identifier in small letters."""
+    client = export.rows["clients"][0]["client_id"]
+    for row in export.rows["responses"]:
+        if row["client_id"] == client:
+            row |= {"client_id": client.lower(), "session_id": "", "episode_id": ""}
+
+
+def c11(export: Export) -> None:
+    export.rows["responses"][0]["client_id"] = "Anonymous"
+
+
+def s41(export: Export) -> None:
+    """Nobody ever answered 0: the codes begin at 1, and the top one was never chosen."""
+    for row in export.rows["responses"]:
+        if row["instrument"] == "gad7":
+            row |= {item: "1" for item in ITEMS if row[item] == "0"}
+
+
+def e20(export: Export) -> None:
+    _stranger(export, end_date="2999-12-31")
 
 
 def c01(export: Export) -> None:

@@ -11,11 +11,19 @@ from datetime import date
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from transforms.formats.archive import is_archive
 from transforms.formats.format import Block, Format
-from transforms.formats.options import Code, Options
+from transforms.formats.options import Code, Options, known_zone
 from transforms.formats.recognition.registry import blocks, format_named, formats
 from transforms.formats.shapes.options import Long, Wide
 
@@ -108,11 +116,35 @@ class Feed(Dialect):
     skip_unanswered: bool = Field(
         False, description="Leave out rows without any answer or submitted score."
     )
+    order: str | None = Field(
+        None,
+        description="Source column that puts the rows of a client in order where they carry no "
+        "time of day: session number, week, day since the start, visit. Same as `occasion` under "
+        "`columns`; `values: {occasion: …}` turns words into numbers.",
+    )
     wide: Wide | None = Field(None, description="One row per client holds several sessions.")
     long: Long | None = Field(None, description="One row per answer.")
     delivery: DeliveryKind | None = Field(
         None, description="Whether rows missing from a file were deleted. Left out: the clinic's."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ordered(cls, given):
+        """Take `order` for the column of `occasion`."""
+        if (
+            isinstance(given, dict)
+            and given.get("order")
+            and isinstance(given.get("columns"), dict)
+        ):
+            return given | {"columns": {"occasion": given["order"]} | given["columns"]}
+        return given
+
+    @model_validator(mode="after")
+    def _has_rows_to_order(self) -> Feed:
+        if self.order and (self.columns is None or self.table not in ("responses", "sessions")):
+            raise ValueError("order: only for responses or sessions with `columns`")
+        return self
 
     @property
     def is_canonical(self) -> bool:
@@ -135,9 +167,10 @@ class Exports(Dialect):
         "path from here. Maps merge, lists and values replace.",
     )
     group: str = Field(
-        "default",
-        pattern=r"^[a-z0-9][a-z0-9_-]*$",
-        description="Clinics of one group share clients and therapists.",
+        "",
+        pattern=r"^([a-z0-9][a-z0-9_-]*)?$",
+        description="Clinics of one group share clients and therapists. Left out: the clinic is a "
+        "group of its own.",
     )
     name: str | None = Field(None, description="Name shown in reports.")
     format: FormatName = Field("canonical", description="What wrote the exports.")
@@ -183,6 +216,11 @@ class Clinic(ExportsWithBlocks):
         description="snapshot: each file holds everything, a row it lacks was deleted. increment: "
         "a row it lacks is unchanged.",
     )
+    timezone: str | None = Field(
+        None,
+        description="Zone of the clinic's clock, such as Europe/London. Days and months are "
+        "counted by it; a time that states another offset is moved to it.",
+    )
     largest_deletion: float = Field(
         0.3,
         gt=0,
@@ -215,6 +253,22 @@ class Clinic(ExportsWithBlocks):
         if not 0 <= value[0] <= value[1]:
             raise ValueError("give the youngest age first, then the oldest, both from 0")
         return value
+
+    @model_validator(mode="after")
+    def _own_group(self) -> Clinic:
+        if not self.group:
+            object.__setattr__(self, "group", self.clinic)
+        return self
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str | None) -> str | None:
+        return known_zone(value)
+
+    @property
+    def zone(self) -> str | None:
+        """Zone of the clinic's clock: its own setting, else that of its survey system."""
+        return self.timezone or getattr(self.options, "timezone", None)
 
     @property
     def shown_name(self) -> str:
@@ -259,5 +313,5 @@ class Clinic(ExportsWithBlocks):
 
 
 def canonical_clinic(clinic: str) -> Clinic:
-    """Return the clinic that has no YAML: canonical files, default group."""
+    """Return the clinic that has no YAML: canonical files, a group of its own."""
     return Clinic(clinic=clinic)

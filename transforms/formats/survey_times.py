@@ -1,7 +1,7 @@
 """Times as web surveys write them: with a zone behind, half days, or in a declared format.
 
-A time that states its own zone becomes UTC. One that does not becomes UTC if the clinic's YAML
-declares a zone, and stays as it is otherwise. Day and month are never guessed: what is neither
+A time keeps the offset it states, or that of the zone the clinic's YAML declares, whose clock
+counts; without either it stays as it is. Day and month are never guessed: what is neither
 ISO 8601 nor in a declared format is marked as unreadable.
 """
 
@@ -43,9 +43,9 @@ class SurveyTimes:
     Examples
     --------
     >>> SurveyTimes(None).read("2026/11/22 3:04:05 PM GMT+1")
-    '2026-11-22 14:04:05'
+    '2026-11-22 15:04:05+01:00'
     >>> SurveyTimes("Europe/Oslo").read("2026-11-22 15:04:05")
-    '2026-11-22 14:04:05'
+    '2026-11-22 15:04:05+01:00'
     """
 
     def __init__(self, declared: str | None, formats: tuple[str, ...] = ()) -> None:
@@ -56,7 +56,7 @@ class SurveyTimes:
         self._parsed = lru_cache(4096)(self._parse)
 
     def read(self, text: str) -> str:
-        """Return a time as ISO 8601 without its zone."""
+        """Return a time as ISO 8601, with its offset if that is known."""
         moment = self._parsed(text)
         if moment is None:
             self.n_unreadable += 1
@@ -67,7 +67,8 @@ class SurveyTimes:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=self.zone)
         try:
-            return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
+            utc = moment.astimezone(UTC)
+            return (utc.astimezone(self.zone) if self.zone else moment).isoformat(sep=" ")
         except OverflowError:  # in the first or last hours of the calendar
             self.n_unreadable += 1
             return UNREADABLE
@@ -88,14 +89,13 @@ class SurveyTimes:
         if self.zone:
             return Note(
                 "timezone",
-                f"times converted from {self.zone.key}, declared in the YAML, to UTC "
+                f"times by the clock of {self.zone.key}, declared in the YAML "
                 f"({self.n_stated:,} state a zone of their own)",
             )
         if self.n_stated:
             return Note(
                 "timezone",
-                f"{self.n_stated:,} times converted from their own zone to UTC; any other is kept "
-                "as written",
+                f"{self.n_stated:,} times state their own zone; the days are those of that zone",
             )
         return Note("timezone", "times kept as written: no `timezone` in the clinic's YAML")
 

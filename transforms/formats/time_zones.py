@@ -1,4 +1,4 @@
-"""Times of a declared zone, as UTC."""
+"""Times of a declared zone, with their offset."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from transforms.errors import FileRefused
 from transforms.formats.source import Note
 
-# Stands in a cell for a time that cannot be read, so that it cannot pass for one in UTC.
+# Stands in a cell for a time that cannot be read, so that it cannot pass for one.
 UNREADABLE = "unreadable time"
 # Day, month and year in an order the text does not say.
 SHORT_DATE = r"^(\d{1,2})[-./ ](\d{1,2})[-./ ](\d{4}|\d{2})(\D.*)?$"
@@ -32,7 +32,7 @@ def unread(text: str) -> str:
 
 
 class ZonedTimes:
-    """Turns the times of one file into UTC, if the clinic's YAML declares a zone.
+    """Gives the times of one file by the clinic's clock, if its YAML declares a zone.
 
     An hour that occurs twice (clocks go back) is taken as its first occurrence; one that does
     not exist (clocks go forward) as if they had not gone forward yet.
@@ -40,13 +40,13 @@ class ZonedTimes:
     Parameters
     ----------
     declared : zone of the YAML, or None to leave times as they are.
-    stated : zone the file itself names; it wins over the declared one.
+    stated : zone the file itself names; its times are moved to the declared one.
     formats : strptime formats, tried before ISO 8601.
 
     Examples
     --------
-    >>> ZonedTimes("Europe/London").to_utc("2024-07-01 09:30:00")
-    '2024-07-01 08:30:00'
+    >>> ZonedTimes("Europe/London").local("2024-07-01 09:30:00")
+    '2024-07-01 09:30:00+01:00'
     """
 
     def __init__(
@@ -54,11 +54,15 @@ class ZonedTimes:
     ) -> None:
         self.formats = formats
         self.stated = stated
+        self.clinic = _zone(declared) if declared else None
         self.zone = _zone(stated or declared) if declared else None
 
-    def to_utc(self, text: str) -> str:
-        """Return the moment in UTC without its zone; blank text and undeclared zones stay."""
-        if self.zone is None or not text.strip():
+    def local(self, text: str) -> str:
+        """Return the moment in the declared zone with its offset; without a zone the text stays.
+
+        The cell keeps both, the clinic's day and the instant (`transforms.intake.moments`).
+        """
+        if self.clinic is None or not text.strip():
             return text
         moment = self._parsed(text.strip())
         if moment is None:
@@ -66,7 +70,8 @@ class ZonedTimes:
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=self.zone)
         try:
-            return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
+            # By way of UTC: an hour that does not exist becomes the one after it.
+            return moment.astimezone(UTC).astimezone(self.clinic).isoformat(sep=" ")
         except OverflowError:  # in the first or last hours of the calendar
             return UNREADABLE
 
@@ -83,7 +88,8 @@ class ZonedTimes:
         if self.zone is None:
             return Note("timezone", "times kept as written: no `timezone` in the clinic's YAML")
         by = "stated in the file" if self.stated else "declared in the YAML"
-        return Note("timezone", f"times converted from {self.zone.key}, {by}, to UTC")
+        told = f"times of {self.zone.key}, {by}, by the clock of {self.clinic.key}"
+        return Note("timezone", told)
 
 
 def _parser(pattern: str):

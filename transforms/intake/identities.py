@@ -14,13 +14,15 @@ import duckdb
 from transforms import sql
 from transforms.cells import converted
 from transforms.clinics.clinic import Clinic
-from transforms.contract import Table
+from transforms.contract import TABLES, Column, Table
 from transforms.intake.column_mapping import ColumnMapping
 from transforms.intake.pseudonyms import GroupKey, id_message, pseudonym
 from transforms.intake.source_rows import clean_cell, reading_of, row_filter
 
 # Their identifiers stay in the vault, so that a pseudonym can be traced back and erased.
 _KEPT = ("client", "therapist")
+# Ids carry no control characters, so this cannot occur in one.
+_UNIT = "\x1f"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,19 @@ class KeyTables:
             con.execute(f"drop table {relation}")
 
 
+def keyed_by(column: Column, stem: str) -> str:
+    """Return SQL for what a key is made of; ``stem`` stands before the names of the cells.
+
+    One appointment may hold several clients (a couple, a group): a session's key is its
+    identifier and the client, each client's row being one session.
+    """
+    if column.id_space != "session":
+        return f"{stem}{column.name}"
+    # A session without a client keeps a key of its own; a form without one has no session.
+    client = f"coalesce({stem}client_id, '')" if column.required else f"{stem}client_id"
+    return f"{stem}{column.name} || {sql.text(_UNIT)} || {client}"
+
+
 def is_row_id(table: Table, column: str) -> bool:
     """Whether an identifier names the row itself and so hardly repeats."""
     named = table.column(column)
@@ -67,11 +82,15 @@ def is_row_id(table: Table, column: str) -> bool:
 
 
 def _distinct(column: str, mappings: list[ColumnMapping], clinic: Clinic) -> str:
-    parts = [
-        f"select {clean_cell(mapping, clinic, column)} as id from {mapping.source.relation} "
-        f"where {row_filter(mapping, clinic)}"
-        for mapping in mappings
-    ]
+    parts = []
+    for mapping in mappings:
+        named = TABLES[mapping.feed.table].column(column)
+        names = dict.fromkeys([column, "client_id"]) if named.id_space == "session" else [column]
+        cells = ", ".join(f"{clean_cell(mapping, clinic, name)} as t_{name}" for name in names)
+        parts.append(
+            f"select {keyed_by(named, 't_')} as id from (select {cells} "
+            f"from {mapping.source.relation} where {row_filter(mapping, clinic)})"
+        )
     return f"select distinct id from ({' union all '.join(parts)}) where id is not null"
 
 

@@ -13,17 +13,19 @@ from datetime import datetime
 from transforms import sql
 from transforms.cells import bad_cells, converted
 from transforms.clinics.clinic import Clinic
-from transforms.contract import Column, Table, lake_columns
+from transforms.contract import ORDER, Column, Table, lake_columns
 from transforms.formats.source import LINE
 from transforms.instruments.defaults import Defaults
 from transforms.instruments.stored_totals import WITHOUT_ANSWERS
 from transforms.intake.column_mapping import ColumnMapping
-from transforms.intake.identities import KeyTables
+from transforms.intake.identities import KeyTables, keyed_by
+from transforms.intake.moments import instant, local, offset_of, ordered, wall_clock
 from transforms.intake.pseudonyms import id_message, parts_message, pseudonym
 from transforms.intake.source_rows import (
     clean_cell,
     is_item_plain,
     item_text,
+    nobody_cell,
     reading_of,
     row_filter,
     submitted_text,
@@ -97,9 +99,14 @@ class _Part:
         for column in self.table.columns:
             cells[f"t_{column.name}"] = clean_cell(self.mapping, self.clinic, column.name)
         for column in self._typed:
-            cells[f"v_{column.name}"] = converted(
-                cells[f"t_{column.name}"], column.kind, self.reading
-            )
+            text = cells[f"t_{column.name}"]
+            if column in self._moments:
+                cells[f"o_{column.name}"] = offset_of(text)
+                cells[f"w_{column.name}"] = wall_clock(text, self.reading)
+            else:
+                cells[f"v_{column.name}"] = converted(text, column.kind, self.reading)
+        if self._is_given("client_id"):
+            cells["n_client_id"] = nobody_cell(self.mapping, self.clinic, "client_id")
         for number, column in self.mapping.items.items():
             is_plain = is_item_plain(self.mapping, self.clinic, number)
             text = sql.name(column) if is_plain else item_text(self.mapping, self.clinic, number)
@@ -111,7 +118,31 @@ class _Part:
             cells[f"t_submitted_{scale}"] = clean
         selected = ",\n".join(f"{value} as {name}" for name, value in cells.items())
         kept = row_filter(self.mapping, self.clinic)
-        return f"select {selected}\nfrom {self.mapping.source.relation} where {kept}"
+        rows = f"select {selected}\nfrom {self.mapping.source.relation} where {kept}"
+        return f"select *{self._times()} from ({rows})" if self._moments else rows
+
+    @property
+    def _moments(self) -> list[Column]:
+        """Return the moments a source may give; the rest are NULL and cost nothing."""
+        return [c for c in self._typed if c.kind == "timestamp" and self._is_given(c.name)]
+
+    @property
+    def _places(self) -> list[str]:
+        """Return the columns that give the order of rows without a time of day."""
+        return [c.name for c in ORDER if c in self.table.columns and self._is_given(c.name)]
+
+    def _times(self) -> str:
+        zone = self.clinic.zone
+        places = ", ".join(f"v_{name}::double" for name in self._places)
+        made = ""
+        for column in self._moments:
+            cells = f"o_{column.name}", f"w_{column.name}"
+            clock = local(*cells, zone)
+            if places and column.required:
+                clock = ordered(clock, f"coalesce({places})")
+            made += f", {clock} as v_{column.name}"
+            made += f", {instant(*cells, zone)} as u_{column.name}"
+        return made
 
     def bad_tests(self) -> dict[str, str]:
         """Return, by column, the condition that its text could not be converted."""
@@ -123,7 +154,7 @@ class _Part:
         tests = {name: f"(v_{name} is null and {given.format(name)})" for name in names}
         if self.mapping.items and self.mapping.submitted:
             tests[WITHOUT_ANSWERS] = self._is_without_answers()
-        return tests
+        return tests | ({"client_id": "n_client_id"} if self._is_given("client_id") else {})
 
     def _is_without_answers(self) -> str:
         """Return SQL for: a stored score, and no answer to any of the items the feed maps.
@@ -147,8 +178,12 @@ class _Part:
         values = self._provenance()
         if self.table.key not in {column.lake_name for column in self.table.columns}:
             values[self.table.key] = pseudonym(self._natural_message(self.table.key))
+        given = [column.name for column in self._moments]
         for column in self.table.columns:
             values[column.lake_name] = self._value(column)
+            if column.utc_name:
+                is_given = column.name in given
+                values[column.utc_name] = f"u_{column.name}" if is_given else "null"
         return {name: f"{values[name]}::{kind}" for name, kind in lake_columns(self.table).items()}
 
     def _provenance(self) -> dict[str, str]:
@@ -176,9 +211,8 @@ class _Part:
     def _key(self, column: Column) -> str:
         if column.name in self.keys.relations:
             return f"k_{column.name}.key" if self._is_given(column.name) else "null"
-        own = pseudonym(
-            id_message(column.id_space, self.clinic.clinic, f"{self._id_prefix()}t_{column.name}")
-        )
+        named = f"{self._id_prefix()}{keyed_by(column, 't_')}"
+        own = pseudonym(id_message(column.id_space, self.clinic.clinic, named))
         if column.required:
             return own
         natural = pseudonym(self._natural_message(column.id_space))
@@ -200,7 +234,11 @@ class _Part:
         return "".join(f"{sql.text(_UNIT + value + _UNIT)} || " for value in constants)
 
     def _natural_message(self, id_space: str) -> str:
-        parts = [self._key_part(self.table.column(name)) for name in self.table.key_parts]
+        names = (
+            *self.table.key_parts,
+            *(self._places if "completed_at" in self.table.key_parts else ()),
+        )
+        parts = [self._key_part(self.table.column(name)) for name in names]
         return parts_message(id_space.removesuffix("_key"), self.clinic.clinic, parts)
 
     def _key_part(self, column: Column) -> str:
@@ -209,12 +247,17 @@ class _Part:
         if column.kind in ("text", "id"):
             return f"t_{column.name}"
         # 2024-05-01 and 2024-05-01 00:00 are the same moment; unreadable text stands for itself.
-        return f"coalesce(v_{column.name}::varchar, t_{column.name})"
+        moment = f"v_{column.name}"
+        if column in self._moments:
+            name = column.name
+            moment = f"case when o_{name} <> '' then u_{name} else w_{name} end"
+        return f"coalesce(({moment})::varchar, t_{column.name})"
 
     def joins(self, defaults: Defaults) -> str:
         """Return the joins: keys by identifier, version and language by instrument."""
         joined = [
-            f"left join {relation} as k_{column} on k_{column}.id = cells.t_{column}"
+            f"left join {relation} as k_{column} on k_{column}.id = "
+            f"{keyed_by(self.table.column(column), 'cells.t_')}"
             for column, relation in self.keys.relations.items()
             if self._is_given(column)
         ]

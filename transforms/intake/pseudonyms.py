@@ -7,7 +7,8 @@ stands in a statement, a table, a log or a message.
 What is hashed (the message):
 
     client|<id>   therapist|<id>                                 one space per clinic group
-    session|<clinic>|<id>   episode|…   response|…               unique only within a clinic
+    episode|<clinic>|<id>   response|…                           unique only within a clinic
+    session|<clinic>|<id><unit separator><client id>             a couple's appointment is two rows
     response|<clinic>|<part><part>…                              no response_id: natural key
 
 A natural key's parts are written `<length>:<text>`, a missing one `-`, so no two different

@@ -9,6 +9,7 @@ import duckdb
 
 from transforms.clinics.clinic import Clinic, Dialect, Feed, Join
 from transforms.contract import TABLES
+from transforms.formats.options import Options
 from transforms.formats.request import FeedRequest, Request
 from transforms.formats.source import HeaderPlace
 from transforms.instruments.registry import Registry
@@ -36,7 +37,7 @@ def request_for(
         scratch=scratch,
         registry=registry,
         yaml=f"{clinic.clinic}.yml",
-        options=clinic.options,
+        options=_in_the_clinics_zone(clinic),
         feeds=tuple(_feed_request(feed, clinic) for feed in clinic.feeds),
         feeds_for=feeds_for,
         delimiter=clinic.delimiter,
@@ -70,6 +71,14 @@ def _feed_request(feed: Feed, clinic: Clinic) -> FeedRequest:
             for number in mapping.items
         ],
     )
+
+
+def _in_the_clinics_zone(clinic: Clinic) -> Options | None:
+    """Return the format's block; where it has a zone and says none, the clinic's is meant."""
+    options = clinic.options
+    if options is None or "timezone" not in type(options).model_fields:
+        return options
+    return options.model_copy(update={"timezone": clinic.zone})
 
 
 def _named(feed: Feed) -> tuple[str, ...]:

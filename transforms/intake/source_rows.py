@@ -7,8 +7,9 @@ from dataclasses import replace
 from transforms import sql
 from transforms.cells import Reading, cleaned, translated
 from transforms.clinics.clinic import Clinic, Feed
-from transforms.contract import TABLES
+from transforms.contract import TABLES, Column
 from transforms.formats.source import Source
+from transforms.intake.client_ids import is_nobody, is_nothing, visible
 from transforms.intake.column_mapping import ColumnMapping
 
 
@@ -41,8 +42,25 @@ def clean_cell(mapping: ColumnMapping, clinic: Clinic, column: str) -> str:
         reading = replace(reading, has_blanks=True)
     clean = cleaned(mapping.raw(column), reading)
     clean = translated(clean, mapping.feed.values.get(column, {}), reading)
-    is_closed = bool(TABLES[mapping.feed.table].column(column).values)
+    canonical = TABLES[mapping.feed.table].column(column)
+    if canonical.kind == "id":
+        return _identifier(visible(clean), canonical)
+    is_closed = bool(canonical.values)
     return f"lower({clean})" if is_closed or column == "instrument" else clean
+
+
+def nobody_cell(mapping: ColumnMapping, clinic: Clinic, column: str) -> str:
+    """Return SQL that is true where a client's identifier stands for nobody."""
+    reading = replace(reading_of(mapping, clinic), has_blanks=True)
+    return is_nobody(visible(cleaned(mapping.raw(column), reading)))
+
+
+def _identifier(clean: str, column: Column) -> str:
+    """Return SQL for an identifier; placeholders are NULL. T03 looks at those of therapists."""
+    if column.id_space == "therapist":
+        return clean
+    is_none = is_nobody(clean) if column.id_space == "client" else is_nothing(clean)
+    return f"case when not {is_none} then {clean} end"
 
 
 def item_text(mapping: ColumnMapping, clinic: Clinic, number: int) -> str:

@@ -41,8 +41,10 @@ placed as (
         coalesce(responses.therapist_key, episodes.therapist_key) as therapist_key,
         responses.episode_key,
         responses.session_key,
+        responses.session_link,
         responses.response_key,
         responses.completed_at,
+        responses.completed_at_utc,
         responses.source_file,
         responses.source_line
 
@@ -60,6 +62,7 @@ joined as (
         placed.therapist_key,
         placed.episode_key,
         placed.session_key,
+        placed.session_link,
         scores.response_key,
         scores.instrument_id,
         scores.version,
@@ -73,6 +76,7 @@ joined as (
         scores.submitted_score,
         scores.score_version,
         placed.completed_at,
+        placed.completed_at_utc,
         placed.source_file,
         placed.source_line
 

@@ -15,7 +15,8 @@ COMPANIONS = {
     # All sessions on one later day: outside the episode, and the forms before the first of them.
     "F08": {"N03", "N04", "N12", "S22", "S25"},
     # The fifty forms are alike, and follow no session.
-    "S06": {"S18", "S22"},
+    "S06": {"S18", "S22", "S41"},
+    "S41": {"S18", "S22"},
     "S18": {"S21", "S22", "S25"},
     # Forms in March, long after the client's last session.
     "S31": {"S17", "S21", "S22", "S25"},
@@ -29,6 +30,8 @@ COMPANIONS = {
     "N01": {"S22", "S25"},
     "E01": {"N04"},
     "E02": {"E05"},
+    # An end that is none leaves the episode open, long after its last session.
+    "E20": {"E05"},
     # The therapist's only period is wrong, so it does not hold the sessions either.
     "T04": {"N11"},
     # Too few items are answered: that is how the score goes, and why the clinic's total differs.

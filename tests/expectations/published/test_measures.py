@@ -36,12 +36,14 @@ TABLES = {
     ),
     "core.fct_sessions": (
         "clinic_id varchar, session_key varchar, therapist_key varchar, session_at timestamp,"
-        " is_attended boolean, session_type varchar, is_derived boolean default false"
+        " is_attended boolean, session_type varchar, is_derived boolean default false,"
+        " is_treatment boolean default true, session_number bigint default 1"
     ),
     "core.fct_scores": (
         "clinic_id varchar, response_key varchar, session_key varchar, therapist_key varchar,"
         " instrument_id varchar, version varchar default 'v', rater varchar default 'client',"
-        " scale varchar default 'total', score double, completed_at timestamp"
+        " scale varchar default 'total', score double, completed_at timestamp,"
+        " session_link varchar default 'given'"
     ),
     "process.fct_session_process": "session_key varchar",
     "common_factors.cf_alliance_outcome": (
@@ -422,6 +424,27 @@ def test_scores_that_moved_since_the_first_year(tables, found, center, n, scope)
     tables("core.fct_scores", *_month("2025-01", 100, 15.0), *_month("2026-01", n, center))
 
     assert found("P09") == scope
+
+
+def test_a_form_that_two_sessions_may_be_meant_by_is_counted_once(tables, found):
+    """Two scales are one form; a form that names its session is not asked."""
+    form = {"response_key": "r1", "session_link": "ambiguous"}
+    tables(
+        "core.fct_scores",
+        *({**form, "scale": scale} for scale in ("total", "bond")),
+        *({"response_key": key, "session_link": key} for key in ("given", "by_time", "none")),
+    )
+
+    assert found("S40") == (3, 1)
+
+
+def test_sessions_of_unknown_order_are_counted(tables, found):
+    """A missed session and an assessment have no number anyway."""
+    seen = {"is_attended": True, "session_number": None}
+    tables("core.fct_sessions", {"is_attended": True}, seen, seen)
+    tables("core.fct_sessions", {**seen, "is_attended": False}, {**seen, "is_treatment": False})
+
+    assert found("N20") == (3, 2)
 
 
 def test_an_expired_waiver_is_a_finding(tables, found):

@@ -158,8 +158,8 @@ def test_a_single_resource_a_bundle_and_ndjson_are_the_same_rows(read, rows):
     one = response(phq9(2, 2, 2, 2, 1, 1, 2, 0, 0, total=12))
     two = response(phq9(0, 0, 0, 0, 0, 0, 0, 0, 3, total=3), id="r2")
     columns = ("_line", "response_id", "client_id", "completed_at", *ITEMS, "submitted_total")
-    first = ("r1/phq9", "p1", "2026-07-01 07:10:00", *"222211200", "12")
-    second = ("r2/phq9", "p1", "2026-07-01 07:10:00", *"000000003", "3")
+    first = ("r1/phq9", "p1", "2026-07-01 09:10:00+02:00", *"222211200", "12")
+    second = ("r2/phq9", "p1", "2026-07-01 09:10:00+02:00", *"000000003", "3")
 
     assert rows(*read(one), *columns) == [(1, *first)]
     assert rows(*read(one, two), *columns) == [(1, *first), (2, *second)]
@@ -289,7 +289,7 @@ def test_contradictions_are_counted_in_a_note_and_land_in_bad_cells(read, con, t
     assert notes(source)["contradictions"] == (
         "1 answer with code, display and ordinal that contradict each other: marked as unreadable"
     )
-    assert staged == [(["item_3"], None, 1.0, "standard", datetime(2026, 7, 1, 7, 10))]
+    assert staged == [(["item_3"], None, 1.0, "standard", datetime(2026, 7, 1, 9, 10))]
 
 
 # ------------------------------------------------------------------ forms of the clinic's own
@@ -621,9 +621,9 @@ def test_an_encounter_of_two_practitioners_names_no_therapist(read, rows):
 @pytest.mark.parametrize(
     ("authored", "moment"),
     [
-        ("2026-07-01T09:10:00+02:00", "2026-07-01 07:10:00"),
-        ("2026-07-01T00:30:00+02:00", "2026-06-30 22:30:00"),
-        ("2026-07-01T09:10:00Z", "2026-07-01 09:10:00"),
+        ("2026-07-01T09:10:00+02:00", "2026-07-01 09:10:00+02:00"),
+        ("2026-07-01T00:30:00+02:00", "2026-07-01 00:30:00+02:00"),
+        ("2026-07-01T09:10:00Z", "2026-07-01 09:10:00+00:00"),
         ("2026-07-01", "2026-07-01"),
         ("2026-07-01T09:10:00", "2026-07-01 09:10:00"),
         ("2026-07", "unreadable time"),
@@ -634,7 +634,7 @@ def test_an_encounter_of_two_practitioners_names_no_therapist(read, rows):
         (None, None),
     ],
 )
-def test_times_become_utc_and_half_a_date_is_none(read, rows, authored, moment):
+def test_times_keep_their_offset_and_half_a_date_is_none(read, rows, authored, moment):
     given = response(phq9(*[1] * 9, total=9), authored=authored)
 
     assert rows(*read(given), "completed_at") == [(moment,)]
@@ -721,7 +721,7 @@ def test_us_core_phq9(con, tmp_path, real_data, registry, rows, companions):
     )
     (row,) = rows(source, *ITEMS, "submitted_total", "client_id", "completed_at")
 
-    assert row == (*"222211200", "12", "example", "2022-11-29 20:50:32.718000")
+    assert row == (*"222211200", "12", "example", "2022-11-29 20:50:32.718000+00:00")
     assert sum(map(int, row[:9])) == 12
 
 

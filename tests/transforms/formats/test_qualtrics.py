@@ -246,34 +246,36 @@ def test_times_stay_as_written_without_a_zone_and_say_so(read, rows):
     assert notes(source)["timezone"].startswith("times kept as written")
 
 
-def test_times_of_a_declared_zone_become_utc(read, rows):
+def test_times_of_a_declared_zone_say_its_offset(read, rows):
     """Oslo is two hours ahead of UTC in July."""
     source = read(export(response("c1")), clinic(qualtrics={"timezone": "Europe/Oslo"}))
 
-    assert rows(source, "StartDate", "EndDate") == [("2026-07-01 07:00:00", "2026-07-01 07:10:00")]
+    assert rows(source, "StartDate", "EndDate") == [
+        ("2026-07-01 09:00:00+02:00", "2026-07-01 09:10:00+02:00")
+    ]
 
 
-def test_the_zone_a_file_states_wins_over_the_declared_one(read, rows):
-    """Denver is six hours behind UTC in July."""
+def test_the_zone_a_file_states_is_moved_to_the_declared_one(read, rows):
+    """09:10 in Denver, six hours behind UTC in July, is ten past five in Oslo."""
     config = clinic(qualtrics={"timezone": "Europe/Oslo"})
     source = read(export(response("c1"), timezone="America/Denver"), config)
 
-    assert rows(source, "EndDate") == [("2026-07-01 15:10:00",)]
+    assert rows(source, "EndDate") == [("2026-07-01 17:10:00+02:00",)]
     assert "America/Denver, stated in the file" in notes(source)["timezone"]
 
 
-def test_times_in_a_declared_format_become_utc(read, rows):
+def test_times_in_a_declared_format_keep_the_day_and_say_the_offset(read, rows):
     config = clinic(qualtrics={"timezone": "Europe/Oslo"}, timestamp_format="%d.%m.%Y %H:%M")
     source = read(export(response("c1", EndDate="01.07.2026 09:10")), config)
 
-    assert rows(source, "EndDate") == [("2026-07-01 07:10:00",)]
+    assert rows(source, "EndDate") == [("2026-07-01 09:10:00+02:00",)]
 
 
 def test_a_declared_format_comes_before_iso_8601():
     """2026-02-01 is the second of January where the clinic writes the day before the month."""
     clock = ZonedTimes("UTC", formats=("%Y-%d-%m %H:%M",))
 
-    assert clock.to_utc("2026-02-01 09:10") == "2026-01-02 09:10:00"
+    assert clock.local("2026-02-01 09:10") == "2026-01-02 09:10:00+00:00"
 
 
 def test_a_time_that_cannot_be_read_cannot_pass_for_utc(read, rows):
@@ -295,18 +297,18 @@ def test_a_day_and_month_that_may_be_exchanged_stays_for_the_check_of_dates(read
 
 
 @pytest.mark.parametrize(
-    ("local", "utc"),
+    ("written", "local"),
     [
-        ("2026-03-29 00:59:59", "2026-03-29 00:59:59"),
-        ("2026-03-29 01:30:00", "2026-03-29 01:30:00"),  # does not exist
-        ("2026-03-29 02:00:00", "2026-03-29 01:00:00"),
-        ("2026-10-25 01:30:00", "2026-10-25 00:30:00"),  # twice: the first
-        ("2026-10-25 02:00:00", "2026-10-25 02:00:00"),
+        ("2026-03-29 00:59:59", "2026-03-29 00:59:59+00:00"),
+        ("2026-03-29 01:30:00", "2026-03-29 02:30:00+01:00"),  # does not exist
+        ("2026-03-29 02:00:00", "2026-03-29 02:00:00+01:00"),
+        ("2026-10-25 01:30:00", "2026-10-25 01:30:00+01:00"),  # twice: the first
+        ("2026-10-25 02:00:00", "2026-10-25 02:00:00+00:00"),
     ],
 )
-def test_hours_the_clock_change_doubles_or_skips(local, utc):
+def test_hours_the_clock_change_doubles_or_skips(written, local):
     """London goes forward at 01:00 UTC on 29 March 2026, back at 01:00 UTC on 25 October."""
-    assert ZonedTimes("Europe/London").to_utc(local) == utc
+    assert ZonedTimes("Europe/London").local(written) == local
 
 
 def test_a_zone_nobody_knows_is_refused_without_naming_it(read):

@@ -104,12 +104,12 @@ def notes(source) -> dict[str, str]:
 ANSWERS = "completed_at", "item_1", "item_2", "bad_cells", "source_line"
 
 
-def test_google_forms_are_staged_with_codes_and_times_in_utc(read, staged):
+def test_google_forms_are_staged_with_codes_and_the_times_of_their_clock(read, staged):
     got = staged(read("google_forms"), "google_forms", *ANSWERS[:3], "item_3", *ANSWERS[3:])
 
     assert got == [
-        (datetime(2026, 11, 22, 14, 4, 5), 0, 3, 2, None, 2),
-        (datetime(2026, 11, 22, 23, 4, 5), 1, None, 0, None, 3),
+        (datetime(2026, 11, 22, 15, 4, 5), 0, 3, 2, None, 2),
+        (datetime(2026, 11, 23, 0, 4, 5), 1, None, 0, None, 3),
     ]
 
 
@@ -286,17 +286,18 @@ def test_real_dates_of_a_workbook_are_read(con, tmp_path):
 @pytest.mark.parametrize(
     ("text", "zone", "formats", "expected"),
     [
-        ("2026/11/22 3:04:05 PM GMT+1", None, (), "2026-11-22 14:04:05"),
-        ("2026/11/22 12:04:05 AM GMT+5:30", None, (), "2026-11-21 18:34:05"),
-        ("2026/11/22 12:04:05 PM GMT-8", None, (), "2026-11-22 20:04:05"),
-        ("2026/11/22 3:04:05 PM UTC", "Europe/Oslo", (), "2026-11-22 15:04:05"),
-        ("2026/07/22 3:04:05 nachm. MESZ", None, (), "2026-07-22 13:04:05"),
-        ("2026/11/22 15:04:05", "Europe/Oslo", (), "2026-11-22 14:04:05"),
-        ("2026/07/22 15:04:05", "Europe/Oslo", (), "2026-07-22 13:04:05"),
-        ("2026-11-22T15:04:05+02:00", None, (), "2026-11-22 13:04:05"),
+        ("2026/11/22 3:04:05 PM GMT+1", None, (), "2026-11-22 15:04:05+01:00"),
+        ("2026/11/22 12:04:05 AM GMT+5:30", None, (), "2026-11-22 00:04:05+05:30"),
+        ("2026/11/22 12:04:05 PM GMT-8", None, (), "2026-11-22 12:04:05-08:00"),
+        ("2026/11/22 3:04:05 PM UTC", "Europe/Oslo", (), "2026-11-22 16:04:05+01:00"),
+        ("2026/07/22 3:04:05 nachm. MESZ", None, (), "2026-07-22 15:04:05+02:00"),
+        ("2026/11/22 15:04:05", "Europe/Oslo", (), "2026-11-22 15:04:05+01:00"),
+        ("2026/07/22 15:04:05", "Europe/Oslo", (), "2026-07-22 15:04:05+02:00"),
+        ("2026-11-22T15:04:05+02:00", None, (), "2026-11-22 15:04:05+02:00"),
         ("2026-11-22 15:04:05", None, (), "2026-11-22 15:04:05"),
         ("22.11.2026 15:04:05", None, ("%d.%m.%Y %H:%M:%S",), "2026-11-22 15:04:05"),
-        ("11/22/2026 3:04:05 PM GMT+1", None, ("%m/%d/%Y %I:%M:%S %p",), "2026-11-22 14:04:05"),
+        ("11/22/2026 3:04:05 PM GMT+1", None, ("%m/%d/%Y %I:%M:%S %p",),
+         "2026-11-22 15:04:05+01:00"),
         ("2026-12-11 15:04:05", None, ("%Y-%d-%m %H:%M:%S",), "2026-11-12 15:04:05"),
         # Stays, so that the file can be refused with the lines of such dates.
         ("11/12/2026 15:04:05", "Europe/Oslo", (), "11/12/2026 15:04:05"),

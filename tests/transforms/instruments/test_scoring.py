@@ -154,8 +154,9 @@ def test_an_oq45_subscale_with_too_many_gaps_leaves_no_total():
 
 
 def test_a_work_item_that_does_not_apply_is_no_gap_but_any_other_is():
-    assert total("wsas", None, 4, 4, 4, 4) == 16
-    assert np.isnan(total("wsas", 4, None, 4, 4, 4))
+    assert total("wsas", None, 4, 4, 4, 4) == 20
+    assert total("wsas", 8, 3, None, 2, 2) == 18.75
+    assert np.isnan(total("wsas", None, None, 4, 4, 4))
     assert np.isnan(total("wsas", None, None, None, None, None))
 
 

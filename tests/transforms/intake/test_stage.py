@@ -127,7 +127,7 @@ def test_identifiers_become_pseudonyms_of_their_space(staging):
 
     keys = staging.rows("sessions", "session_key, episode_key, client_key, therapist_key")
     assert keys == [
-        (of("session|harbor|S1"), of("episode|harbor|E1"), of("client|7"), of("therapist|T1"))
+        (of("session|harbor|S1\x1f7"), of("episode|harbor|E1"), of("client|7"), of("therapist|T1"))
     ]
 
 
@@ -358,7 +358,34 @@ def test_joined_columns_keep_leading_zeros_and_their_separator(staging):
     staging.deliver("wide.csv", WIDE_ROWS, WIDE)
 
     keys = {key for (key,) in staging.rows("responses", "session_key")}
-    assert keys == {of("session|harbor|007-1"), of("session|harbor|007-2")}
+    assert keys == {of(f"session|harbor|007-{n}\x1f007") for n in (1, 2)}
+
+
+def test_a_couples_appointment_is_one_session_of_each(staging):
+    staging.deliver(
+        "sessions.csv",
+        "session_id,client_id,therapist_id,session_at,attendance\n"
+        "S1,7,T1,2026-05-01 10:30,attended\nS1,8,T1,2026-05-01 10:30,attended\n",
+    )
+    staging.deliver("responses.csv", f"{RESPONSES},session_id\n8,srs,client,2026-05-01,S1\n")
+
+    sessions = dict(staging.rows("sessions", "client_key, session_key"))
+    assert len({*sessions.values()}) == 2
+    assert staging.rows("responses", "session_key") == [(sessions[of("client|8")],)]
+
+
+def test_a_placeholder_is_no_client_and_is_named(staging):
+    """The cell's text goes nowhere; a session called NULL is none."""
+    staging.deliver(
+        "responses.csv",
+        f"{RESPONSES},session_id\nAnonymous,srs,client,2026-05-01,NULL\n"
+        "A\u200b1,srs,client,2026-05-02,S1\n",
+    )
+
+    assert staging.rows("responses", "client_key, bad_cells, session_key is null") == [
+        (None, ["client_id"], True),
+        (of("client|A1"), None, False),
+    ]
 
 
 def test_codes_become_words_and_unknown_codes_stay_for_a_rule(staging):

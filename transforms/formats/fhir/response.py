@@ -61,7 +61,7 @@ class Envelope:
         return self.links.name_of_practitioner(entity and entity.practitioner, resource)
 
     def _moment(self, authored: object) -> str | None:
-        """Return a FHIR dateTime in UTC; a date alone stays a date."""
+        """Return a FHIR dateTime with its offset; a date alone stays a date."""
         if not isinstance(authored, str) or not authored:
             return None
         if not _MOMENT.fullmatch(authored):
@@ -73,7 +73,8 @@ class Envelope:
             if moment.tzinfo is None:
                 self.counts["without offset"] += 1
                 return moment.isoformat(sep=" ")
-            return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
+            moment.astimezone(UTC)  # in the last hours of the calendar there is no such instant
+            return moment.isoformat(sep=" ")
         except (ValueError, OverflowError):
             return UNREADABLE
 

@@ -16,8 +16,8 @@ class QualtricsOptions(Options):
     unfinished: Choice = Field("drop", description="Responses that were never submitted.")
     timezone: str | None = Field(
         None,
-        description="Zone the file's times are in, such as Europe/London. They become UTC. A zone "
-        "the file states itself wins. Left out: times stay as they are.",
+        description="Zone of the file's times and the clinic's clock, such as Europe/London. Times "
+        "of a zone the file states itself are moved to it. Left out: the clinic's `timezone`.",
     )
     multi_select: dict[str, list[Code]] = Field(
         default_factory=dict,

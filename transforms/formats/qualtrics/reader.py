@@ -163,7 +163,7 @@ class _Survey:
                 self.left_out[reason] += 1
                 continue
             for position in self.times:
-                cells[position] = self.zone.to_utc(cells[position])
+                cells[position] = self.zone.local(cells[position])
             values = [cells[position] or None for position in self.positions]
             yield (line, *values, *self._choice_cells(values))
 

@@ -12,8 +12,8 @@ class SurveyOptions(Options):
 
     timezone: str | None = Field(
         None,
-        description="Zone of times that state none, such as Europe/London. They become UTC. Left "
-        "out: they stay as they are.",
+        description="Zone of times that state none, such as Europe/London; those that state one "
+        "are moved to it. Left out: the clinic's `timezone`.",
     )
     unfinished: Choice = Field(
         "drop", description="LimeSurvey responses without submitdate: nobody finished them."
