@@ -20,7 +20,7 @@ from expectations.published.measures import (
     measured_rules,
     open_lake,
 )
-from expectations.published.suites import MARTS
+from expectations.published.promises import MARTS
 from expectations.published.withheld_cells import check_withheld
 from expectations.verdicts import share_of, state_of
 from transforms.errors import Broken
@@ -70,7 +70,7 @@ def broken_promises(
     ----------
     contradicting : clinics of the episodes that break P05, whose result names none
     """
-    broken: dict[tuple, list[str]] = {}
+    broken: dict[tuple[str, str | None, str], list[str]] = {}
     for row in results:
         if row["severity"] != "fatal" or row["state"] not in ("fail", "error"):
             continue

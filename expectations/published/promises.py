@@ -6,6 +6,7 @@ A new table needs no entry: `expectations.published.bounds` checks what its colu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from expectations.published.bounds import TOLERANCE
 from transforms.sql import name
@@ -42,28 +43,26 @@ class Mart:
     bounds: tuple[Bound, ...]
 
 
-_CORRELATION = {"low": -1.0, "high": 1.0}
-_SHARE = {"low": 0.0, "high": 1.0}
+_correlation = partial(Bound, low=-1.0, high=1.0)
+_share = partial(Bound, low=0.0, high=1.0)
 _RISKS = ("risk_low", "risk_middle", "risk_high")
 MARTS = (
     Mart(
         "cf_alliance_outcome",
-        tuple(
-            Bound(column, **_CORRELATION) for column in ("estimate", "zero_order_r", "spearman_r")
-        ),
+        tuple(_correlation(column) for column in ("estimate", "zero_order_r", "spearman_r")),
     ),
     Mart(
         "cf_within_between_alliance",
         (
-            Bound("estimate", **_CORRELATION, where=("parameter", "repeated_measures_r")),
-            Bound("client_variance_share", **_SHARE),
+            _correlation("estimate", where=("parameter", "repeated_measures_r")),
+            _share("client_variance_share"),
         ),
     ),
     Mart(
         "cf_early_alliance_dropout",
         (
-            *(Bound("estimate", **_SHARE, where=("metric", risk)) for risk in _RISKS),
-            Bound("estimate", **_CORRELATION, where=("metric", "risk_difference")),
+            *(_share("estimate", where=("metric", risk)) for risk in _RISKS),
+            _correlation("estimate", where=("metric", "risk_difference")),
             Bound("estimate", 0.0, where=("metric", "odds_ratio"), is_open=True),
             Bound("estimate", 0.0, where=("metric", "hazard_ratio_per_sd"), is_open=True),
         ),
@@ -71,22 +70,22 @@ MARTS = (
     Mart(
         "cf_therapist_effect",
         (
-            Bound("estimate", **_SHARE),
-            Bound("icc_unadjusted", **_SHARE),
+            _share("estimate"),
+            _share("icc_unadjusted"),
             Bound("var_therapist", 0.0),
             Bound("var_residual", 0.0, is_open=True),
         ),
     ),
     Mart(
         "cf_therapist_caterpillar",
-        (Bound("se", 0.0, is_open=True), Bound("reliability", **_SHARE)),
+        (Bound("se", 0.0, is_open=True), _share("reliability")),
     ),
-    Mart("cf_outcome_change", (Bound("estimate", **_SHARE),)),
-    Mart("cf_effect_size", (Bound("correlation", **_CORRELATION),)),
+    Mart("cf_outcome_change", (_share("estimate"),)),
+    Mart("cf_effect_size", (_correlation("correlation"),)),
     Mart(
         "cf_dropout_definitions",
         (
-            Bound("estimate", **_SHARE),
+            _share("estimate"),
             Bound("not_judged_percent", 0.0, 100.0),
             Bound("discharge_unknown_percent", 0.0, 100.0),
         ),
@@ -94,10 +93,7 @@ MARTS = (
     *(
         Mart(
             table,
-            tuple(
-                Bound(column, **_CORRELATION)
-                for column in ("estimate", "zero_order_r", "spearman_r")
-            ),
+            tuple(_correlation(column) for column in ("estimate", "zero_order_r", "spearman_r")),
         )
         for table in (
             "cf_core_conditions",
@@ -109,21 +105,21 @@ MARTS = (
     Mart(
         "cf_empathy_outcome",
         (
-            Bound("estimate", **_CORRELATION, where=("metric", "empathy")),
+            _correlation("estimate", where=("metric", "empathy")),
             Bound("estimate", -2.0, 2.0, where=("metric", "difference")),
-            Bound("williams_p", **_SHARE),
+            _share("williams_p"),
         ),
     ),
     Mart(
         "cf_homework",
-        (Bound("estimate", **_CORRELATION, where=("parameter", "repeated_measures_r")),),
+        (_correlation("estimate", where=("parameter", "repeated_measures_r")),),
     ),
     Mart(
         "cf_congruence",
         (
             Bound("estimate", -100.0, 100.0, where=("parameter", "bias")),
-            Bound("estimate", **_CORRELATION, where=("unit", "correlation")),
-            Bound("r_squared", **_SHARE),
+            _correlation("estimate", where=("unit", "correlation")),
+            _share("r_squared"),
         ),
     ),
 )
