@@ -35,11 +35,14 @@ run: setup ## run the night over data/landing (made-up clinics if it is empty)
 	@if [ -z "$$(ls -A $(RAPPORT_HOME)/landing 2>/dev/null)" ]; then $(BIN)/rapport demo; fi
 	@$(BIN)/rapport run
 
-test: setup ## run the test suite
-	@$(BIN)/python -m pytest -q
+# tests/workers.py says which tests go together. One thread each in linear algebra: more only spin.
+WORKERS := -n 2 --dist loadscope --no-loadscope-reorder
+
+test: setup ## run the test suite, on two cores
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q $(WORKERS)
 
 test-slow: setup ## run the longer proofs (planted truth over many seeds, large files)
-	@$(BIN)/python -m pytest -q -m slow
+	@$(BIN)/python -m pytest -q -m slow --durations=20
 
 check: setup ## lint, formatting, types, import contracts, SQL style; changes nothing
 	@$(BIN)/ruff check .

@@ -28,7 +28,7 @@ from benchmarks import export_writers as write  # noqa: E402 - after the path is
 from benchmarks import survey_writers  # noqa: E402
 from benchmarks.export_writers import Export, Response  # noqa: E402
 from transforms.intake import stage as mapping  # noqa: E402
-from transforms.intake.column_mapping import wirings_by_table  # noqa: E402
+from transforms.intake.column_mapping import mappings_by_table  # noqa: E402
 from transforms.intake.pseudonyms import GroupKey  # noqa: E402
 from transforms.intake.read_file import read_export  # noqa: E402
 
@@ -110,11 +110,11 @@ def measure(export: Export, folder: Path) -> int:
     scratch.mkdir(exist_ok=True)
     with duckdb.connect(config={"threads": THREADS}) as con:
         sources = read_export(path, export.clinic, con=con, scratch=scratch)
-        ((table, wirings),) = wirings_by_table(export.clinic, path.name, sources).items()
+        ((table, mappings),) = mappings_by_table(export.clinic, path.name, sources).items()
         staged = mapping.stage(
             con,
             table,
-            wirings,
+            mappings,
             export.clinic,
             file_id="bench",
             source_file=path.name,

@@ -133,17 +133,14 @@ def _column(column: Mapping[str, Any], texts: Mapping[str, str]) -> DescribedCol
         column["name"],
         str(column.get("data_type", "")),
         _one_line(column.get("description") or "", texts),
-        _accepted(column.get("data_tests") or ()),
+        _accepted(column),
         "not_null" in constraints,
     )
 
 
-def _accepted(tests: Iterable[Any]) -> tuple[str, ...]:
-    for test in tests:
-        if isinstance(test, Mapping) and "accepted_values" in test:
-            found = test["accepted_values"].get("arguments", test["accepted_values"])
-            return tuple(str(value) for value in found["values"])
-    return ()
+def _accepted(column: Mapping[str, Any]) -> tuple[str, ...]:
+    meta = (column.get("config") or {}).get("meta") or {}
+    return tuple(str(value) for value in meta.get("values") or ())
 
 
 def _one_line(text: str, texts: Mapping[str, str]) -> str:

@@ -165,3 +165,76 @@ exclusions as (
 {% macro cf_definition_version() -%}
     '{{ var('cf_definition_version', '1') }}'
 {%- endmacro %}
+
+{#
+    The end of a cf_ table: `exclusions`, `shown` and the closing select. The model's CTE `labeled`
+    holds its estimates with precision_label, `candidates` the episodes they could be made from;
+    the call's body lists the columns that only this table has.
+
+    by: columns of both that tell the candidates of one row. hidden: columns that a suppressed row
+    does not show, beside estimate and interval. benchmark: SQL that finds the published number to
+    stand beside it. clients, episodes: columns with the number of each. used: how many candidates
+    are not left out, if not the episodes. rest: what became of usable candidates that a row does not
+    use. caution: in words; without it a column of the body. reasons, therapists, reason: SQL of these
+    columns.
+#}
+{% macro cf_mart(
+    benchmark, caution=none, by=[], hidden=[], clients='n_clients', episodes='n_clients', used=none,
+    rest='other instruments', reasons=none, therapists='shown.n_therapists', reason='shown.reason'
+) -%}
+{%- set used = 'shown.' ~ (used or episodes) -%}
+{{ cf_exclusions('candidates', by) }},
+
+shown as (
+
+    select
+        labeled.*,
+        precision_label <> 'suppressed' as is_shown
+
+    from labeled
+
+)
+
+select
+    shown.scope_level,
+    shown.scope_id,
+    {{ caller() | trim }}
+    {%- for column in ['estimate', 'ci_low', 'ci_high'] + hidden %}
+    case when shown.is_shown then shown.{{ column }} end as {{ column }},
+    {%- endfor %}
+    shown.ci_level,
+    {%- if clients %}
+    {{ cf_visible_count('shown.' ~ clients) }} as n_clients,
+    {%- endif %}
+    {%- if therapists %}
+    {{ therapists }} as n_therapists,
+    {%- endif %}
+    {{ cf_visible_count('shown.' ~ episodes) }} as n_episodes,
+    {{ cf_excluded_count('exclusions.candidate_count', used) }} as n_excluded,
+    {{ reasons or cf_reasons_in_words(used, rest) }} as exclusion_reasons,
+    shown.precision_label,
+    {{ reason }} as not_estimable_reason,
+    {{ cf_benchmark_columns() }},
+    {{ cf_definition_version() }} as definition_version,
+    {%- if caution %}
+    '{{ caution }}' as caution,
+    {%- endif %}
+    extract_dates.extract_date
+
+from shown
+
+inner join exclusions
+    on
+        shown.scope_level = exclusions.scope_level
+        and shown.scope_id = exclusions.scope_id
+        {%- for column in by %}
+        and shown.{{ column }} = exclusions.{{ column }}
+        {%- endfor %}
+
+cross join {{ ref('int_cf_extract_date') }} as extract_dates
+
+left join {{ ref('benchmarks') }} as benchmarks
+    on
+        benchmarks.evidence = 'verified'
+        and {{ benchmark }}
+{%- endmacro %}

@@ -23,12 +23,7 @@ from pipeline.steps import intake as taking_in
 from pipeline.steps import judge as judging
 from pipeline.steps import publish as publishing
 from pipeline.steps.gate import load_gate
-from pipeline.steps.report_page import (
-    address,
-    write_index,
-    write_page,
-    write_stopped_page,
-)
+from pipeline.steps.report_page import address, write_index, write_page, write_stopped_page
 from pipeline.steps.summary import write_summary
 from pipeline.storage import lake, leftovers, writer_lock
 from pipeline.storage.configuration import write_registry

@@ -4,28 +4,60 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections import Counter
 from pathlib import Path
 
 import duckdb
+import hypothesis
 import pytest
 
 from pipeline.home import Home
 from pipeline.orchestration.run_locally import configure_airflow, run_nightly
+from tests.needs import REAL_FILES, is_ci, refuse_ci_without, require, unproved
+from tests.workers import WholeGroups, slowest_first
 from transforms.contract import TABLES, lake_columns
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED_DATA = ROOT.parent / "shared" / "data"
+
+# The same examples on every run of CI, new ones on every run elsewhere; nowhere against a clock.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("here", deadline=None)
+hypothesis.settings.load_profile("ci" if is_ci() else "here")
 
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
 
 
+def pytest_configure(config):
+    """End before the first test where CI would skip a proof."""
+    refuse_ci_without()
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with what takes longest."""
+    slowest_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Keep tests that share a dear fixture in one worker."""
+    return WholeGroups(config, log)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say what was not proved on this machine, and how to prove it."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    if lines := unproved(reasons):
+        terminalreporter.section("not proved on this machine")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of files other people wrote; they live outside the repository."""
-    if not SHARED_DATA.is_dir():
-        pytest.skip("../shared/data is not beside this repository")
-    return SHARED_DATA
+    return require(REAL_FILES)
 
 
 @pytest.fixture(scope="session")

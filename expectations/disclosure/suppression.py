@@ -1,8 +1,9 @@
 """Complementary suppression: hide what would give a hidden small count away, and no more.
 
 The tables arrive with their small counts hidden; one that is still shown is hidden first. Hidden
-as well is the smallest count by which a reader could compute one of them, and with it what could
-be computed back from that row: estimate, interval, shares, verdicts. Rule P06 looks at the result.
+as well is the smallest count by which a reader could compute one of them, and with it what that
+count could be computed back from: what the model's meta names (``gives_away``), or else every
+estimate, interval, share and verdict of its row. Rule P06 looks at the result.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
+from expectations.declared import declared
 from expectations.disclosure.linear_attack import cells_to_hide
 from expectations.disclosure.published_counts import (
     LEFT_OUT,
@@ -56,12 +58,22 @@ def _hide(
     for (row, count), cell in counts.places.items():
         if cell in cells:
             hidden.setdefault(row, []).append(count)
+    results = results_of(con, table)
     for row, own in hidden.items():
-        results = results_of(con, table) if {*own} - {LEFT_OUT} else {}
-        changes = dict.fromkeys(own, "null") | results
+        changes = dict.fromkeys(own, "null") | _given_away(table, own, results)
         listed = ", ".join(f"{name(column)} = {value}" for column, value in changes.items())
         con.execute(f"update {SCHEMA}.{name(table)} set {listed} where rowid = ?", [row])
     return sum(map(len, hidden.values()))
+
+
+def _given_away(table: str, counts: list[str], results: dict[str, str]) -> dict[str, str]:
+    """Return the results that would tell one of these counts; a hidden estimate is suppressed."""
+    meta = declared().get(table, {}).get("gives_away", {})
+    tells = {LEFT_OUT: []} | meta
+    columns = {column for count in counts for column in tells.get(count, results)}
+    if "estimate" in columns:
+        columns.add(LABEL)
+    return {column: value for column, value in results.items() if column in columns}
 
 
 def results_of(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:

@@ -14,12 +14,7 @@ from expectations.published.bounds import check_bounds
 from expectations.published.disclosure import RULE as DISCLOSURE
 from expectations.published.disclosure import check_disclosure
 from expectations.published.item_statistics import check_items
-from expectations.published.measures import (
-    Measure,
-    measure,
-    measured_rules,
-    open_lake,
-)
+from expectations.published.measures import Measure, measure, measured_rules, open_lake
 from expectations.published.promises import MARTS
 from expectations.published.withheld_cells import check_withheld
 from expectations.verdicts import share_of, state_of

@@ -1,13 +1,17 @@
 """The aggregate tables that have a suite of their own, their natural bounds, and change classes.
 
-A new table needs no entry: `expectations.published.bounds` checks what its columns' names promise.
+Bounds stand in the meta of the model (`low`, `high`, `above`; `where` names rows of one kind), so a
+new table has its suite by declaring them; `expectations.published.bounds` checks what the names of
+any table's columns promise.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
+from expectations.declared import declared
 from expectations.published.bounds import TOLERANCE
 from transforms.sql import name
 
@@ -43,85 +47,21 @@ class Mart:
     bounds: tuple[Bound, ...]
 
 
-_correlation = partial(Bound, low=-1.0, high=1.0)
-_share = partial(Bound, low=0.0, high=1.0)
-_RISKS = ("risk_low", "risk_middle", "risk_high")
-MARTS = (
-    Mart(
-        "cf_alliance_outcome",
-        tuple(_correlation(column) for column in ("estimate", "zero_order_r", "spearman_r")),
-    ),
-    Mart(
-        "cf_within_between_alliance",
-        (
-            _correlation("estimate", where=("parameter", "repeated_measures_r")),
-            _share("client_variance_share"),
-        ),
-    ),
-    Mart(
-        "cf_early_alliance_dropout",
-        (
-            *(_share("estimate", where=("metric", risk)) for risk in _RISKS),
-            _correlation("estimate", where=("metric", "risk_difference")),
-            Bound("estimate", 0.0, where=("metric", "odds_ratio"), is_open=True),
-            Bound("estimate", 0.0, where=("metric", "hazard_ratio_per_sd"), is_open=True),
-        ),
-    ),
-    Mart(
-        "cf_therapist_effect",
-        (
-            _share("estimate"),
-            _share("icc_unadjusted"),
-            Bound("var_therapist", 0.0),
-            Bound("var_residual", 0.0, is_open=True),
-        ),
-    ),
-    Mart(
-        "cf_therapist_caterpillar",
-        (Bound("se", 0.0, is_open=True), _share("reliability")),
-    ),
-    Mart("cf_outcome_change", (_share("estimate"),)),
-    Mart("cf_effect_size", (_correlation("correlation"),)),
-    Mart(
-        "cf_dropout_definitions",
-        (
-            _share("estimate"),
-            Bound("not_judged_percent", 0.0, 100.0),
-            Bound("discharge_unknown_percent", 0.0, 100.0),
-        ),
-    ),
-    *(
-        Mart(
-            table,
-            tuple(_correlation(column) for column in ("estimate", "zero_order_r", "spearman_r")),
-        )
-        for table in (
-            "cf_core_conditions",
-            "cf_goal_consensus_collaboration",
-            "cf_attachment_alliance",
-            "cf_countertransference",
-        )
-    ),
-    Mart(
-        "cf_empathy_outcome",
-        (
-            _correlation("estimate", where=("metric", "empathy")),
-            Bound("estimate", -2.0, 2.0, where=("metric", "difference")),
-            _share("williams_p"),
-        ),
-    ),
-    Mart(
-        "cf_homework",
-        (_correlation("estimate", where=("parameter", "repeated_measures_r")),),
-    ),
-    Mart(
-        "cf_congruence",
-        (
-            Bound("estimate", -100.0, 100.0, where=("parameter", "bias")),
-            _correlation("estimate", where=("unit", "correlation")),
-            _share("r_squared"),
-        ),
-    ),
+def _bound(given: Mapping[str, Any]) -> Bound:
+    ((column, value),) = (given.get("where") or {None: None}).items()
+    return Bound(
+        given["column"],
+        given.get("above", given.get("low")),
+        given.get("high"),
+        None if column is None else (column, value),
+        "above" in given,
+    )
+
+
+MARTS = tuple(
+    Mart(table, tuple(map(_bound, meta["bounds"])))
+    for table, meta in declared().items()
+    if "bounds" in meta
 )
 EPISODES = "core.fct_episodes"
 # Jacobson & Truax 1991 and the NHS Talking Therapies manual: true for a contradictory row.

@@ -16,13 +16,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from expectations.catalogue import RULES, Catalogue, Rule, load_rules
-from expectations.published.promises import (
-    CONTRADICTIONS,
-    EPISODES,
-    MARTS,
-    Bound,
-    Mart,
-)
+from expectations.published.promises import CONTRADICTIONS, EPISODES, MARTS, Bound, Mart
 from expectations.verdicts import share_of, state_of
 from transforms.sql import name, only_row
 

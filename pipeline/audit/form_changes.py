@@ -39,7 +39,7 @@ from transforms.form_changes.compare import (
 from transforms.form_changes.limits import load_limits
 from transforms.form_changes.profile import Form, Profile
 from transforms.instruments.registry import Registry
-from transforms.intake.column_mapping import Wiring
+from transforms.intake.column_mapping import ColumnMapping
 from transforms.intake.item_sets import ItemSet, in_words, item_sets, lacking
 
 FILE_RULES = ("F03", "F12", "F13")
@@ -80,14 +80,14 @@ class FormWatch:
         self,
         con: duckdb.DuckDBPyConnection,
         delivery: Delivery,
-        wirings: Mapping[str, Sequence[Wiring]],
+        mappings: Mapping[str, Sequence[ColumnMapping]],
         staged: Mapping[str, Path],
     ) -> None:
         """Profile a file that was read, compare it with what came before, keep both."""
-        profile = profile_delivery(con, self._clinic, delivery, wirings, staged)
+        profile = profile_delivery(con, self._clinic, delivery, mappings, staged)
         # Any other name is what stood in a cell; its rows are quarantined (S03).
         profile = replace(profile, forms=tuple(filter(self._is_defined, profile.forms)))
-        short = self._short_feeds(delivery.file_id, wirings)
+        short = self._short_feeds(delivery.file_id, mappings)
         # None of its forms is loaded (S34): they are nothing to compare later ones with.
         profile = profile.without({one.instrument for one in short})
         # A file beside this one, under a name of another kind, is no earlier delivery of it.
@@ -163,20 +163,22 @@ class FormWatch:
             "error": None,
         }
 
-    def _short_feeds(self, file_id: str, wirings: Mapping[str, Sequence[Wiring]]) -> list[ItemSet]:
+    def _short_feeds(
+        self, file_id: str, mappings: Mapping[str, Sequence[ColumnMapping]]
+    ) -> list[ItemSet]:
         """Return the feeds whose instrument lacks an item column, unless the file is nothing else.
 
         Such a file is rejected as a whole (S03, F12).
         """
-        sets = item_sets(self._clinic, wirings.get("responses", ()))
+        sets = item_sets(self._clinic, mappings.get("responses", ()))
         self.item_sets[file_id] = sets
         short = [one for one in sets if self._lacking(one)]
         named = {one.instrument for one in short}
         others = [
-            wiring
-            for of_table in wirings.values()
-            for wiring in of_table
-            if wiring.constants.get("instrument", "").strip().lower() not in named
+            mapping
+            for of_table in mappings.values()
+            for mapping in of_table
+            if mapping.constants.get("instrument", "").strip().lower() not in named
         ]
         return short if others else []
 

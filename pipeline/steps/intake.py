@@ -28,7 +28,7 @@ from transforms.contract import TABLES, Table
 from transforms.errors import BalanceError, FileChangedError, FileRefused, RapportError
 from transforms.formats.source import Source, plural
 from transforms.instruments.tables import registry_rows
-from transforms.intake.column_mapping import Wiring, wirings_by_table
+from transforms.intake.column_mapping import ColumnMapping, mappings_by_table
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
 from transforms.intake.stage import stage
@@ -178,14 +178,14 @@ def _stage(
     identities = identities_folder(home, clinic.clinic, received)
     notes = [note.text for source in sources for note in source.notes]
     rows: dict[str, int] = {}
-    read: dict[str, list[Wiring]] = {}
+    read: dict[str, list[ColumnMapping]] = {}
     paths: dict[str, Path] = {}
     name = Path(delivery.source_file).name
-    for table, wirings in wirings_by_table(clinic, name, sources).items():
+    for table, mappings in mappings_by_table(clinic, name, sources).items():
         staged = stage(
             con,
             table,
-            wirings,
+            mappings,
             clinic,
             file_id=delivery.file_id,
             source_file=delivery.source_file,
@@ -195,9 +195,9 @@ def _stage(
             out=staged_folder(home, run_id, clinic.clinic) / table / f"{delivery.file_id}.parquet",
             identities=identities / f"{delivery.file_id}.{table}.parquet",
         )
-        if len(wirings) > 1 or any(wiring.feed.is_reshaped for wiring in wirings):
+        if len(mappings) > 1 or any(mapping.feed.is_reshaped for mapping in mappings):
             _refuse_shared_keys(con, TABLES[table], staged.path)
-        rows[table], paths[table], read[table] = staged.n_rows, staged.path, wirings
+        rows[table], paths[table], read[table] = staged.n_rows, staged.path, mappings
         notes += [note.text for note in staged.notes]
         if table == "responses":
             scores = scores_path(home, run_id, clinic.clinic, delivery.file_id)

@@ -25,8 +25,6 @@ from transforms.errors import Broken, PromiseError
 from transforms.sql import name
 
 RULE = "P11"
-# What dbt's own tests call the value of the column they are about.
-OF_THE_COLUMN = {"unique_field", "value_field", "from_field"}
 
 
 def broken_tests(artifacts: Path, build: Path) -> list[Broken]:
@@ -129,44 +127,31 @@ def _broken(con: duckdb.DuckDBPyConnection, nodes: dict, result: dict) -> Broken
     test = node.get("name", result["unique_id"].split(".", 2)[2])
     model = nodes.get(node.get("attached_node") or "")
     table = f"{model['schema']}.{model['name']}" if model else None
-    column = node.get("test_metadata", {}).get("kwargs", {}).get("column_name")
-    clinics: tuple[str, ...] = ()
-    if result["status"] == "fail" and result.get("compiled_code"):
-        clinics = _clinics_of(con, result["compiled_code"], column, model)
-    return Broken(test, table, column, clinics)
-
-
-def _clinics_of(
-    con: duckdb.DuckDBPyConnection, query: str, column: str | None, model: dict | None
-) -> tuple[str, ...]:
-    """Return the clinics of the rows a test found; none when one of them has no clinic."""
-    found = f"({query.strip().rstrip(';')})"
+    if result["status"] != "fail" or not result.get("compiled_code"):
+        return Broken(test, table, None)
+    found = f"({result['compiled_code'].strip().rstrip(';')})"
     try:
-        columns = _columns(con, found)
-        if "clinic_id" in columns:
-            asked = f"select distinct clinic_id from {found}"
-        else:
-            place = f'"{model["database"]}"."{model["schema"]}"."{model["name"]}"' if model else ""
-            own = _columns(con, place) if place else []
-            keys = [(column if each in OF_THE_COLUMN else each, each) for each in columns]
-            keys = [pair for pair in keys if pair[0] in own]
-            if not keys or "clinic_id" not in own:
-                return ()
-            same = " and ".join(
-                f"model.{name(one)} is not distinct from found.{name(other)}" for one, other in keys
-            )
-            asked = (
-                f"select distinct model.clinic_id from {place} as model "
-                f"semi join {found} as found on {same}"
-            )
-        clinics = [row[0] for row in con.execute(asked).fetchall()]
+        columns = {row[0] for row in con.execute(f"describe select * from {found}").fetchall()}
+        return Broken(test, table, _what(con, found, columns), _clinics(con, found, columns))
     except duckdb.Error:
-        return ()  # not attributed: the night stops, as it does for what has no clinic
-    return () if None in clinics else tuple(sorted(clinics))
+        return Broken(test, table, None)  # without a clinic, it stops the night
 
 
-def _columns(con: duckdb.DuckDBPyConnection, relation: str) -> list[str]:
-    return [row[0] for row in con.execute(f"describe select * from {relation}").fetchall()]
+def _what(con: duckdb.DuckDBPyConnection, found: str, columns: set[str]) -> str | None:
+    """Return which columns a test found broken, and how."""
+    if not {"column_name", "problem"} <= columns:
+        return None
+    rows = con.execute(f"select distinct column_name, problem from {found} order by all").fetchall()
+    return ", ".join(f"{column} {problem}" for column, problem in rows)
+
+
+def _clinics(con: duckdb.DuckDBPyConnection, found: str, columns: set[str]) -> tuple[str, ...]:
+    """Return the clinics of the rows a test found; none when one of them has no clinic."""
+    if "clinic_id" not in columns:
+        return ()
+    rows = con.execute(f"select distinct clinic_id from {found} order by 1").fetchall()
+    clinics = tuple(row[0] for row in rows)
+    return () if None in clinics else clinics
 
 
 def _path(home: Home, run_id: str) -> Path:

@@ -26,7 +26,7 @@ from transforms.form_changes.profile import (
     Sheet,
     form_of,
 )
-from transforms.intake.column_mapping import Wiring
+from transforms.intake.column_mapping import ColumnMapping
 
 DATES = {"responses": "completed_at", "sessions": "session_at", "episodes": "start_date"}
 SAMPLE = 50_000  # rows of a file its answers are profiled from, in blocks of 2,048
@@ -61,14 +61,14 @@ def profile_delivery(
     con: duckdb.DuckDBPyConnection,
     clinic: Clinic,
     delivery: Delivery,
-    wirings: Mapping[str, Sequence[Wiring]],
+    mappings: Mapping[str, Sequence[ColumnMapping]],
     staged: Mapping[str, Path],
 ) -> Profile:
     """Return what a file that was read and staged looks like."""
     sheets = []
-    for table, of_table in wirings.items():
+    for table, of_table in mappings.items():
         period = _period(con, table, staged[table])
-        sheets += [_sheet(clinic, table, wiring, period) for wiring in of_table]
+        sheets += [_sheet(clinic, table, mapping, period) for mapping in of_table]
     return Profile(
         delivery.clinic_id,
         delivery.file_id,
@@ -80,25 +80,25 @@ def profile_delivery(
 
 
 def _sheet(
-    clinic: Clinic, table: str, wiring: Wiring, period: tuple[str | None, str | None]
+    clinic: Clinic, table: str, mapping: ColumnMapping, period: tuple[str | None, str | None]
 ) -> Sheet:
-    constants = (wiring.constants.get(name, "") for name in ("instrument", "version", "rater"))
-    wired = {name: tuple(join.join) for name, join in wiring.cells.items()}
-    wired |= {f"item_{number}": (column,) for number, column in wiring.items.items()}
-    wired |= {f"submitted_{scale}": (column,) for scale, column in wiring.submitted.items()}
+    constants = (mapping.constants.get(name, "") for name in ("instrument", "version", "rater"))
+    wired = {name: tuple(join.join) for name, join in mapping.cells.items()}
+    wired |= {f"item_{number}": (column,) for number, column in mapping.items.items()}
+    wired |= {f"submitted_{scale}": (column,) for scale, column in mapping.submitted.items()}
     # What a batch of a REDCap project lacks is read as empty, and is missing all the same.
-    lacking = set(wiring.source.absent)
+    lacking = set(mapping.source.absent)
     wired = {name: columns for name, columns in wired.items() if not lacking & {*columns}}
     return Sheet(
         table,
-        wiring.source.sheet,
+        mapping.source.sheet,
         "/".join(constants),
-        tuple(column for column in wiring.source.columns if column not in lacking),
+        tuple(column for column in mapping.source.columns if column not in lacking),
         wired,
-        wiring.source.n_rows,
+        mapping.source.n_rows,
         *period,
-        is_snapshot=(wiring.feed.delivery or clinic.delivery) == "snapshot",
-        member=wiring.source.member,
+        is_snapshot=(mapping.feed.delivery or clinic.delivery) == "snapshot",
+        member=mapping.source.member,
     )
 
 

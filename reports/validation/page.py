@@ -21,12 +21,7 @@ from typing import Any
 import duckdb
 
 from reports.drawing.spreadsheet_cells import safe_cell
-from reports.drawing.templating import (
-    anchor,
-    short_key,
-    write_page,
-    write_text,
-)
+from reports.drawing.templating import anchor, short_key, write_page, write_text
 from reports.validation.attrition import ENDINGS, FORMS
 from reports.validation.findings import RESPONSE_STYLE, read_findings
 from reports.validation.grades import (

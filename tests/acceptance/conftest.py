@@ -10,6 +10,9 @@ import pytest
 
 from demo import generate
 from pipeline.home import REPOSITORY, Home
+from pipeline.steps.publish import published_run
+from tests.acceptance.bad_exports import CONFIGS
+from tests.acceptance.two_nights import TwoNights, deliver_night
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +23,20 @@ def demo_home(tmp_path_factory, night) -> Home:
     generate(place.landing, place.root / "demo", n_sessions=6_000, seed=1)
     assert night(place) == "success"
     return place
+
+
+@pytest.fixture(scope="session")
+def two_nights(home_with, night) -> TwoNights:
+    """Bad files, a corrected export, and rows that were fixed and sent again; see two_nights.py."""
+    place = home_with("two_nights", clinics=CONFIGS)
+    runs = []
+    for number in (0, 1):
+        deliver_night(place, number)
+        assert night(place) == "success", number
+        runs.append(published_run(place))
+    pages = place.root.with_name("reports of the second night")
+    shutil.copytree(place.reports, pages)  # a regrade writes them again
+    return TwoNights(place, runs[0], pages)
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
 
 import duckdb
 import pytest
 
+from tests.needs import CHROMIUM, without
 from tests.reports.page_numbers import number_of, read_page
 
 QUESTIONS = 8
@@ -118,9 +118,7 @@ def test_the_run_page_leads_to_it(page):
     assert 'href="common-factors.html"' in (page.parent / "index.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.skipif(
-    shutil.which("chromium") is None, reason="no chromium here (Debian: apt-get install chromium)"
-)
+@without(CHROMIUM)
 @pytest.mark.parametrize("look", ["light", "dark"])
 def test_in_a_browser_it_is_accessible_offline_and_one_scope_at_a_time(page, look):
     from axe_playwright_python.sync_playwright import Axe
@@ -129,7 +127,7 @@ def test_in_a_browser_it_is_accessible_offline_and_one_scope_at_a_time(page, loo
     trouble = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
+            executable_path=CHROMIUM.find(),
             args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
         )
         tab = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=look)

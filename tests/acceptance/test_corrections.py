@@ -10,37 +10,19 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.steps.publish import published_run, releases
 
-HEADER = "response_id,client_id,instrument,rater,completed_at," + ",".join(
-    f"item_{n}" for n in range(1, 10)
-)
-FIRST = [
-    "r1,c1,phq9,client,2026-01-05 10:00,1,1,1,1,1,1,1,1,1",
-    "r2,c1,phq9,client,2026-01-12 10:00,0,1,0,1,0,1,0,1,0",
-]
-# r1 as before, r2 corrected, r3 new and without an answer but with the clinic's own total.
-SECOND = [FIRST[0], "r2,c1,phq9,client,2026-01-12 10:00,3,3,3,3,3,3,3,3,3"]
-SUBMITTED = f"{HEADER},submitted_total\nr3,c1,phq9,client,2026-01-19 10:00,{9 * ','}7\n"
+OWN = "clinic_id = 'corrected'"
 
 
 @pytest.fixture(scope="module")
-def corrected(home_with, night):
-    place = home_with("corrected")
-    folder = place.landing / "clinic"
-    folder.mkdir()
-    (folder / "responses_1.csv").write_text("\n".join([HEADER, *FIRST]) + "\n")
-    assert night(place) == "success"
-    first = published_run(place)
-    (folder / "responses_2.csv").write_text("\n".join([HEADER, *SECOND]) + "\n")
-    (folder / "responses_3.csv").write_text(SUBMITTED)
-    assert night(place) == "success"
-    return place, first
+def corrected(two_nights):
+    return two_nights.place, two_nights.first
 
 
 def scores(ask, place):
     return ask(
         place,
         "select score, score_source, submitted_score, n_answered from core.fct_scores "
-        "order by completed_at",
+        f"where {OWN} order by completed_at",
     )
 
 
@@ -59,7 +41,7 @@ def test_the_balance_says_what_became_of_every_row(corrected, ask):
     rows = ask(
         place,
         "select source_file, n_received, n_loaded, n_duplicate, n_superseded, n_quarantined "
-        "from quality.dq_balance order by source_file",
+        f"from quality.dq_balance where {OWN} order by source_file",
     )
 
     assert rows == [
@@ -94,19 +76,22 @@ def test_rollback_to_nowhere_says_why(corrected):
     assert "is not kept" in result.output
 
 
-def test_scores_leave_as_fhir_observations_without_a_person(corrected, tmp_path):
+def test_scores_leave_as_fhir_observations_without_a_person(corrected, ask, tmp_path):
     place, _ = corrected
     target = tmp_path / "scores.ndjson"
-
     result = CliRunner().invoke(app, ["export", "fhir", str(target), "--home", str(place.root)])
-    resources = [json.loads(line) for line in target.read_text().splitlines()]
+    everything = [json.loads(line) for line in target.read_text().splitlines()]
+    ((n_scores,),) = ask(place, "select count(score) from core.fct_scores")
+    ((client,),) = ask(place, f"select distinct client_key::text from core.fct_scores where {OWN}")
+    resources = [each for each in everything if client in json.dumps(each["subject"])]
 
     assert result.exit_code == 0
+    assert len(everything) == n_scores > 3
     assert [resource["resourceType"] for resource in resources] == ["Observation"] * 3
     # PHQ-9 total score, LOINC 44261-6 (US Core example).
     assert all("44261-6" in json.dumps(resource["code"]) for resource in resources)
     assert sorted(resource["valueQuantity"]["value"] for resource in resources) == [7, 9, 27]
-    assert "c1" not in {resource["subject"].get("reference") for resource in resources}
+    assert "k1" not in {resource["subject"].get("reference") for resource in everything}
     assert target.stat().st_mode & 0o077 == 0
 
 

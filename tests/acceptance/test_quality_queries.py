@@ -44,8 +44,8 @@ def test_dbt_tests_are_results_without_a_clinic(demo_home, ask):
 
     ((state, n, n_with_clinic, n_with_file, n_about_scores),) = rows
     assert (state, n_with_clinic, n_with_file) == ("pass", 0, 0)
-    assert n > 100
-    assert n_about_scores >= 3
+    assert n > 70  # one per table, and those between tables
+    assert n_about_scores >= 1
 
 
 def test_rules_on_finished_tables_have_a_result_for_every_clinic(demo_home, ask):

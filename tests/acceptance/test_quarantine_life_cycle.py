@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import shutil
 from pathlib import Path
 
 import duckdb
@@ -16,77 +15,22 @@ from pipeline.steps.publish import published_run, releases
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.quarantine import sweep
 
-ITEMS = ",".join(f"item_{n}" for n in range(1, 10))
-RESPONSES = f"response_id,client_id,instrument,rater,completed_at,session_id,{ITEMS}"
-SESSIONS = "session_id,client_id,therapist_id,session_at,attendance,modality"
-GOOD = "0,1,0,1,0,1,0,1,0"
-NIGHTS = (
-    {
-        # s2 has an unknown attendance: it is held back, and r2, which names it, with it.
-        "sessions_1.csv": [
-            SESSIONS,
-            "s1,c1,t1,2026-01-05 09:00,attended,cbt",
-            "s2,c1,t1,2026-01-12 09:00,perhaps,cbt",
-        ],
-        "responses_1.csv": [
-            RESPONSES,
-            f"r1,c1,phq9,client,2026-01-05 08:30,s1,{GOOD}",
-            f"r2,c1,phq9,client,2026-01-12 08:30,s2,{GOOD}",
-            "r3,c1,phq9,client,2026-01-13 08:30,,7,1,0,1,0,1,0,1,0",
-            "r4,c1,phq9,client,2026-01-14 08:30,,0,1,0,1,0,1,0,1,5",
-        ],
-        # Two of three rows hold a mail address: the whole file is rejected.
-        "sessions_2.csv": [
-            SESSIONS,
-            "s5,c2,t1,2026-01-05 11:00,attended,cbt",
-            "s6,c2,t1,2026-01-12 11:00,attended,mail a.person@example.org",
-            "s7,c2,t1,2026-01-19 11:00,attended,mail a.person@example.org",
-        ],
-    },
-    {
-        # s2 and r3 are corrected, r2 comes again, r4 is still broken.
-        "sessions_3.csv": [SESSIONS, "s2,c1,t1,2026-01-12 09:00,attended,cbt"],
-        "responses_2.csv": [
-            RESPONSES,
-            f"r2,c1,phq9,client,2026-01-12 08:30,s2,{GOOD}",
-            f"r3,c1,phq9,client,2026-01-13 08:30,,{GOOD}",
-            "r4,c1,phq9,client,2026-01-14 08:30,,0,1,0,1,0,1,0,1,5",
-        ],
-        "sessions_4.csv": [
-            SESSIONS,
-            "s5,c2,t1,2026-01-05 11:00,attended,cbt",
-            "s6,c2,t1,2026-01-12 11:00,attended,cbt",
-            "s7,c2,t1,2026-01-19 11:00,attended,cbt",
-        ],
-    },
-)
 STATUS = """
     select source_file, source_line, rule_id, status, fixed_by_file, first_seen < last_seen
-    from quality.dq_quarantine where status <> 'flagged' order by all
+    from quality.dq_quarantine where clinic_id = 'clinic' and status <> 'flagged' order by all
 """
 
 
 @pytest.fixture(scope="module")
-def resubmitted(home_with, night):
-    """Two nights; the first night's quarantine is kept beside."""
-    place = home_with("resubmitted")
-    folder = place.landing / "clinic"
-    folder.mkdir()
-    for number, files in enumerate(NIGHTS, start=1):
-        for name, lines in files.items():
-            (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
-        assert night(place) == "success", number
-        if number == 1:
-            with duckdb.connect(str(place.published.resolve()), read_only=True) as con:
-                before = con.execute(STATUS).fetchall()
-                sessions = con.execute("select count(*) from core.fct_sessions").fetchone()[0]
-    shutil.copytree(place.reports, pages_of(place))  # a regrade writes them again
+def resubmitted(two_nights):
+    """The home, and what its first release says of quarantine and sessions."""
+    place = two_nights.place
+    with duckdb.connect(str(place.release(two_nights.first)), read_only=True) as con:
+        before = con.execute(STATUS).fetchall()
+        ((sessions,),) = con.execute(
+            "select count(*) from core.fct_sessions where clinic_id = 'clinic'"
+        ).fetchall()
     return place, before, sessions
-
-
-def pages_of(place) -> Path:
-    """Return where the reports lie as they were after the second night."""
-    return place.root.with_name("reports of the second night")
 
 
 def test_broken_rows_and_what_points_to_them_are_held_back(resubmitted):
@@ -130,10 +74,9 @@ def test_a_row_that_comes_broken_again_stays_open_where_it_is_now(resubmitted, a
     assert still_open == [("responses_2.csv", 4, "S04", "open", None, True)]
 
 
-def test_the_page_shows_next_day_that_it_was_fixed(resubmitted):
+def test_the_page_shows_next_day_that_it_was_fixed(two_nights):
     """Rows to correct and issue list are down to what is broken still; the rest left quarantine."""
-    place, _, _ = resubmitted
-    first, second = sorted(run.parent for run in pages_of(place).glob("*/run.json"))
+    first, second = sorted(run.parent for run in two_nights.pages.glob("*/run.json"))
 
     assert _listed(first) == {
         ("N02", "sessions_1.csv", "3"), ("S02", "responses_1.csv", "3"),
@@ -153,13 +96,13 @@ def test_the_page_shows_next_day_that_it_was_fixed(resubmitted):
 
 
 def _listed(run: Path) -> set[tuple[str, str, str]]:
-    """Return rule, file and line of each row the page of a run shows under Rows to correct."""
+    """Return rule, file and line of the clinic's rows a page shows under Rows to correct."""
     held = (run / "index.html").read_text(encoding="utf-8").split('id="held"')[1]
     shown = set()
     for block in held.split('id="balance"')[0].split("<summary>")[1:]:
         rule = block.split()[0]
         cells = [_cells(row) for row in re.findall(r"<tr.*?</tr>", block, re.DOTALL)[1:]]
-        shown |= {(rule, file, line) for _, file, line, *_ in cells}
+        shown |= {(rule, file, line) for clinic, file, line, *_ in cells if clinic == "clinic"}
     return shown
 
 
@@ -178,7 +121,11 @@ def _cells(row: str) -> list[str]:
 
 def test_whole_file_rows_say_in_words_what_happened(resubmitted, ask):
     place, _, _ = resubmitted
-    rows = ask(place, "select title, reason from quality.dq_quarantine where rule_id = 'FILE'")
+    rows = ask(
+        place,
+        "select title, reason from quality.dq_quarantine "
+        "where rule_id = 'FILE' and clinic_id = 'clinic'",
+    )
 
     assert rows[0][0] == "Held back because the whole file was rejected"
     assert "F06" in rows[0][1]
@@ -190,7 +137,8 @@ def test_what_a_killed_run_wrote_is_swept_and_the_rest_stays(resubmitted):
     kept = sorted(folder.glob("*.parquet"))
     ledger = Ledger(place).all_files()
     settled = {(row["clinic_id"], row["file_id"]): row["run_id"] for row in ledger}
-    leftover = folder / f"9999-run_{ledger[0]['file_id']}_sessions.parquet"
+    (file_id, *_) = [row["file_id"] for row in ledger if row["clinic_id"] == "clinic"]
+    leftover = folder / f"9999-run_{file_id}_sessions.parquet"
     leftover.write_bytes(kept[0].read_bytes())
 
     assert sweep(place, settled, set(), set()) == 0, "that run may still be at work"
@@ -204,7 +152,7 @@ def test_regrade_flips_a_past_grade_and_back(resubmitted, ask):
     place, _, _ = resubmitted
     query = (
         "select state, original_state, regraded_at is not null from quality.dq_rule_results "
-        "where rule_id = 'S04' and source_file = 'responses_1.csv'"
+        "where rule_id = 'S04' and source_file = 'responses_1.csv' and clinic_id = 'clinic'"
     )
     loaded = "select sum(n_loaded), sum(n_quarantined) from quality.dq_balance"
     rules = place.config / "rules.yml"
@@ -228,13 +176,17 @@ def test_regrade_flips_a_past_grade_and_back(resubmitted, ask):
     assert regraded("0") == ("fail", None, False)
     rules.write_text(text, encoding="utf-8")
     assert ask(place, loaded) == amounts
-    status = ask(place, "select distinct state from quality.dq_rule_status where rule_id = 'S04'")
+    status = ask(
+        place,
+        "select distinct state from quality.dq_rule_status "
+        "where rule_id = 'S04' and clinic_id = 'clinic'",
+    )
     assert ("fail",) in status
 
 
-def test_a_regraded_page_tells_of_its_own_night(resubmitted):
+def test_a_regraded_page_tells_of_its_own_night(two_nights):
     """The first night's page, written again, still lists what only the second night repaired."""
-    place, _, _ = resubmitted
+    place = two_nights.place
     first, second = sorted(releases(place))
     arguments = ["regrade", "--since", first[:10], "--home", str(place.root)]
     result = CliRunner().invoke(app, arguments, env={"RAPPORT_CONFIG": str(place.config)})
@@ -243,7 +195,7 @@ def test_a_regraded_page_tells_of_its_own_night(resubmitted):
     for run_id in (first, second):
         written, again = (
             {file.name: file.read_text(encoding="utf-8") for file in folder.glob("*.csv")}
-            for folder in (pages_of(place) / run_id, place.reports / run_id)
+            for folder in (two_nights.pages / run_id, place.reports / run_id)
         )
         assert written
         assert again == written

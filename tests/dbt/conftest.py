@@ -2,7 +2,13 @@
 
 import pytest
 
-from tests.dbt.small_lake import SmallLake, dbt_build
+from tests.dbt.small_lake import Dbt, SmallLake
+
+
+@pytest.fixture(scope="session")
+def dbt(tmp_path_factory) -> Dbt:
+    """One dbt for the session, which parses the project once."""
+    return Dbt(tmp_path_factory.mktemp("dbt"))
 
 
 @pytest.fixture(scope="session")
@@ -17,9 +23,9 @@ def small_lake(tmp_path_factory) -> SmallLake:
 
 
 @pytest.fixture(scope="session")
-def built(small_lake, tmp_path_factory):
+def built(dbt, small_lake, tmp_path_factory):
     """The project built over the small lake, data tests and unit tests included."""
-    return dbt_build(small_lake.write(), tmp_path_factory.mktemp("build"))
+    return dbt.build(small_lake.write(), tmp_path_factory.mktemp("build"))
 
 
 def _harbor_records(lake: SmallLake) -> None:

@@ -1,9 +1,10 @@
-"""A lake small enough to work out by hand, and dbt run over it as the pipeline does."""
+"""A lake small enough to work out by hand, and dbt run over it as the pipeline runs it."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import uuid
@@ -153,6 +154,7 @@ APPROVALS = {
     "decided_at": "TIMESTAMP",
 }
 CURVES = {name: "DOUBLE" if name in NUMBERS else "VARCHAR" for name in CURVE_COLUMNS}
+PARSED = "partial_parse.msgpack"
 RECEIVED = "2026-06-30 06:00:00"
 
 
@@ -267,37 +269,62 @@ class Built:
             return con.execute(query).fetchall()
 
 
-def dbt_build(lake: Path, folder: Path, *selection: str) -> Built:
-    """Run `dbt build` over a lake in a child process, as the pipeline does."""
-    build = folder / "analytics.duckdb"
-    folder.mkdir(parents=True, exist_ok=True)
-    finished = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("dbt")),
-            *("--no-use-colors", "build", *selection),
-            *("--project-dir", str(ROOT), "--profiles-dir", str(ROOT)),
-            *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs")),
-        ],
-        env=os.environ
-        | {
-            "RAPPORT_LAKE": str(lake),
-            "RAPPORT_BUILD": str(build),
-            "RAPPORT_CONFIG": str(ROOT / "config"),
-            "PYTHONPATH": str(ROOT),
-            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    results = folder / "target" / "run_results.json"
-    assert results.exists(), finished.stdout
-    nodes = json.loads(results.read_text(encoding="utf-8"))["results"]
-    return Built(
-        build,
-        {_name(node["unique_id"]): node["status"] for node in nodes},
-        finished.stdout,
-    )
+@dataclass(frozen=True)
+class Dbt:
+    """`dbt build` in a child process, as the pipeline runs it, over one lake after another.
+
+    What dbt has parsed is handed on from build to build. It parses all again when the path of the
+    file or of a source changes, so every build finds both at the same place: through links.
+    """
+
+    place: Path
+
+    def build(self, lake: Path, folder: Path, *selection: str) -> Built:
+        """Build over a lake into a folder, which then holds the file and dbt's artifacts."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._point("lake", lake)
+        self._point("build", folder)
+        target = folder / "target"
+        target.mkdir()
+        if (self.place / PARSED).exists():
+            shutil.copy(self.place / PARSED, target)
+        finished = self._run(target, folder / "logs", *selection)
+        results = target / "run_results.json"
+        assert results.exists(), finished.stdout
+        shutil.copy(target / PARSED, self.place)
+        nodes = json.loads(results.read_text(encoding="utf-8"))["results"]
+        return Built(
+            folder / "analytics.duckdb",
+            {_name(node["unique_id"]): node["status"] for node in nodes},
+            finished.stdout,
+        )
+
+    def _point(self, name: str, target: Path) -> None:
+        link = self.place / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+
+    def _run(self, target: Path, logs: Path, *selection: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [
+                str(Path(sys.executable).with_name("dbt")),
+                *("--no-use-colors", "build", *selection),
+                *("--project-dir", str(ROOT), "--profiles-dir", str(ROOT)),
+                *("--target-path", str(target), "--log-path", str(logs)),
+            ],
+            env=os.environ
+            | {
+                "RAPPORT_LAKE": str(self.place / "lake"),
+                "RAPPORT_BUILD": str(self.place / "build" / "analytics.duckdb"),
+                "RAPPORT_CONFIG": str(ROOT / "config"),
+                "PYTHONPATH": str(ROOT),
+                "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+                "OPENBLAS_NUM_THREADS": "1",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
 
 def _types(con, schema) -> dict[str, str]:

@@ -6,11 +6,11 @@ cf_ table says why.
 
 import pytest
 
-from tests.dbt.small_lake import SmallLake, dbt_build
+from tests.dbt.small_lake import SmallLake
 
 
 @pytest.fixture(scope="module")
-def lonely(tmp_path_factory):
+def lonely(dbt, tmp_path_factory):
     """The forms came, but without a score; every optional column is empty."""
     lake = SmallLake(tmp_path_factory.mktemp("lonely") / "lake")
     known = {"client_key": "c1", "therapist_key": "t1"}
@@ -44,7 +44,7 @@ def lonely(tmp_path_factory):
             n_received=n_received,
             **dict.fromkeys(("n_duplicate", "n_quarantined", "n_erased"), 0),
         )
-    return dbt_build(
+    return dbt.build(
         lake.write(),
         tmp_path_factory.mktemp("build"),
         *("--exclude-resource-type", "unit_test"),
@@ -99,7 +99,7 @@ def test_nothing_is_expected_and_nobody_is_alarmed(lonely):
 
 
 @pytest.fixture(scope="module")
-def flat(tmp_path_factory):
+def flat(dbt, tmp_path_factory):
     """Twelve clients of one therapist who answer the same, at the ceiling, and all drop out."""
     lake = SmallLake(tmp_path_factory.mktemp("flat") / "lake")
     for client in range(12):
@@ -144,7 +144,7 @@ def flat(tmp_path_factory):
             n_received=n_received,
             **dict.fromkeys(("n_duplicate", "n_quarantined", "n_erased"), 0),
         )
-    return dbt_build(
+    return dbt.build(
         lake.write(),
         tmp_path_factory.mktemp("flat_build"),
         *("--exclude-resource-type", "unit_test"),

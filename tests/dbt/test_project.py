@@ -1,10 +1,13 @@
 """The dbt project over a lake worked out by hand, built as the pipeline builds it."""
 
 import copy
+import json
+import shutil
 
+import duckdb
 import pytest
 
-from tests.dbt.small_lake import SmallLake, dbt_build, key
+from tests.dbt.small_lake import SmallLake, key
 
 
 def test_every_model_and_every_test_of_the_project_passes(built):
@@ -204,16 +207,43 @@ def test_quality_tables_have_no_column_for_a_value(built):
     assert not columns & {"value", "score", "answer", "cell", "text", "client_id", "name"}
 
 
-def test_a_lost_row_fails_the_build(small_lake, tmp_path):
+def test_a_lost_row_fails_the_build(dbt, small_lake, tmp_path):
     """One received row nobody accounts for: the balance test is red and says so."""
     broken = SmallLake(tmp_path / "lake", copy.deepcopy(small_lake.rows))
     next(row for row in broken.rows["files"] if row["file_id"] == "fo2")["n_received"] = 19
     broken.rows["responses"].append(broken.rows["responses"][-1] | {"file_id": "unknown"})
     broken.rows["responses"][-1]["response_key"] = key("nobody")
 
-    found = dbt_build(
+    found = dbt.build(
         broken.write(), tmp_path / "build", "--select", "+dq_balance", "test_type:singular"
     )
 
     assert found.states["every_file_is_balanced"] == "fail"
     assert found.states["every_lake_file_is_accounted_for"] == "fail"
+
+
+def test_a_broken_contract_names_column_problem_and_clinic(built, tmp_path):
+    """One query per table finds a missing key, a repeated row, another value and an orphan."""
+    results = json.loads((built.path.parent / "target" / "run_results.json").read_text())
+    (query,) = [
+        row["compiled_code"]
+        for row in results["results"]
+        if row["unique_id"].startswith("test.rapport.contract_fct_sessions_")
+    ]
+    broken = tmp_path / built.path.name
+    shutil.copy(built.path, broken)
+    with duckdb.connect(str(broken)) as con:
+        columns = [row[0] for row in con.execute("describe core.fct_sessions").fetchall()]
+        listed = ", ".join(f"'noon' as {c}" if c == "attendance" else c for c in columns)
+        con.execute(
+            f"insert into core.fct_sessions select {listed} from core.fct_sessions "
+            f"where session_key = '{key('s1')}'"
+        )
+        con.execute(f"delete from core.fct_episodes where episode_key = '{key('e1')}'")
+        found = con.execute(query).fetchall()
+
+    assert {row[:3] for row in found} == {
+        ("harbor", "attendance", "another value"),
+        ("harbor", "session_key", "not unique"),
+        ("harbor", "episode_key", "not in its table"),
+    }

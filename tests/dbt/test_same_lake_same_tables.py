@@ -6,15 +6,14 @@ import duckdb
 import pytest
 
 from pipeline.audit.table_hashes import table_hashes
-from tests.dbt.small_lake import dbt_build
 
 
 @pytest.fixture(scope="module")
-def built_again(built, small_lake, tmp_path_factory):
+def built_again(built, dbt, small_lake, tmp_path_factory):
     """The same lake built into another file; its tests have passed once already."""
     folder = tmp_path_factory.mktemp("again")
     leave_out = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
-    return dbt_build(small_lake.root, folder, *leave_out)
+    return dbt.build(small_lake.root, folder, *leave_out)
 
 
 def test_two_builds_of_one_lake_are_equal_row_by_row(built, built_again):

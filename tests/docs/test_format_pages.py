@@ -9,9 +9,9 @@ import pytest
 
 from tests.transforms.survey_exports import GOOGLE, MICROSOFT, MONKEY, limesurvey, text
 from transforms.clinics.yaml_file import read_clinic_yaml
-from transforms.intake.column_mapping import wirings_by_table
+from transforms.formats.recognition.registry import blocks, formats
+from transforms.intake.column_mapping import mappings_by_table
 from transforms.intake.read_file import read_export
-from transforms.intake.read_survey import SYSTEMS
 
 PAGES = Path(__file__).parents[2] / "docs" / "formats"
 EXAMPLE = re.compile(r"```yaml\n(clinic: (\w+)\n.*?)```", re.DOTALL)
@@ -78,12 +78,31 @@ def test_an_example_reads_an_export_of_its_kind(tmp_path, con, page, clinic):
 
     sources = read_export(tmp_path / export, config, con=con, scratch=tmp_path)
 
-    wirings = wirings_by_table(config, export, sources)["responses"]
-    assert [wiring.source.n_rows for wiring in wirings] == expected
-    assert all(wiring.items for wiring in wirings)
+    mappings = mappings_by_table(config, export, sources)["responses"]
+    assert [mapping.source.n_rows for mapping in mappings] == expected
+    assert all(mapping.items for mapping in mappings)
+
+
+@pytest.mark.parametrize("one", formats(), ids=lambda one: one.name)
+def test_every_format_has_a_page_that_the_overview_and_the_yaml_page_name(one):
+    overview = (PAGES / "README.md").read_text(encoding="utf-8")
+    yaml_page = (PAGES.parent / "clinic-yaml.md").read_text(encoding="utf-8")
+
+    assert (PAGES / one.page).is_file()
+    assert f"]({one.page})" in overview
+    assert f"`{one.name}`" in yaml_page
 
 
 def test_every_survey_system_has_a_page_with_an_example():
     pages = {page for page, _, _ in examples()}
 
-    assert {system.replace("_", "-") for system in SYSTEMS} <= pages
+    assert {one.page for one in formats() if one.has_texts} <= {f"{page}.md" for page in pages}
+
+
+@pytest.mark.parametrize("block", blocks(), ids=lambda block: block.key)
+def test_every_option_of_a_format_stands_on_the_pages(block):
+    """In code, as part of its block or by itself: `survey: {unfinished: keep}`, `spam`."""
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in PAGES.glob("*.md"))
+    code = " ".join(re.findall(r"```.*?```|`[^`\n]+`", pages, re.DOTALL))
+
+    assert [key for key in block.model.model_fields if not re.search(rf"\b{key}\b", code)] == []

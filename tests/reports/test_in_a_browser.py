@@ -1,16 +1,12 @@
 """The pages in a real browser: Debian's chromium, driven through Playwright."""
 
-import shutil
-
 import pytest
 
 from reports.drawing.templating import anchor
+from tests.needs import CHROMIUM, without
 from tests.reports.hand_made import RUN
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium on this machine (Debian: apt-get install chromium)"
-)
+pytestmark = without(CHROMIUM)
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +15,7 @@ def browser():
 
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
-            executable_path=CHROMIUM,
+            executable_path=CHROMIUM.find(),
             args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
         )
         yield started

@@ -32,15 +32,6 @@ PASSWORDS = {"admin": "admin's own", "qa": "qa's own"}
 RUNS = "/dags/nightly/dagRuns"
 
 
-def postgres_programs() -> Path | None:
-    """Return the folder of PostgreSQL's programs, the newest of Debian's, or None."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: path.parts)
-    if found:
-        return found[-1].parent
-    on_path = shutil.which("initdb")
-    return Path(on_path).parent if on_path else None
-
-
 def free_port() -> int:
     """Return a port nobody listens on."""
     with socket.socket() as free:

@@ -12,12 +12,12 @@ import pytest
 from demo import generate
 from pipeline.home import REPOSITORY, Home
 from pipeline.storage.ledger import Ledger
+from tests.needs import POSTGRESQL, require
 from tests.service.real_service import (
     RUNS,
     PostgreSQL,
     Service,
     answer,
-    postgres_programs,
     trigger,
     until,
     wait_for_end,
@@ -49,10 +49,7 @@ def place(tmp_path_factory) -> Home:
 
 @pytest.fixture(scope="module")
 def service(place, tmp_path_factory):
-    programs = postgres_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed (apt install postgresql)")
-    database = PostgreSQL(programs)
+    database = PostgreSQL(require(POSTGRESQL))
     running = None
     try:
         running = Service(place, tmp_path_factory.mktemp("service"), database.start(), HOURS)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests import needs
+
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
 AIRFLOW_SERVICES = {"migrate", "api-server", "scheduler", "dag-processor", "triggerer"}
@@ -271,21 +273,9 @@ def test_every_airflow_setting_is_one_airflow_knows(services, airflow_options):
     assert used - airflow_options == set()
 
 
-def _compose_command():
-    for command in (["docker", "compose"], ["docker-compose"]):
-        if (
-            shutil.which(command[0])
-            and not subprocess.run(
-                [*command, "version"], capture_output=True, check=False
-            ).returncode
-        ):
-            return command
-    return None
-
-
-@pytest.mark.skipif(_compose_command() is None, reason="docker compose is not on this machine")
+@needs.without(needs.COMPOSE)
 def test_compose_accepts_the_file_and_refuses_a_missing_secret(tmp_path):
-    command = [*_compose_command(), "--env-file", "/dev/null", "-f", str(COMPOSE), "config", "-q"]
+    command = [*needs.COMPOSE.find(), "--env-file", "/dev/null", "-f", str(COMPOSE), "config", "-q"]
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     filled = environment | dict.fromkeys(SECRETS, "0" * 64)
 

@@ -9,7 +9,7 @@ import duckdb
 
 from benchmarks.export_writers import N_ITEMS, Export, Response
 from transforms.intake import stage as mapping
-from transforms.intake.column_mapping import wirings_by_table
+from transforms.intake.column_mapping import mappings_by_table
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
 
@@ -48,11 +48,11 @@ def _staged(
     rows: list[tuple] = []
     notes = [note.text for source in sources for note in source.notes]
     try:
-        for table, wirings in wirings_by_table(export.clinic, path.name, sources).items():
+        for table, mappings in mappings_by_table(export.clinic, path.name, sources).items():
             staged = mapping.stage(
                 con,
                 table,
-                wirings,
+                mappings,
                 export.clinic,
                 file_id="f",
                 source_file=path.name,

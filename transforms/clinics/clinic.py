@@ -9,39 +9,24 @@ from __future__ import annotations
 import re
 from datetime import date
 from fnmatch import fnmatchcase
-from pathlib import PurePath
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model, field_validator
 
-from transforms.contract import canonical_table
 from transforms.formats.archive import is_archive
-from transforms.formats.options import (
-    FhirOptions,
-    QualtricsOptions,
-    RedcapOptions,
-    SurveyOptions,
-)
-from transforms.formats.shapes.options import Beside, Long, Wide
+from transforms.formats.format import Block, Format
+from transforms.formats.options import Code, Options
+from transforms.formats.recognition.registry import blocks, format_named, formats
+from transforms.formats.shapes.options import Long, Wide
 
 DeliveryKind = Literal["increment", "snapshot"]
-Format = Literal[
-    "canonical",
-    "delimited",
-    "redcap",
-    "workbook",
-    "qualtrics",
-    "fhir",
-    "limesurvey",
-    "google_forms",
-    "microsoft_forms",
-    "surveymonkey",
-]
+if TYPE_CHECKING:
+    FormatName = str
+else:
+    FormatName = Literal[tuple(one.name for one in formats())]
 TableName = Literal["responses", "sessions", "episodes", "clients", "therapists"]
 ITEM = re.compile(r"item_([1-9]\d*)")
 SUBMITTED = re.compile(r"submitted_([a-z][a-z0-9_]*)")
-# Written without quotes, codes such as -9 are numbers to an editor; they are read as text.
-Code = Annotated[str, WithJsonSchema({"type": ["string", "number"]})]
 Formats = Annotated[
     list[str],
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
@@ -140,8 +125,8 @@ class Feed(Dialect):
         return self.wide is not None or self.long is not None
 
 
-class Clinic(Dialect):
-    """One clinic: its exports, their format, and what goes where."""
+class Exports(Dialect):
+    """What wrote a clinic's exports, and how."""
 
     clinic: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Name of its landing folder.")
     extends: str | None = Field(
@@ -155,7 +140,7 @@ class Clinic(Dialect):
         description="Clinics of one group share clients and therapists.",
     )
     name: str | None = Field(None, description="Name shown in reports.")
-    format: Format = Field("canonical", description="What wrote the exports.")
+    format: FormatName = Field("canonical", description="What wrote the exports.")
     files: str = Field("*", description="Exports among the files of the landing folder.")
     dictionary: str | None = Field(
         None,
@@ -165,13 +150,34 @@ class Clinic(Dialect):
     delimiter: str | None = Field(None, description="One character. Left out: recognized.")
     encoding: str | None = Field(None, description="Left out: UTF-8, UTF-16 or Windows-1252.")
     decimal: Literal[".", ","] = Field(".", description="Decimal sign.")
-    beside: Beside | None = Field(
-        None, description="Delimited exports in two files that only the order of rows joins."
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, value: str | None) -> str | None:
+        value = "\t" if value == "tab" else value
+        if value is not None and (len(value) != 1 or value in '"\r\n'):
+            raise ValueError("must be one character, or `tab`")
+        return value
+
+
+def _block_field(block: Block) -> tuple[object, object]:
+    """Return type and default of the key that holds what only some format has."""
+    if block.is_optional:
+        return block.model | None, Field(None, description=block.description)
+    return block.model, Field(default_factory=block.model)
+
+
+if TYPE_CHECKING:
+    ExportsWithBlocks = Exports
+else:
+    ExportsWithBlocks = create_model(
+        "ExportsWithBlocks", __base__=Exports, **{one.key: _block_field(one) for one in blocks()}
     )
-    redcap: RedcapOptions = Field(default_factory=RedcapOptions)
-    qualtrics: QualtricsOptions = Field(default_factory=QualtricsOptions)
-    fhir: FhirOptions = Field(default_factory=FhirOptions)
-    survey: SurveyOptions = Field(default_factory=SurveyOptions)
+
+
+class Clinic(ExportsWithBlocks):
+    """One clinic: its exports, their format, and what goes where."""
+
     delivery: DeliveryKind = Field(
         "increment",
         description="snapshot: each file holds everything, a row it lacks was deleted. increment: "
@@ -203,14 +209,6 @@ class Clinic(Dialect):
         description="What fills which table. Empty: names are canonical.",
     )
 
-    @field_validator("delimiter")
-    @classmethod
-    def _one_character(cls, value: str | None) -> str | None:
-        value = "\t" if value == "tab" else value
-        if value is not None and (len(value) != 1 or value in '"\r\n'):
-            raise ValueError("must be one character, or `tab`")
-        return value
-
     @field_validator("age_range")
     @classmethod
     def _youngest_first(cls, value: tuple[int, int]) -> tuple[int, int]:
@@ -223,10 +221,21 @@ class Clinic(Dialect):
         """Name for reports."""
         return self.name or self.clinic
 
+    @property
+    def own_format(self) -> Format:
+        """What wrote the exports."""
+        return format_named(self.format)
+
+    @property
+    def options(self) -> Options | None:
+        """The block of its format, if that has one."""
+        block = self.own_format.block
+        return cast("Options | None", getattr(self, block.key)) if block else None
+
     def is_dictionary(self, file_name: str) -> bool:
         """Whether a file of the landing folder explains exports and is none itself."""
-        patterns = [*self.fhir.companions, *([self.dictionary] if self.dictionary else [])]
-        patterns += [self.beside.file] if self.beside else []
+        patterns = [*self.own_format.companions(self.options)]
+        patterns += [self.dictionary] if self.dictionary else []
         return any(fnmatchcase(file_name, pattern) for pattern in patterns)
 
     def is_export(self, file_name: str) -> bool:
@@ -243,30 +252,10 @@ class Clinic(Dialect):
 
     def feeds_for(self, file_name: str, sheet: str | None) -> list[Feed]:
         """Return the feeds that read this file's sheet (or form)."""
-        if self.format == "fhir":
-            return self._fhir_feeds(sheet)
         if not self.feeds:
-            table = canonical_table(sheet or PurePath(file_name).name)
+            table = self.own_format.table_of(file_name, sheet)
             return [Feed(table=table)] if table else []
-        return [feed for feed in self.feeds if _reads(feed, file_name, sheet)]
-
-    def _fhir_feeds(self, form: str | None) -> list[Feed]:
-        """Return the feeds of a questionnaire: those that name it, else those for any."""
-        feeds = self.feeds or [Feed(table="responses")]
-        named = [feed for feed in feeds if form and _unversioned(feed.form) == form.lower()]
-        return named or [feed for feed in feeds if form is None or feed.form is None]
-
-
-def _unversioned(url: str | None) -> str:
-    """Return a canonical URL without its version, in lowercase."""
-    return (url or "").partition("|")[0].lower()
-
-
-def _reads(feed: Feed, file_name: str, sheet: str | None) -> bool:
-    wanted = feed.form or feed.sheet
-    if feed.files and not fnmatchcase(file_name, feed.files):
-        return False
-    return wanted is None or sheet is None or wanted.lower() == sheet.lower()
+        return self.own_format.chosen(self.feeds, file_name, sheet)
 
 
 def canonical_clinic(clinic: str) -> Clinic:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 
-from transforms.cells import folded
 from transforms.clinics.clinic import (
     ITEM,
     SUBMITTED,
@@ -14,18 +13,18 @@ from transforms.clinics.clinic import (
 )
 from transforms.clinics.date_formats import conflicting_formats
 from transforms.contract import TABLES
-
-SURVEYS = ("limesurvey", "google_forms", "microsoft_forms", "surveymonkey")
-Problem = tuple[tuple[str | int, ...], str, str]
+from transforms.formats.format import Problem
+from transforms.formats.recognition.registry import blocks, formats
 
 
 def problems(clinic: Clinic) -> Iterator[Problem]:
     """Yield what is wrong beyond single values: (path of keys, what, remedy)."""
-    if clinic.format == "redcap" and not clinic.dictionary:
-        yield ("format",), "redcap needs `dictionary`", "Name the data dictionary's file"
-    if clinic.beside and clinic.format != "delimited":
-        yield ("beside",), "is for `format: delimited`", "Leave it out"
-    if clinic.format not in ("canonical", "fhir") and not clinic.feeds:
+    yield from clinic.own_format.problems(clinic)
+    for block in blocks():
+        if block.is_optional and getattr(clinic, block.key) and block != clinic.own_format.block:
+            owners = ", ".join(one.name for one in formats() if one.block == block)
+            yield (block.key,), f"is for `format: {owners}`", "Leave it out"
+    if clinic.own_format.needs_feeds and not clinic.feeds:
         yield ("format",), f"{clinic.format} needs `feeds`", "Say which table each source fills"
     yield from _date_problems(clinic)
     for number, feed in enumerate(clinic.feeds):
@@ -70,17 +69,13 @@ def _feed_problems(clinic: Clinic, feed: Feed) -> Iterator[Problem]:
     for column in feed.constants:
         if column in known and table.column(column).kind == "id":
             yield ("set", column), f"{column} cannot be the same in all rows", "Map a source column"
-    if clinic.format in SURVEYS:
-        yield from _text_problems(feed)
-    if clinic.format == "redcap" and not feed.form:
-        yield (), "a REDCap feed needs `form`", "Name the form as in the data dictionary"
     yield from _missing_and_misplaced(feed, table.required)
     yield from _shape_problems(clinic, feed)
 
 
 def _missing_and_misplaced(feed: Feed, required: tuple[str, ...]) -> Iterator[Problem]:
     given = {*(feed.columns or {}), *feed.constants}
-    given |= {_meant(column, feed) for column in given}  # A misspelt one is told once.
+    given |= {_closest_name(column, feed) for column in given}  # A misspelt one is told once.
     missing = [] if feed.is_canonical else [column for column in required if column not in given]
     if missing:
         yield (), f"{feed.table} gets no {', '.join(missing)}", "Add it to `columns` or `set`"
@@ -95,19 +90,6 @@ def _missing_and_misplaced(feed: Feed, required: tuple[str, ...]) -> Iterator[Pr
             yield ("submitted", scale), "not a scale's name", "Use lowercase letters, digits and _"
 
 
-def _text_problems(feed: Feed) -> Iterator[Problem]:
-    """Yield choice texts that are read as one and the same but do not mean the same."""
-    for column, codes in feed.values.items():
-        meant: dict[str, str] = {}
-        for text, word in codes.items():
-            if meant.setdefault(folded(text), word) != word:
-                yield (
-                    ("values", column, text),
-                    "another text differs from it in capitals and blanks only",
-                    "Keep one: they are read as the same answer",
-                )
-
-
 def _shape_problems(clinic: Clinic, feed: Feed) -> Iterator[Problem]:
     if not feed.is_reshaped:
         return
@@ -119,7 +101,7 @@ def _shape_problems(clinic: Clinic, feed: Feed) -> Iterator[Problem]:
     for other in ("items", "submitted"):
         if getattr(feed, other):
             yield (other,), f"stands in `{key}` already", f"Move it into `{key}`"
-    if clinic.format not in ("delimited", "workbook", "redcap"):
+    if not clinic.own_format.may_be_reshaped:
         yield (key,), f"{clinic.format} exports have a row per response", "Leave it out"
     if feed.table != "responses" and (feed.long or feed.wide.items or feed.wide.submitted):
         yield (key,), f"{feed.table} has no answers", "Move it to a feed of responses"
@@ -130,11 +112,12 @@ def _shape_problems(clinic: Clinic, feed: Feed) -> Iterator[Problem]:
 
 def _unknown_column(key: str, column: str, feed: Feed) -> Problem:
     known = ", ".join(one.name for one in TABLES[feed.table].columns)
-    meant = _meant(column, feed)
-    remedy = f"Did you mean {meant}" if meant else f"Known are {known}"
+    closest = _closest_name(column, feed)
+    remedy = f"Did you mean {closest}" if closest else f"Known are {known}"
     return (key, column), f"{feed.table} has no column {column}", remedy
 
 
-def _meant(column: str, feed: Feed) -> str | None:
+def _closest_name(column: str, feed: Feed) -> str | None:
+    """Return the canonical column that a misspelt one resembles."""
     names = [one.name for one in TABLES[feed.table].columns]
     return next(iter(get_close_matches(column, names, n=1, cutoff=0.8)), None)

@@ -20,26 +20,15 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from transforms.clinics.clinic import Clinic, Feed, canonical_clinic
-from transforms.clinics.problems import Problem, problems
+from transforms.clinics.problems import problems
 from transforms.errors import ConfigError
-from transforms.formats.options import (
-    FhirOptions,
-    QualtricsOptions,
-    RedcapOptions,
-    SurveyOptions,
-)
-from transforms.formats.shapes.options import Beside, Long, Wide
+from transforms.formats.format import Problem
+from transforms.formats.recognition.registry import blocks
+from transforms.formats.shapes.options import Long, Wide
 
 Keys = tuple[str | int, ...]
 Places = dict[Keys, tuple[str, int]]  # file and line of each key
 _NULLS = ("", "~", "null")
-_BLOCKS = {
-    "beside": Beside,
-    "redcap": RedcapOptions,
-    "qualtrics": QualtricsOptions,
-    "fhir": FhirOptions,
-    "survey": SurveyOptions,
-}
 _REMEDY = "See docs/clinic-yaml.md"
 
 
@@ -212,7 +201,8 @@ def _model_of(keys: Keys) -> type[BaseModel]:
         return Feed
     if keys[0] == "feeds" and len(keys) == 4:
         return {"wide": Wide, "long": Long}.get(keys[2], Feed)
-    return _BLOCKS.get(keys[0], Clinic) if len(keys) == 2 else Clinic
+    named = {block.key: block.model for block in blocks()}
+    return named.get(keys[0], Clinic) if len(keys) == 2 else Clinic
 
 
 def _error(path: Path, lines: Places, found: list[Problem]) -> ConfigError:

@@ -11,6 +11,7 @@ from transforms.common_factors.rows import (
     records_by_scope,
     side_fields_of,
 )
+from transforms.common_factors.table import ByStratum, CfTable, Row
 from transforms.statistics.correlation import (
     cluster_bootstrap_interval,
     partial_correlation,
@@ -25,6 +26,11 @@ ALLIANCE_POINTS = 10  # slopes are printed per 10 points of the 0-100 alliance s
 PARAMETERS = ("within", "between", "between_minus_within")
 PARAMETERS += ("within_standardized", "repeated_measures_r")
 MOMENTS = ("wit", "bet", "lag", "ses", "out")  # PREDICTORS without the intercept, the outcome
+MOMENT_SUMS = (
+    *("therapist_code", "pair_count"),
+    *(f"sum_{first}" for first in MOMENTS),
+    *(f"sum_{a}__{b}" for i, a in enumerate(MOMENTS) for b in MOMENTS[i:]),
+)
 
 
 def alliance_outcome(strata: Columns, rows: Columns) -> list[dict]:
@@ -115,3 +121,45 @@ def totals_from_sums(part: Columns) -> GroupTotals:
             products[row, column] = part[f"sum_{first}__{second}"].sum()
     products = np.triu(products) + np.triu(products, 1).T
     return GroupTotals.from_sums(sizes, sums, products, PREDICTORS)
+
+
+class AllianceOutcomeRow(Row, total=False):
+    """Early alliance and outcome of one pair of instruments."""
+
+    alliance_instrument_id: str
+    outcome_instrument_id: str
+    cluster_ci_low: float
+    cluster_ci_high: float
+    zero_order_r: float
+    zero_order_r_ci_low: float
+    zero_order_r_ci_high: float
+    spearman_r: float
+    spearman_r_ci_low: float
+    spearman_r_ci_high: float
+    alliance_mean: float
+    alliance_sd: float
+    ceiling_percent: float
+    n_clients: int
+    n_therapists: int
+
+
+EARLY = ("therapist_code", "alliance_pomp", "is_at_ceiling", "pre_score", "post_score")
+ALLIANCE_OUTCOME = CfTable(AllianceOutcomeRow, (ByStratum(alliance_outcome, INSTRUMENTS, EARLY),))
+
+
+class WithinBetweenAllianceRow(Row, total=False):
+    """One parameter of the within-between model of a pair of instruments."""
+
+    alliance_instrument_id: str
+    outcome_instrument_id: str
+    parameter: str
+    client_variance_share: float
+    n_pairs: int
+    n_clients: int
+    n_therapists: int
+
+
+WITHIN_BETWEEN_ALLIANCE = CfTable(
+    WithinBetweenAllianceRow,
+    (ByStratum(within_between_alliance, (*INSTRUMENTS, "direction"), MOMENT_SUMS),),
+)

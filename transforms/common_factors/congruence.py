@@ -7,6 +7,7 @@ from transforms.common_factors.rows import (
     fields_of,
     records_by_scope,
 )
+from transforms.common_factors.table import USABLE, ByStratum, CfTable, Row
 from transforms.statistics.response_surface import SURFACE, response_surface
 from transforms.statistics.truth_and_bias import truth_and_bias
 
@@ -98,3 +99,36 @@ def _surface_of(part: Columns) -> list[dict]:
         shared | {"parameter": name} | fields_of(estimate)
         for name, estimate in found.parameters.items()
     ]
+
+
+class CongruenceRow(Row, total=False):
+    """One parameter of how two views of the alliance agree."""
+
+    client_instrument_id: str
+    therapist_instrument_id: str
+    outcome_instrument_id: str
+    analysis: str
+    parameter: str
+    interval_from: str
+    r_squared: float
+    n_clients: int
+    n_sessions: int
+    n_therapists: int
+
+
+RATINGS = ("therapist_code", "dyad_code", "client_pomp", "therapist_pomp")
+DYADS = (
+    "therapist_code",
+    "early_client",
+    "early_therapist",
+    "pre_score",
+    "post_score",
+    "dyad_code",
+)
+CONGRUENCE = CfTable(
+    CongruenceRow,
+    (
+        ByStratum(biases, BIAS_KEYS, RATINGS, "true"),
+        ByStratum(surfaces, SURFACE_KEYS, DYADS, f"analysis = 'surface' and {USABLE}"),
+    ),
+)

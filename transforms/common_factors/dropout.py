@@ -12,6 +12,7 @@ from transforms.common_factors.rows import (
     fields_of,
     records_by_scope,
 )
+from transforms.common_factors.table import ByStratum, CfTable, Row
 from transforms.statistics.correlation import wilson_interval
 from transforms.statistics.dropout_risk import (
     TERTILES,
@@ -170,3 +171,44 @@ def _definition_records(part: Columns) -> list[dict]:
             | shared
         )
     return records
+
+
+class EarlyAllianceDropoutRow(Row, total=False):
+    """Dropout by the alliance at session 3, by one metric."""
+
+    alliance_instrument_id: str
+    metric: str
+    analysis: str
+    n_clients: int
+    n_dropouts: int
+    smallest_cell: int
+    alliance_above: float
+    alliance_up_to: float
+    n_therapists: int
+
+
+EARLY_ROWS = ("therapist_code", "alliance_pomp", "sessions_attended", "dropped_out")
+EARLY_ALLIANCE_DROPOUT = CfTable(
+    EarlyAllianceDropoutRow, (ByStratum(early_alliance_dropout, INSTRUMENT, EARLY_ROWS),)
+)
+
+
+class DropoutDefinitionsRow(Row, total=False):
+    """The rate of a definition of dropout, or how it agrees with another."""
+
+    metric: str
+    definition: str
+    compared_definition: str
+    n_positive: int
+    n_eligible: int
+    n_therapists: int
+
+
+DEFINED = (
+    "therapist_code",
+    "dropout_unilateral",
+    "dropout_lt3",
+    "dropout_missed_last",
+    "dropout_without_reliable_change",
+)
+DROPOUT_DEFINITIONS = CfTable(DropoutDefinitionsRow, (ByStratum(dropout_definitions, (), DEFINED),))

@@ -11,12 +11,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pyarrow as pa
 from scipy.special import expit
 
+from transforms.arrow import numbers_of, table_of, table_of_columns
 from transforms.common_factors.rows import LEVEL, fields_of
+from transforms.common_factors.table import Interval
 from transforms.statistics.correlation import mean_ranks, wilson_interval
 from transforms.statistics.estimate import Estimate, two_sided_z
-from transforms.statistics.withheld import attempt
+from transforms.statistics.withheld import attempt, is_defect
 
 FEWEST_EVENTS = 30  # dropouts among finished courses, below which nobody is judged
 PENALTY = 1.0  # ridge on standardized predictors: perfect separation stays finite
@@ -217,3 +220,40 @@ def _plain(value: float, n: int) -> Estimate:
 
 def _record(number: int, metric: str, estimate: Estimate, expected: float | None) -> dict:
     return {"risk_bin": number, "metric": metric, "nominal": expected} | fields_of(estimate)
+
+
+class DropoutRiskRow(Interval, total=False):
+    """The hazard of one session (`part` session), or one line of the report card."""
+
+    part: str
+    form_code: int
+    hazard: float
+    threshold: float
+    risk_bin: int
+    metric: str
+    nominal: float
+
+
+RISK_COLUMNS = ("form_code", "event", "fold", *PREDICTORS)
+
+
+def dropout_risk(sessions: pa.Table, rate: float) -> pa.Table:
+    """Learn from finished courses, judge all; ``rate`` of the sessions are at risk."""
+    columns = numbers_of(sessions.sort_by("form_code"))
+    hazard, reason = predict_hazard(columns)
+    threshold = alert_threshold(hazard, rate)
+    judged = {
+        "part": "session",
+        "form_code": columns["form_code"],
+        "hazard": hazard,
+        "threshold": threshold,
+        "reason": reason,
+    }
+    defect = {"reason": reason} if is_defect(reason) else {}
+    card = report_card(columns, hazard, threshold)
+    return pa.concat_tables(
+        [
+            table_of_columns(DropoutRiskRow, len(hazard), judged),
+            table_of(DropoutRiskRow, ({"part": "report_card", **row, **defect} for row in card)),
+        ]
+    )

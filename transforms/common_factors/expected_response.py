@@ -10,16 +10,14 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+import pyarrow as pa
 
+from transforms.arrow import numbers_of, table_of, table_of_columns
 from transforms.common_factors.rows import LEVEL, fields_of
+from transforms.common_factors.table import Interval
 from transforms.statistics.correlation import wilson_interval
 from transforms.statistics.estimate import Estimate
-from transforms.statistics.expected_response import (
-    Forms,
-    Prediction,
-    fit,
-    predict_forms,
-)
+from transforms.statistics.expected_response import Forms, Prediction, fit, predict_forms
 from transforms.statistics.withheld import attempt
 
 LAST_CURVE_SESSION = 20
@@ -219,3 +217,45 @@ def all_instruments(strata: list[dict], rows: dict, rate: float) -> tuple[dict, 
     names = ("form_code", "expected", "lower", "upper", "intake_band")
     joined = {n: np.concatenate([p[n] for p in parts]) if parts else np.empty(0) for n in names}
     return joined, curves, cards
+
+
+class ExpectedResponseRow(Interval, total=False):
+    """The expected score of one form, a point of a curve, or a line of the report card (`part`)."""
+
+    part: str
+    form_code: int
+    instrument_id: str
+    version: str
+    intake_band: int
+    expected: float
+    lower: float
+    upper: float
+    session: int
+    intake_low: float
+    intake_high: float
+    signal_limit: float
+    n_episodes: int
+    metric: str
+    nominal: float
+
+
+STRATUM = ("instrument_code", "instrument_id", "version", "direction")
+FORM = ("form_code", "score_pre", "score", "sessions_since_first", "fold", "episode_code")
+FORM += ("instrument_code", "is_training", "is_deteriorated", "is_improved")
+
+
+def expected_response(forms: pa.Table, rate: float) -> pa.Table:
+    """Learn from finished courses, judge all; ``rate`` of courses like it are not on track."""
+    strata = forms.select(STRATUM).group_by(STRATUM).aggregate([]).sort_by("instrument_code")
+    rows = numbers_of(forms.select(FORM).sort_by("form_code"))
+    rows["pre"], rows["t"] = rows.pop("score_pre"), rows.pop("sessions_since_first")
+    predicted, curves, card = all_instruments(strata.to_pylist(), rows, rate)
+    parts = [("curve", each) for each in curves] + [("report_card", each) for each in card]
+    return pa.concat_tables(
+        [
+            table_of_columns(
+                ExpectedResponseRow, len(predicted["form_code"]), {"part": "form", **predicted}
+            ),
+            table_of(ExpectedResponseRow, ({"part": part, **record} for part, record in parts)),
+        ]
+    )

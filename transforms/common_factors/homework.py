@@ -1,6 +1,6 @@
 """Records of homework and the outcome before the next session, within and between clients."""
 
-from transforms.common_factors.alliance import totals_from_sums
+from transforms.common_factors.alliance import MOMENT_SUMS, totals_from_sums
 from transforms.common_factors.rows import (
     LEVEL,
     Columns,
@@ -9,6 +9,7 @@ from transforms.common_factors.rows import (
     fields_of,
     records_by_scope,
 )
+from transforms.common_factors.table import ByStratum, CfTable, Row
 from transforms.statistics.within_between import within_between
 
 PARAMETERS = ("within", "between", "within_standardized", "repeated_measures_r")
@@ -52,3 +53,17 @@ def _slopes_of(part: Columns, direction: int) -> list[dict]:
         shared | {"parameter": name} | fields_of(estimate)
         for name, estimate in zip(PARAMETERS, estimates, strict=True)
     ]
+
+
+class HomeworkRow(Row, total=False):
+    """One parameter of homework and the next outcome."""
+
+    measure: str
+    outcome_instrument_id: str
+    parameter: str
+    n_pairs: int
+    n_clients: int
+    n_therapists: int
+
+
+HOMEWORK = CfTable(HomeworkRow, (ByStratum(homework_slopes, (*KEYS, "direction"), MOMENT_SUMS),))

@@ -20,6 +20,7 @@ from transforms.common_factors.rows import (
     records_by_scope,
 )
 from transforms.common_factors.scopes import Scope
+from transforms.common_factors.table import ByStratum, CfTable, Row
 from transforms.statistics.equivalence import (
     EQUIVALENCE_LEVEL,
     PRIMARY_MARGIN,
@@ -168,3 +169,44 @@ def _pooled_sd(values: np.ndarray, first: np.ndarray) -> float | None:
 def _standardized_difference(values: np.ndarray, first: np.ndarray) -> float | None:
     sd = _pooled_sd(values, first)
     return None if sd is None else float(values[first].mean() - values[~first].mean()) / sd
+
+
+class ModalityEquivalenceRow(Row, total=False):
+    """Two modalities compared."""
+
+    outcome_instrument_id: str
+    modality: str
+    compared_modality: str
+    wide_ci_low: float
+    wide_ci_high: float
+    difference_points: float
+    pooled_sd: float
+    tost_p: float
+    margin: float
+    verdict: str
+    verdict_at_24: str
+    verdict_at_30: str
+    model: str
+    n_clients: int
+    n_clients_modality: int
+    n_clients_compared: int
+    n_therapists: int
+    n_therapists_modality: int
+    n_therapists_compared: int
+    n_therapists_both: int
+    pre_difference_sd: float
+
+
+CLIENTS = (
+    "modality_code",
+    "therapist_code",
+    "pre_score",
+    "post_score",
+    "age_years",
+    "problem_code",
+    "step_code",
+)
+MODALITY_EQUIVALENCE = CfTable(
+    ModalityEquivalenceRow,
+    (ByStratum(modality_equivalence, (*INSTRUMENT, "modality", "modality_code"), CLIENTS),),
+)

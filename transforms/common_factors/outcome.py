@@ -12,13 +12,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from transforms.common_factors.rows import (
-    LEVEL,
-    Columns,
-    fields_of,
-    place_of,
-)
+from transforms.common_factors.rows import LEVEL, Columns, fields_of, place_of
 from transforms.common_factors.scopes import scopes
+from transforms.common_factors.table import CfTable, PerClinic, Row
 from transforms.instruments.change import EffectSizes, effect_sizes_from_moments
 from transforms.statistics.correlation import wilson_interval
 from transforms.statistics.estimate import Estimate, two_sided_z
@@ -128,3 +124,35 @@ def _estimate(found: EffectSizes, metric: str) -> Estimate:
     variance = 2 * (1 - found.correlation) / found.n + value**2 / (2 * found.n)
     half_width = two_sided_z(LEVEL) * math.sqrt(variance)
     return Estimate(value, value - half_width, value + half_width, LEVEL, found.n)
+
+
+class OutcomeChangeRow(Row, total=False):
+    """Share of ended courses with one kind of change."""
+
+    instrument_id: str
+    version: str
+    method: str
+    metric: str
+    denominator: str
+    n_events: int
+
+
+OUTCOME_CHANGE = CfTable(
+    OutcomeChangeRow, (PerClinic(outcome_rates, RATE_KEYS, ("n_events", "n_denominator")),)
+)
+
+
+class EffectSizeRow(Row, total=False):
+    """Effect size by one formula."""
+
+    instrument_id: str
+    version: str
+    metric: str
+    formula: str
+    mean_improvement: float
+    correlation: float
+
+
+EFFECT_SIZE = CfTable(
+    EffectSizeRow, (PerClinic(effect_size_records, EFFECT_KEYS, ("direction", *SUMS)),)
+)

@@ -10,6 +10,7 @@ from transforms.common_factors.rows import (
     records_by_scope,
     side_fields_of,
 )
+from transforms.common_factors.table import ByStratum, CfTable, Row
 from transforms.statistics.correlation import (
     cluster_bootstrap_interval,
     partial_correlation,
@@ -90,3 +91,46 @@ def _difference_of(part: Columns) -> dict:
         "n_clients": len(part["y"]),
         "n_therapists": count_distinct(part["therapist_code"]),
     }
+
+
+class MeasureOutcomeRow(Row, total=False):
+    """One relationship measure set beside what it may go with, or two raters compared."""
+
+    table_name: str
+    metric: str
+    target: str
+    rater: str
+    instrument_id: str
+    version: str
+    target_instrument_id: str
+    compared_rater: str
+    compared_instrument_id: str
+    compared_version: str
+    cluster_ci_low: float
+    cluster_ci_high: float
+    zero_order_r: float
+    zero_order_r_ci_low: float
+    zero_order_r_ci_high: float
+    spearman_r: float
+    spearman_r_ci_low: float
+    spearman_r_ci_high: float
+    measure_mean: float
+    measure_sd: float
+    williams_t: float
+    williams_p: float
+    n_clients: int
+    n_therapists: int
+
+
+MEASURE_OUTCOME = CfTable(
+    MeasureOutcomeRow,
+    (
+        ByStratum(measure_outcomes, KEYS, ("therapist_code", "x", "y", "given")),
+        ByStratum(
+            empathy_differences,
+            PAIR_KEYS,
+            ("therapist_code", "x_one", "x_other", "y", "given"),
+            "true",
+        ),
+    ),
+)

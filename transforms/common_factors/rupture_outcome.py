@@ -18,6 +18,7 @@ from transforms.common_factors.rows import (
     records_by_scope,
     side_fields_of,
 )
+from transforms.common_factors.table import ByStratum, CfTable, Row
 from transforms.statistics.correlation import fisher_interval, wilson_interval
 from transforms.statistics.dropout_risk import risk_difference
 from transforms.statistics.estimate import Estimate
@@ -212,3 +213,53 @@ def _sd(group: Group) -> float | None:
 
 def _quantile(freedom: float, level: float) -> float:
     return float(stdtrit(freedom, 0.5 + level / 2))
+
+
+class RuptureOutcomeRow(Row, total=False):
+    """Outcome of one rupture class, and compared with two others."""
+
+    detector: str
+    instrument_id: str
+    version: str
+    outcome_instrument_id: str
+    rupture_class: str
+    n_clients: int
+    n_therapists: int
+    mean_sessions: float
+    sd_improvement: float
+    reliably_improved_percent: float
+    reliably_improved_percent_ci_low: float
+    reliably_improved_percent_ci_high: float
+    dropout_percent: float
+    dropout_percent_ci_low: float
+    dropout_percent_ci_high: float
+    improvement_vs_none: float
+    improvement_vs_none_ci_low: float
+    improvement_vs_none_ci_high: float
+    reliably_improved_percent_vs_none: float
+    reliably_improved_percent_vs_none_ci_low: float
+    reliably_improved_percent_vs_none_ci_high: float
+    dropout_percent_vs_none: float
+    dropout_percent_vs_none_ci_low: float
+    dropout_percent_vs_none_ci_high: float
+    improvement_vs_unrepaired: float
+    improvement_vs_unrepaired_ci_low: float
+    improvement_vs_unrepaired_ci_high: float
+    reliably_improved_percent_vs_unrepaired: float
+    reliably_improved_percent_vs_unrepaired_ci_low: float
+    reliably_improved_percent_vs_unrepaired_ci_high: float
+    dropout_percent_vs_unrepaired: float
+    dropout_percent_vs_unrepaired_ci_low: float
+    dropout_percent_vs_unrepaired_ci_high: float
+    repair_r: float
+    repair_r_ci_low: float
+    repair_r_ci_high: float
+    n_reliably_improved: int
+    n_reliably_improved_known: int
+    n_dropout: int
+    n_dropout_known: int
+
+
+RUPTURE_OUTCOME = CfTable(
+    RuptureOutcomeRow, (ByStratum(rupture_outcome, KEYS, ("class_code", *SUMS), "true"),)
+)

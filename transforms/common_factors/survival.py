@@ -11,6 +11,7 @@ from transforms.common_factors.rows import (
     fields_of,
     records_by_scope,
 )
+from transforms.common_factors.table import USABLE, ByStratum, CfTable, Row
 from transforms.statistics.competing_risks import DROPOUT, CumulativeIncidence, cumulative_incidence
 from transforms.statistics.cox_time_varying import SessionCoxFit, fit_session_cox
 from transforms.statistics.dropout_risk import LANDMARK_SESSION, TERTILES, tertiles
@@ -192,3 +193,59 @@ def _session_fit(part: Columns, column: str, has_left: np.ndarray) -> tuple[Sess
 
 def _number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
+
+
+class DropoutSurvivalRow(Row, total=False):
+    """Cumulative incidence of dropout after one session of one curve."""
+
+    alliance_instrument_id: str
+    alliance_tertile: str
+    session_number: int
+    n_at_risk: int
+    n_left: int
+    n_clients: int
+    n_dropouts: int
+    n_therapists: int
+    starts_after_session: int
+    is_publishable: bool
+
+
+CURVE = ("therapist_code", "sessions_attended", "cause")
+DROPOUT_SURVIVAL = CfTable(
+    DropoutSurvivalRow,
+    (
+        ByStratum(dropout_curves, (), CURVE),
+        ByStratum(
+            dropout_curves_by_alliance,
+            INSTRUMENT,
+            (*CURVE, "alliance_pomp"),
+            "alliance_exclusion_reason is null",
+            "alliance_stratum",
+        ),
+    ),
+)
+
+
+class DropoutHazardRow(Row, total=False):
+    """The hazard of leaving by the alliance of the session before, by one metric."""
+
+    alliance_instrument_id: str
+    metric: str
+    n_clients: int
+    n_dropouts: int
+    n_sessions: int
+    n_therapists: int
+    smallest_cell: int
+
+
+SESSIONS = (
+    "therapist_code",
+    "client_code",
+    "session_number",
+    "has_left",
+    "alliance_pomp",
+    "alliance_carried_pomp",
+)
+DROPOUT_HAZARD = CfTable(
+    DropoutHazardRow, (ByStratum(dropout_hazards, INSTRUMENT, SESSIONS, f"{USABLE} and is_used"),)
+)

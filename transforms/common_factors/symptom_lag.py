@@ -7,7 +7,12 @@ number equal and splits the predictor into within and between clients, as
 :mod:`transforms.statistics.within_between` does.
 """
 
-from transforms.common_factors.alliance import ALLIANCE_POINTS, PARAMETERS, totals_from_sums
+from transforms.common_factors.alliance import (
+    ALLIANCE_POINTS,
+    MOMENT_SUMS,
+    PARAMETERS,
+    totals_from_sums,
+)
 from transforms.common_factors.rows import (
     LEVEL,
     Columns,
@@ -16,6 +21,7 @@ from transforms.common_factors.rows import (
     records_by_scope,
 )
 from transforms.common_factors.scopes import Scope
+from transforms.common_factors.table import ByStratum, CfTable, Row
 from transforms.statistics.within_between import within_between
 
 KEYS = ("lag_direction", "alliance_instrument_id", "outcome_instrument_id")
@@ -57,3 +63,20 @@ def _records_of(scope: Scope, part: Columns) -> list[dict]:
         }
         for parameter, estimate in estimates.items()
     ]
+
+
+class AllianceSymptomLagRow(Row, total=False):
+    """One parameter of one direction between alliance and symptoms."""
+
+    lag_direction: str
+    alliance_instrument_id: str
+    outcome_instrument_id: str
+    parameter: str
+    n_pairs: int
+    n_clients: int
+    n_therapists: int
+
+
+ALLIANCE_SYMPTOM_LAG = CfTable(
+    AllianceSymptomLagRow, (ByStratum(alliance_symptom_lag, KEYS, MOMENT_SUMS),)
+)

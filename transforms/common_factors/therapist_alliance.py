@@ -9,12 +9,8 @@ import math
 
 import numpy as np
 
-from transforms.common_factors.rows import (
-    LEVEL,
-    Columns,
-    fields_of,
-    records_by_scope,
-)
+from transforms.common_factors.rows import LEVEL, Columns, fields_of, records_by_scope
+from transforms.common_factors.table import ByStratum, CfTable, Row
 from transforms.statistics.estimate import Estimate, wald
 from transforms.statistics.reml import GroupTotals, RandomInterceptFit, fit_random_intercept
 
@@ -95,3 +91,22 @@ def _combination(fit: RandomInterceptFit, weights: dict[str, float]) -> Estimate
     vector = np.array([weights.get(name, 0.0) for name in PREDICTORS])
     variance = float(vector @ fit.fixed_covariance @ vector)
     return wald(float(vector @ fit.fixed), math.sqrt(max(variance, 0.0)), fit.n_rows, LEVEL)
+
+
+class WithinBetweenTherapistRow(Row, total=False):
+    """One slope between or within therapists."""
+
+    alliance_instrument_id: str
+    outcome_instrument_id: str
+    parameter: str
+    therapist_variance_share: float
+    alliance_icc: float
+    n_clients: int
+    n_therapists: int
+    n_therapists_with_caseload: int
+
+
+CLIENTS = ("therapist_code", "alliance_pomp", "pre_score", "post_score")
+WITHIN_BETWEEN_THERAPIST = CfTable(
+    WithinBetweenTherapistRow, (ByStratum(within_between_therapist, INSTRUMENTS, CLIENTS),)
+)

@@ -1,6 +1,7 @@
 """Therapist effects, of every scope: the records of two cf_ tables."""
 
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from transforms.common_factors.rows import (
     unstack,
 )
 from transforms.common_factors.scopes import Scope
+from transforms.common_factors.table import USABLE, ByStratum, CfTable, Row
 from transforms.statistics.estimate import Estimate
 from transforms.statistics.logistic_mixed import (
     BinomialRows,
@@ -198,3 +200,71 @@ def _effect_of(part: Columns) -> tuple[TherapistEffect, np.ndarray]:
 
 def _therapists_of(part: Columns) -> np.ndarray:
     return np.unique(part["therapist_code"], return_inverse=True)[1]
+
+
+class TherapistEffectRow(Row, total=False):
+    """Therapist share of variance, by one metric."""
+
+    outcome_instrument_id: str
+    metric: str
+    icc_unadjusted: float
+    var_therapist: float
+    var_residual: float
+    is_boundary: bool
+    model: str
+    n_clients: int
+    n_therapists: int
+    n_events: int
+
+
+CASE_MIX = (
+    "therapist_code",
+    "pre_score",
+    "post_score",
+    "age_years",
+    "deprivation",
+    "problem_code",
+    "step_code",
+    "gender_code",
+    "employment_code",
+)
+EVENTS = ("therapist_code", "pre_score", "age_years", "is_event")
+THERAPIST_EFFECT = CfTable(
+    TherapistEffectRow,
+    (
+        ByStratum(therapist_effects, (*INSTRUMENT, "direction"), ("clinic_code", *CASE_MIX)),
+        ByStratum(
+            partial(therapist_effects_on_events, metric="icc_reliable_improvement"),
+            INSTRUMENT,
+            EVENTS,
+            f"{USABLE} and is_event is not null",
+        ),
+        ByStratum(partial(therapist_effects_on_events, metric="icc_dropout"), INSTRUMENT, EVENTS),
+    ),
+)
+
+
+class TherapistCaterpillarRow(Row, total=False):
+    """Shrunken estimate of one therapist."""
+
+    outcome_instrument_id: str
+    therapist_code: int
+    se: float
+    pairwise_ci_low: float
+    pairwise_ci_high: float
+    reliability: float
+    rank: int
+    rank_best: int
+    rank_worst: int
+    standing: str
+    n_clients: int
+    mean_improvement: float
+    mean_pre: float
+    n_therapists: int
+    n_clients_in_model: int
+
+
+THERAPIST_CATERPILLAR = CfTable(
+    TherapistCaterpillarRow,
+    (ByStratum(therapist_caterpillar, (*INSTRUMENT, "direction"), CASE_MIX),),
+)

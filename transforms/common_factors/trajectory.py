@@ -18,6 +18,7 @@ from transforms.common_factors.rows import (
     records_by_scope,
     unstack,
 )
+from transforms.common_factors.table import ByStratum, CfTable, Row
 from transforms.statistics.correlation import pearson, wilson_interval
 from transforms.statistics.estimate import Estimate, two_sided_z
 from transforms.statistics.random_slopes import ClientSums, SlopesFit, fit_random_slopes
@@ -177,3 +178,49 @@ def _summary(fit: SlopesFit, part: Columns, shapes: np.ndarray | None) -> list[d
         }
         for metric, estimate in estimates.items()
     ]
+
+
+def _clients_and_summaries(strata: Columns, rows: Columns) -> list[dict]:
+    clients, summaries = trajectory_records(strata, rows)
+    return [*clients, *summaries]
+
+
+class AllianceTrajectoryRow(Row, total=False):
+    """Line and shape of one client (episode_code), or one metric of a scope."""
+
+    alliance_instrument_id: str
+    metric: str
+    n_of_shape: int
+    n_clients: int
+    n_therapists: int
+    episode_code: int
+    slope: float
+    slope_ci_low: float
+    slope_ci_high: float
+    shape: str
+    n_clients_in_model: int
+
+
+LINES = (
+    "episode_code",
+    "therapist_code",
+    "n_ratings",
+    "first_session",
+    "last_session",
+    "sum_t",
+    "sum_tt",
+    "sum_y",
+    "sum_ty",
+    "sum_yy",
+    "sum_s",
+    "sum_s2",
+    "sum_s3",
+    "sum_s4",
+    "sum_sy",
+    "sum_s2y",
+    "has_v",
+    "improvement",
+)
+ALLIANCE_TRAJECTORY = CfTable(
+    AllianceTrajectoryRow, (ByStratum(_clients_and_summaries, INSTRUMENT, LINES),)
+)

@@ -19,6 +19,7 @@ from transforms.common_factors.rows import (
     fields_of,
     records_by_scope,
 )
+from transforms.common_factors.table import ByStratum, CfTable, Row
 from transforms.statistics.equivalence import t_interval
 from transforms.statistics.estimate import Estimate
 from transforms.statistics.reml import (
@@ -166,3 +167,21 @@ def _residual_variance(
         return fit.var_residual
     rss = profile_at(part, 0.0, "ml").residual_sum_of_squares
     return rss / (part.n_rows - len(part.names))
+
+
+class VarianceSharesRow(Row, total=False):
+    """Share of the outcome variance that belongs to one source."""
+
+    alliance_instrument_id: str
+    outcome_instrument_id: str
+    source: str
+    n_clients: int
+    n_therapists: int
+    n_modalities: int
+
+
+CLIENTS = ("therapist_code", "modality_code", "alliance_pomp", "pre_score", "post_score")
+VARIANCE_SHARES = CfTable(
+    VarianceSharesRow,
+    (ByStratum(variance_shares, INSTRUMENTS, CLIENTS, "shares_exclusion_reason is null"),),
+)

@@ -22,24 +22,24 @@ from transforms.drafting.instruments import (
 )
 from transforms.drafting.wide_feeds import waves, wide_feeds
 from transforms.drafting.yaml_text import FeedDraft, Value
+from transforms.formats.format import Format
 from transforms.formats.source import Source
 from transforms.instruments.definition import Instrument
 from transforms.instruments.registry import Registry
-from transforms.intake.read_survey import SYSTEMS
 
 DAY = "YYYY-MM-DD"
 _TOTAL = re.compile(r"total|sum|score", re.I)
-_EVENTS = ("redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance")
 Drafted = tuple[list[FeedDraft], list[Guess], list[str]]
 
 
 def drafted_feeds(
-    source: Source, columns: list[Profile], format_name: str, registry: Registry
+    source: Source, columns: list[Profile], format_: Format, registry: Registry
 ) -> Drafted:
     """Return the feeds, the guesses behind them and what the whole file lacks."""
-    people, guesses, notes = _people(_by_survey_first(columns, source.sheet), format_name)
-    wide = waves(columns) if format_name in ("delimited", "workbook") else []
-    long = _long(columns, people) if format_name in ("delimited", "workbook") else None
+    dated = _without_other_dates(columns, format_.time_column(source.sheet))
+    people, guesses, notes = _people(dated)
+    wide = waves(columns) if format_.has_any_shape else []
+    long = _long(columns, people) if format_.has_any_shape else None
     if long:
         feeds, more = _long_feeds(long, people)
     elif wide:
@@ -48,10 +48,9 @@ def drafted_feeds(
             notes = [note for note in notes if not note.startswith("completed_at")]
             guesses = [one for one in guesses if one.what != "completed_at"]
     else:
-        feeds, more = _flat_feeds(source, columns, people, format_name, registry)
-    place = {"redcap": "form", "workbook": "sheet"}.get(format_name)
-    if place and source.sheet:
-        feeds = [_placed(feed, place, source.sheet) for feed in feeds]
+        feeds, more = _flat_feeds(source, columns, people, format_, registry)
+    if format_.feed_key and source.sheet:
+        feeds = [_placed(feed, format_.feed_key, source.sheet) for feed in feeds]
         about = f"{source.sheet}: completed_at is"
         notes = [note.replace("completed_at is", about, 1) for note in notes]
         guesses, more = (
@@ -61,10 +60,10 @@ def drafted_feeds(
     return (feeds, [*guesses, *more], notes) if feeds else ([], [], [])
 
 
-def _by_survey_first(columns: list[Profile], form: str | None) -> list[Profile]:
-    """Leave out other dates where REDCap says itself when a survey was sent off."""
-    own = [one for one in columns if one.name == f"{form}_timestamp" and one.is_date]
-    return [one for one in columns if not one.is_date or one in own] if own else columns
+def _without_other_dates(columns: list[Profile], own: str | None) -> list[Profile]:
+    """Leave out other dates where the format says itself when a form was sent off."""
+    said = [one for one in columns if one.name == own and one.is_date]
+    return [one for one in columns if not one.is_date or one in said] if said else columns
 
 
 def _rest(guess: Guess) -> tuple[str, str, str]:
@@ -76,9 +75,7 @@ def _placed(feed: FeedDraft, key: str, value: str) -> FeedDraft:
     return replace(feed, keys=dict([table, (key, value), *others]))
 
 
-def _people(
-    columns: list[Profile], format_name: str
-) -> tuple[dict[str, Value], list[Guess], list[str]]:
+def _people(columns: list[Profile]) -> tuple[dict[str, Value], list[Guess], list[str]]:
     """Return the keys every feed shares: columns, dates and their format."""
     mapped: dict[str, Value] = {}
     guesses, notes = [], []
@@ -117,11 +114,11 @@ def _flat_feeds(
     source: Source,
     columns: list[Profile],
     people: dict[str, Value],
-    format_name: str,
+    format_: Format,
     registry: Registry,
 ) -> tuple[list[FeedDraft], list[Guess]]:
     """One feed per questionnaire; groups nobody knows are comments where one is known."""
-    texts = format_name in SYSTEMS
+    texts = format_.has_texts
     used = {one for one in people["columns"].values() if isinstance(one, str)}
     free = [one for one in columns if one.name not in used]
     groups = item_groups(free, texts=texts)
@@ -137,8 +134,8 @@ def _flat_feeds(
         rank = 2 if key else int(group.pattern is not None)
         drafted.add(key)
         notes = () if guess.confidence == "high" else (f"instrument: {guess.reason}",)
-        keys = _flat_keys(source, free, group, instrument, people, format_name)
-        if group is plain and format_name in ("delimited", "workbook"):
+        keys = _flat_keys(source, free, group, instrument, people, format_)
+        if group is plain and format_.has_any_shape:
             notes = (*notes, "a list of appointments? See the last example of docs/clinic-yaml.md")
         if texts and group.low is None:
             notes = (*notes, "answers are texts: map each to its code under `values: {items: …}`")
@@ -152,12 +149,11 @@ def _flat_keys(
     group: ItemGroup,
     instrument: Instrument | None,
     people: dict[str, Value],
-    format_name: str,
+    format_: Format,
 ) -> dict[str, Value]:
     mapped = dict(people["columns"])
     constants = _constants(instrument, mapped) | dict(people.get("set", {}))
-    if format_name == "redcap":
-        mapped |= _redcap_keys(source, mapped)
+    mapped |= _row_key(source, mapped, format_)
     keys: dict[str, Value] = {"table": "responses", "set": constants, "columns": mapped}
     keys["items"] = group.pattern if _is_pattern(group) else list(group.columns)
     total = instrument and _submitted(columns, group, instrument)
@@ -180,9 +176,9 @@ def _constants(instrument: Instrument | None, mapped: dict[str, Value]) -> dict[
     return constants
 
 
-def _redcap_keys(source: Source, mapped: dict[str, Value]) -> dict[str, Value]:
-    """Tell the rows of a record apart: by its event, form and repeat, where there are any."""
-    parts = [name for name in _EVENTS if name in source.columns]
+def _row_key(source: Source, mapped: dict[str, Value], format_: Format) -> dict[str, Value]:
+    """Tell the rows of a client apart by what the format writes for that, such as an event."""
+    parts = [name for name in format_.row_parts if name in source.columns]
     if not parts or "response_id" in mapped:
         return {}
     return {"response_id": {"join": [mapped["client_id"], *parts]}}

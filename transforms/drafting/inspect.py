@@ -1,24 +1,18 @@
 """From a file nobody described yet to a draft of the clinic's YAML, by the readers themselves.
 
-`recognition` says which system wrote the file; the reader of that system reads it; `guesses`
-looks at the names and the counts of its columns. Nothing here holds or returns a cell.
+`recognize` says which system wrote the file; its format reads it; `column_roles` and `feeds`
+look at the names and the counts of its columns. Nothing here holds or returns a cell.
 """
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 
-from transforms.clinics.clinic import (
-    WORKBOOK_SUFFIXES,
-    Clinic,
-    Feed,
-    canonical_table,
-)
+from transforms.clinics.clinic import Clinic, Feed
 from transforms.drafting.column_profiles import Profile, profiles
 from transforms.drafting.column_roles import (
     Guess,
@@ -30,18 +24,14 @@ from transforms.drafting.feeds import drafted_feeds
 from transforms.drafting.yaml_text import Draft, FeedDraft
 from transforms.errors import FileRefused
 from transforms.formats.archive import unpacked
-from transforms.formats.options import FhirOptions, QualtricsOptions
-from transforms.formats.qualtrics.reader import read_header
-from transforms.formats.recognize import Recognized, recognize
-from transforms.formats.redcap.dictionary import read_dictionary
-from transforms.formats.shapes.options import Beside
-from transforms.formats.source import Source
+from transforms.formats.format import Format, file_pattern
+from transforms.formats.options import Options
+from transforms.formats.recognition.recognize import Recognized, recognize
+from transforms.formats.recognition.registry import formats
+from transforms.formats.source import WORKBOOK_SUFFIXES, Source
 from transforms.instruments.registry import Registry
 from transforms.intake.read_file import read_export
 
-_DIGITS = re.compile(r"\d{4,}(?:[-_.]?\d+)*")
-_MOST_BESIDE = 20
-_EVERYONE = QualtricsOptions(previews="keep", tests="keep", spam="keep", unfinished="keep")
 _EXPLAINS = (".csv", ".json", ".ndjson")
 
 
@@ -85,16 +75,12 @@ def _export_among(files: list[Path], path: Path, scratch: Path) -> Path:
     """Return the largest file of an archive that is no data dictionary."""
     if files == [path] or len(files) == 1:
         return files[0]
-    exports = [one for one in files if not _is_dictionary(one, scratch)]
+    exports = [one for one in files if not _explains(one, scratch)]
     return max(exports or files, key=lambda one: (one.stat().st_size, one.name))
 
 
-def _is_dictionary(path: Path, scratch: Path) -> bool:
-    try:
-        read_dictionary(path, scratch)
-    except (FileRefused, csv.Error):
-        return False
-    return True
+def _explains(path: Path, scratch: Path) -> bool:
+    return any(one.explains(path, scratch) for one in formats())
 
 
 def _read(
@@ -108,33 +94,35 @@ def _read(
     """Read the file as a clinic that maps nothing yet."""
     trial = _trial_clinic(file, found, clinic, scratch)
     sources = read_export(file, trial, con=con, scratch=scratch, registry=registry)
-    if found.format == "qualtrics" and not sources[0].n_rows:
-        # Every response was a test or a preview: their columns are those of the real ones.
+    everything = found.format.everything
+    if everything and not sources[0].n_rows:
+        # Every response is one that is left out: their columns are those of the others.
         sources[0].drop(con)
-        everyone = trial.model_copy(update={"qualtrics": _EVERYONE})
-        return trial, read_export(file, everyone, con=con, scratch=scratch)
-    has_key = _names_clients(sources[0]) or _tells_rows_apart(con, sources[0])
-    if found.format == "delimited" and not has_key:
-        return _with_file_beside(file, trial, sources, con, scratch)
-    return trial, sources
+        trial = _with_options(trial, everything)
+        return trial, read_export(file, trial, con=con, scratch=scratch, registry=registry)
+    if _names_clients(sources[0]) or _tells_rows_apart(con, sources[0]):
+        return trial, sources
+    return _joined(file, trial, sources, con, scratch)
+
+
+def _with_options(trial: Clinic, options: Options) -> Clinic:
+    return trial.model_copy(update={trial.own_format.block.key: options})
 
 
 def _names_clients(source: Source) -> bool:
     return any(is_called(name, "client_id") for name in source.columns)
 
 
-def _with_file_beside(
+def _joined(
     file: Path,
     trial: Clinic,
     sources: list[Source],
     con: duckdb.DuckDBPyConnection,
     scratch: Path,
 ) -> tuple[Clinic, list[Source]]:
-    """Join the file by row with one beside it, if they agree in a column both have."""
-    for other in sorted(file.parent.glob("*.csv"))[:_MOST_BESIDE]:
-        if other.resolve() == file.resolve():
-            continue
-        joined = trial.model_copy(update={"beside": Beside(file=file_pattern(other.name))})
+    """Join the file by row with another, if they agree in a column both have."""
+    for options in trial.own_format.joined(file):
+        joined = _with_options(trial, options)
         try:
             both = read_export(file, joined, con=con, scratch=scratch)
         except FileRefused:
@@ -158,24 +146,25 @@ def _tells_rows_apart(con: duckdb.DuckDBPyConnection, source: Source) -> bool:
 
 def _trial_clinic(file: Path, found: Recognized, clinic: str, scratch: Path) -> Clinic:
     delimiter = None if found.delimiter == "," else found.delimiter
-    feeds = [Feed(table="responses", columns={})]
-    if found.format == "canonical":
-        is_told = canonical_table(file.name) or file.suffix.lower() in WORKBOOK_SUFFIXES
-        feeds = [] if is_told else [Feed(table="responses")]
-    if found.format == "redcap":
-        dictionary = read_dictionary(file.parent / found.dictionary, scratch)
-        feeds = [Feed(table="responses", form=form, columns={}) for form in dictionary.forms]
-    if found.format == "fhir":
-        feeds = []
+    block, options = found.format.block, found.options
     return Clinic(
         clinic=clinic,
-        format=found.format,
+        format=found.format.name,
         delimiter=delimiter,
         header_row=found.header_row,
         dictionary=found.dictionary,
-        fhir=FhirOptions(companions=list(found.companions)),
-        feeds=feeds,
+        feeds=_trial_feeds(file, found, scratch),
+        **({block.key: options} if block and options else {}),
     )
+
+
+def _trial_feeds(file: Path, found: Recognized, scratch: Path) -> list[Feed]:
+    if found.format.needs_feeds:
+        forms = found.format.forms(file, found, scratch)
+        return [Feed(table="responses", form=form, columns={}) for form in forms]
+    has_place = file.suffix.lower() in WORKBOOK_SUFFIXES
+    is_told = has_place or found.format.table_of(file.name, None)
+    return [] if is_told else [Feed(table="responses")]
 
 
 def _inspected(
@@ -188,20 +177,18 @@ def _inspected(
     con: duckdb.DuckDBPyConnection,
     scratch: Path,
 ) -> Inspected:
-    by_source = [
-        (one, _own_columns(profiles(con, one), one, found, file, scratch)) for one in sources
-    ]
+    by_source = [(one, _own_profiles(con, one, found.format, file, scratch)) for one in sources]
     everything = [column for _, columns in by_source for column in columns]
     guesses = [
-        Guess("format", found.format, found.confidence, found.reason),
+        Guess("format", found.format.name, found.confidence, found.reason),
         *_dialect_guesses(found),
         decimal_sign(everything),
     ]
     notes: list[str] = []
-    if trial.qualtrics == _EVERYONE:
-        notes.append("all responses are tests, previews or unfinished: the draft leaves them out")
+    if trial.options and trial.options == found.format.everything:
+        notes.append("no response counts: all are tests, previews or unfinished, and left out")
     feeds: list[FeedDraft] = []
-    if found.format not in ("canonical", "fhir"):
+    if found.format.needs_feeds:
         for source, columns in by_source:
             some, more, said = drafted_feeds(source, columns, found.format, registry)
             feeds += some
@@ -214,7 +201,7 @@ def _inspected(
     elif trial.feeds:
         notes.append("canonical names, but the file's name belongs to no table")
         feeds = [FeedDraft({"table": "responses"})]
-    if found.format in ("canonical", "fhir"):
+    if not found.format.needs_feeds:
         guesses += _canonical_guesses(everything)
     keys = _top_keys(path, found, trial, guesses)
     notes = list(dict.fromkeys(notes))
@@ -224,14 +211,13 @@ def _inspected(
     return Inspected(tables, tuple(guesses), said, draft)
 
 
-def _own_columns(
-    columns: list[Profile], source: Source, found: Recognized, file: Path, scratch: Path
+def _own_profiles(
+    con: duckdb.DuckDBPyConnection, source: Source, format_: Format, file: Path, scratch: Path
 ) -> list[Profile]:
-    """Leave out the second names of a Qualtrics column: a mapping should use the id."""
-    if found.format != "qualtrics":
-        return columns
-    ids = {column.id for column in read_header(file, scratch).columns}
-    return [one for one in columns if one.name in ids]
+    """Profile the columns of a source, each under the one name a mapping should use."""
+    found = profiles(con, source)
+    own = {*format_.own_columns(file, [one.name for one in found], scratch)}
+    return [one for one in found if one.name in own]
 
 
 def _dialect_guesses(found: Recognized) -> list[Guess]:
@@ -262,31 +248,18 @@ def _top_keys(
     path: Path, found: Recognized, trial: Clinic, guesses: list[Guess]
 ) -> dict[str, object]:
     """Return the keys above the feeds; what is recognized anyway is left out."""
-    keys: dict[str, object] = {"clinic": trial.clinic, "format": found.format}
-    keys["files"] = file_pattern(path.name)
-    if found.format == "canonical":
-        keys["files"] = f"*{path.suffix}"
-    if found.dictionary:
-        keys["dictionary"] = file_pattern(found.dictionary)
+    keys: dict[str, object] = {"clinic": trial.clinic, "format": trial.format}
+    keys["files"] = found.format.drafted_files(path)
+    if trial.dictionary:
+        keys["dictionary"] = file_pattern(trial.dictionary)
     if trial.delimiter:
         keys["delimiter"] = "tab" if trial.delimiter == "\t" else trial.delimiter
     if trial.header_row:
         keys["header_row"] = trial.header_row
     if any(one.what == "decimal" and one.value == "," for one in guesses):
         keys["decimal"] = ","
-    if trial.beside:
-        keys["beside"] = {"file": trial.beside.file}
-    if found.companions:
-        keys["fhir"] = {"companions": [file_pattern(name) for name in found.companions]}
+    block = found.format.block
+    if block and trial.options and trial.options != found.format.everything:
+        said = found.format.drafted_block(trial.options)
+        keys |= {block.key: said} if said else {}
     return keys
-
-
-def file_pattern(name: str) -> str:
-    """Return a pattern for the deliveries to come: long numbers, such as dates, may change.
-
-    Examples
-    --------
-    >>> file_pattern("Lakeside_DATA_2026-05-01.csv"), file_pattern("data[1].csv")
-    ('Lakeside_DATA_*.csv', 'data[[]1].csv')
-    """
-    return _DIGITS.sub("*", name.replace("[", "[[]"))

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from transforms.drafting.column_profiles import Profile
 from transforms.drafting.column_roles import Guess
+from transforms.formats.personal import asks_who
 from transforms.formats.source import plural
-from transforms.formats.surveys.header import is_personal
 from transforms.instruments.definition import Instrument
 from transforms.instruments.registry import Registry
 
@@ -85,7 +85,7 @@ def _rank(one: tuple[str, dict[int, str]], usable: dict[str, Profile]) -> tuple[
 
 
 def _may_be_item(one: Profile, texts: bool) -> bool:
-    if "___" in one.name or _is_bookkeeping(one.name) or is_personal(one.name):
+    if "___" in one.name or _is_bookkeeping(one.name) or asks_who(one.name):
         return False
     return one.is_number or (texts and not one.is_date)
 

@@ -20,6 +20,17 @@ MOST_COLUMNS = 5_000
 _VALUE = re.compile(r"[-+]?\d+([.,]\d+)?|\d{1,4}[-./]\d{1,2}[-./]\d{1,4}.*")
 
 
+def tidy(text: str) -> str:
+    """Return a text with single blanks for all white space, no-break spaces included.
+
+    Examples
+    --------
+    >>> tidy(" Not\\u00a0at  all\\n")
+    'Not at all'
+    """
+    return " ".join(text.replace("\u200b", "").replace("\ufeff", "").split())
+
+
 def checked_header(cells: list[str]) -> tuple[str, ...]:
     """Return trimmed names; blank ones are numbered.
 
@@ -59,6 +70,20 @@ def joined_names(rows: list[list[str]]) -> list[str]:
         " ".join(dict.fromkeys(filter(None, (part.strip() for part in parts))))
         for parts in zip(*filled, strict=True)
     ]
+
+
+def columns_fitting(pattern: str, columns: tuple[str, ...]) -> dict[int, str]:
+    """Return the columns that fit an item pattern, by item number.
+
+    Examples
+    --------
+    >>> columns_fitting("srs_{n}", ("srs_1", "srs_02", "srs_total"))
+    {1: 'srs_1', 2: 'srs_02'}
+    """
+    before, after = pattern.split("{n}", 1)
+    fits = re.compile(re.escape(before) + r"0*([1-9]\d{0,2})" + re.escape(after))
+    matches = ((fits.fullmatch(column), column) for column in columns)
+    return {int(match[1]): column for match, column in matches if match}
 
 
 def _refuse_data(names: list[str]) -> None:
@@ -126,3 +151,23 @@ def refuse_missing(missing: list[str], columns: tuple[str, ...], *, where: str =
         "Add them to the export, or map them in the clinic's YAML",
         similar,
     )
+
+
+def title_refusal(what: str, number: int, header: int) -> FileRefused:
+    """Return the refusal of a table whose names stand below a title."""
+    return FileRefused(
+        "F04",
+        f"{what} {number} is a title, it seems: the column names stand in {what.lower()} {header}",
+        f"Write `header_row: {header}` into the clinic's YAML, or delete what stands above",
+    )
+
+
+def shown_lines(lines: list[int], total: int) -> str:
+    """Write line numbers: `line 3`, `lines 3, 9, …`."""
+    more = ", …" if total > len(lines) else ""
+    return f"line{'s' if total > 1 else ''} {', '.join(map(str, lines))}{more}"
+
+
+def repeated_note(lines: list[int], total: int) -> str:
+    """Say which rows repeated the header and were left out."""
+    return f"{plural(total, 'repeated header row')} left out ({shown_lines(lines, total)})"

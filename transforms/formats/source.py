@@ -41,6 +41,7 @@ REFUSALS = {
 }
 LINE = "_line"
 WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+JSON_SUFFIXES = (".json", ".ndjson", ".jsonl")
 CELLS_AT_ONCE = 500_000
 
 

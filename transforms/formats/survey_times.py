@@ -32,7 +32,7 @@ _HALVES = {
 }  # fmt: skip
 
 
-class Moments:
+class SurveyTimes:
     """Reads the times of one file and counts those it cannot read.
 
     Parameters
@@ -42,9 +42,9 @@ class Moments:
 
     Examples
     --------
-    >>> Moments(None).read("2026/11/22 3:04:05 PM GMT+1")
+    >>> SurveyTimes(None).read("2026/11/22 3:04:05 PM GMT+1")
     '2026-11-22 14:04:05'
-    >>> Moments("Europe/Oslo").read("2026-11-22 15:04:05")
+    >>> SurveyTimes("Europe/Oslo").read("2026-11-22 15:04:05")
     '2026-11-22 14:04:05'
     """
 

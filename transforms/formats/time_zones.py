@@ -31,7 +31,7 @@ def unread(text: str) -> str:
     return text if _SHORT_DATE.match(text) else UNREADABLE
 
 
-class Clock:
+class ZonedTimes:
     """Turns the times of one file into UTC, if the clinic's YAML declares a zone.
 
     An hour that occurs twice (clocks go back) is taken as its first occurrence; one that does
@@ -45,7 +45,7 @@ class Clock:
 
     Examples
     --------
-    >>> Clock("Europe/London").to_utc("2024-07-01 09:30:00")
+    >>> ZonedTimes("Europe/London").to_utc("2024-07-01 09:30:00")
     '2024-07-01 08:30:00'
     """
 

@@ -8,7 +8,7 @@ models compare.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from transforms.instruments.change import clinical_cut_offs
@@ -65,9 +65,6 @@ class ChangeRule:
     reliability_source: str | None = None
     n_reference: int = 0
     why_not: str | None = None
-
-
-RULE_COLUMNS = tuple(field.name for field in fields(ChangeRule))
 
 
 class NotPossibleError(Exception):

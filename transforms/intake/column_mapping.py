@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from transforms import sql
@@ -15,14 +14,14 @@ from transforms.clinics.clinic import (
 )
 from transforms.contract import TABLES
 from transforms.errors import FileRefused
-from transforms.formats.header import refuse_missing
+from transforms.formats.header import columns_fitting, refuse_missing
 from transforms.formats.source import Note, Source, plural
 
 _SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Wiring:
+class ColumnMapping:
     """Where a feed's cells come from.
 
     cells : canonical column to source columns; more than one are joined.
@@ -61,26 +60,26 @@ class Wiring:
         return f"case when {parts[0]} is not null then {rest} end"
 
 
-def wirings_by_table(
+def mappings_by_table(
     clinic: Clinic, file_name: str, sources: list[Source]
-) -> dict[str, list[Wiring]]:
-    """Wire every feed to the sources it reads; return them by canonical table.
+) -> dict[str, list[ColumnMapping]]:
+    """Map every feed onto the sources it reads; return them by canonical table.
 
     Raises
     ------
     FileRefused
         F02 if a required column, an item column or a filter's column is missing.
     """
-    wirings: dict[str, list[Wiring]] = {}
+    mappings: dict[str, list[ColumnMapping]] = {}
     for source in sources:
         for feed in _feeds_of(clinic, file_name, source):
-            wirings.setdefault(feed.table, []).append(_wire(feed, source))
-    return wirings
+            mappings.setdefault(feed.table, []).append(_mapping(feed, source))
+    return mappings
 
 
-def _wire(feed: Feed, source: Source) -> Wiring:
+def _mapping(feed: Feed, source: Source) -> ColumnMapping:
     try:
-        return wire(feed, source)
+        return map_columns(feed, source)
     except FileRefused as found:
         refusal = found
     raise source.refused(refusal)
@@ -96,18 +95,7 @@ def _feeds_of(clinic: Clinic, file_name: str, source: Source) -> list[Feed]:
     ]
 
 
-def mapped_columns(feed: Feed) -> set[str]:
-    """Return the source columns a feed names; those of an item pattern are not among them."""
-    names: set[str] = set()
-    for source in (feed.columns or {}).values():
-        names.update(source.join if isinstance(source, Join) else [source])
-    names.update(feed.submitted.values(), feed.when)
-    if not isinstance(feed.items, str):
-        names.update(feed.items.values() if isinstance(feed.items, dict) else feed.items or [])
-    return names
-
-
-def wire(feed: Feed, source: Source) -> Wiring:
+def map_columns(feed: Feed, source: Source) -> ColumnMapping:
     """Find the source columns of a feed.
 
     Raises
@@ -115,10 +103,10 @@ def wire(feed: Feed, source: Source) -> Wiring:
     FileRefused
         F02 if a required column, an item column or a filter's column is missing.
     """
-    return _wire_canonical(feed, source) if feed.is_canonical else _wire_mapped(feed, source)
+    return _map_canonical(feed, source) if feed.is_canonical else _map_declared(feed, source)
 
 
-def _wire_canonical(feed: Feed, source: Source) -> Wiring:
+def _map_canonical(feed: Feed, source: Source) -> ColumnMapping:
     table = TABLES[feed.table]
     # A clinic's spreadsheet may write Client_ID; the contract's names are lowercase.
     by_lower = {column.lower(): column for column in source.columns}
@@ -137,10 +125,10 @@ def _wire_canonical(feed: Feed, source: Source) -> Wiring:
     used = {*(by_lower[name] for name in known), *items.values(), *submitted.values()}
     extra = [column for column in source.columns if column not in used]
     notes = (_column_note("extra_columns", "not used", extra),) if extra else ()
-    return Wiring(feed, source, cells, feed.constants, _sorted(items), submitted, notes)
+    return ColumnMapping(feed, source, cells, feed.constants, _sorted(items), submitted, notes)
 
 
-def _wire_mapped(feed: Feed, source: Source) -> Wiring:
+def _map_declared(feed: Feed, source: Source) -> ColumnMapping:
     table = TABLES[feed.table]
     joins = {
         column: value if isinstance(value, Join) else Join(join=[value])
@@ -162,7 +150,7 @@ def _wire_mapped(feed: Feed, source: Source) -> Wiring:
     items, submitted = _answers(feed, source)
     absent += [column for scale, column in feed.submitted.items() if scale not in submitted]
     notes = (_column_note("missing_columns", "missing", absent),) if absent else ()
-    return Wiring(feed, source, present, feed.constants, _sorted(items), submitted, notes)
+    return ColumnMapping(feed, source, present, feed.constants, _sorted(items), submitted, notes)
 
 
 def _refuse_absent_filters(feed: Feed, source: Source) -> None:
@@ -204,20 +192,6 @@ def item_columns(feed: Feed, source: Source) -> dict[int, str]:
     absent = [column for column in items.values() if column not in source.columns]
     refuse_missing(absent, source.columns, where=f"{feed.table}, items: ")
     return items
-
-
-def columns_fitting(pattern: str, columns: tuple[str, ...]) -> dict[int, str]:
-    """Return the columns that fit an item pattern, by item number.
-
-    Examples
-    --------
-    >>> columns_fitting("srs_{n}", ("srs_1", "srs_02", "srs_total"))
-    {1: 'srs_1', 2: 'srs_02'}
-    """
-    before, after = pattern.split("{n}", 1)
-    fits = re.compile(re.escape(before) + r"0*([1-9]\d{0,2})" + re.escape(after))
-    matches = ((fits.fullmatch(column), column) for column in columns)
-    return {int(match[1]): column for match, column in matches if match}
 
 
 def _sorted(items: dict[int, str]) -> dict[int, str]:

@@ -16,7 +16,7 @@ from transforms.contract import Column, Table
 from transforms.errors import FileRefused
 from transforms.formats.source import LINE
 from transforms.formats.time_zones import SHORT_DATE
-from transforms.intake.column_mapping import Wiring
+from transforms.intake.column_mapping import ColumnMapping
 from transforms.intake.source_rows import clean_cell, reading_of, row_filter
 
 _SHOWN = 3
@@ -25,7 +25,7 @@ _SHOWN = 3
 def refuse_unclear_dates(
     con: duckdb.DuckDBPyConnection,
     table: Table,
-    wirings: list[Wiring],
+    mappings: list[ColumnMapping],
     clinic: Clinic,
     n_bad: dict[str, int],
 ) -> None:
@@ -50,19 +50,19 @@ def refuse_unclear_dates(
     for column in table.columns:
         if column.kind not in ("date", "timestamp") or not n_bad.get(column.name):
             continue
-        for wiring in wirings:
-            if column.name not in wiring.cells:
+        for mapping in mappings:
+            if column.name not in mapping.cells:
                 continue
-            refusal = _refusal_of(con, column, wiring, clinic)
+            refusal = _refusal_of(con, column, mapping, clinic)
             if refusal:
-                raise wiring.source.refused(refusal)
+                raise mapping.source.refused(refusal)
 
 
 def _refusal_of(
-    con: duckdb.DuckDBPyConnection, column: Column, wiring: Wiring, clinic: Clinic
+    con: duckdb.DuckDBPyConnection, column: Column, mapping: ColumnMapping, clinic: Clinic
 ) -> FileRefused | None:
-    reading = reading_of(wiring, clinic)
-    query = _count_query(column, wiring, clinic, reading)
+    reading = reading_of(mapping, clinic)
+    query = _count_query(column, mapping, clinic, reading)
     found = sql.execute_quietly(con, query, step="telling day from month").fetchone()
     n_filled, n_day, n_month, n_either, days, months, either = found
     if not (n_day or n_month or n_either):  # all bad dates are another source's
@@ -101,7 +101,7 @@ def _refusal(column: Column, what: str, remedy: str) -> FileRefused:
     )
 
 
-def _count_query(column: Column, wiring: Wiring, clinic: Clinic, reading: Reading) -> str:
+def _count_query(column: Column, mapping: ColumnMapping, clinic: Clinic, reading: Reading) -> str:
     """Return the query for the dates, by which order they allow, and their first lines."""
     kinds = {
         "is_day": "first between 13 and 31 and second between 1 and 12",
@@ -129,9 +129,9 @@ def _count_query(column: Column, wiring: Wiring, clinic: Clinic, reading: Readin
                     {converted("cell", column.kind, reading)} is null as is_bad,
                     count(cell) over () as n_filled
                 from (
-                    select {LINE}, {clean_cell(wiring, clinic, column.name)} as cell
-                    from {wiring.source.relation}
-                    where {row_filter(wiring, clinic)}
+                    select {LINE}, {clean_cell(mapping, clinic, column.name)} as cell
+                    from {mapping.source.relation}
+                    where {row_filter(mapping, clinic)}
                 )
             )
             where is_bad and cell is not null

@@ -15,7 +15,7 @@ from transforms import sql
 from transforms.cells import converted
 from transforms.clinics.clinic import Clinic
 from transforms.contract import Table
-from transforms.intake.column_mapping import Wiring
+from transforms.intake.column_mapping import ColumnMapping
 from transforms.intake.pseudonyms import GroupKey, id_message, pseudonym
 from transforms.intake.source_rows import clean_cell, reading_of, row_filter
 
@@ -34,7 +34,7 @@ class KeyTables:
         cls,
         con: duckdb.DuckDBPyConnection,
         table: Table,
-        wirings: list[Wiring],
+        mappings: list[ColumnMapping],
         clinic: Clinic,
         key: GroupKey,
     ) -> KeyTables:
@@ -47,7 +47,7 @@ class KeyTables:
                 sql.execute_quietly(
                     con,
                     f"create temp table {relation} as select id, {pseudonym(message)} as key "
-                    f"from ({_distinct(column.name, wirings, clinic)})",
+                    f"from ({_distinct(column.name, mappings, clinic)})",
                     key.parameters,
                     step=f"pseudonyms of {column.name}",
                 )
@@ -66,11 +66,11 @@ def is_row_id(table: Table, column: str) -> bool:
     return named.id_space not in _KEPT and named.key_name == table.key
 
 
-def _distinct(column: str, wirings: list[Wiring], clinic: Clinic) -> str:
+def _distinct(column: str, mappings: list[ColumnMapping], clinic: Clinic) -> str:
     parts = [
-        f"select {clean_cell(wiring, clinic, column)} as id from {wiring.source.relation} "
-        f"where {row_filter(wiring, clinic)}"
-        for wiring in wirings
+        f"select {clean_cell(mapping, clinic, column)} as id from {mapping.source.relation} "
+        f"where {row_filter(mapping, clinic)}"
+        for mapping in mappings
     ]
     return f"select distinct id from ({' union all '.join(parts)}) where id is not null"
 
@@ -78,7 +78,7 @@ def _distinct(column: str, wirings: list[Wiring], clinic: Clinic) -> str:
 def write_identities(
     con: duckdb.DuckDBPyConnection,
     table: Table,
-    wirings: list[Wiring],
+    mappings: list[ColumnMapping],
     clinic: Clinic,
     keys: KeyTables,
     path: Path,
@@ -91,7 +91,7 @@ def write_identities(
     parts = []
     for column, relation in keys.relations.items():
         if column == "client_id":
-            births = _births(table, wirings, clinic)
+            births = _births(table, mappings, clinic)
             joined, birth = (
                 (f"left join ({births}) using (id)", "birth_date") if births else ("", "null::date")
             )
@@ -122,17 +122,17 @@ def _with_names(parts: list[str]) -> list[str]:
     return [empty, *parts]
 
 
-def _births(table: Table, wirings: list[Wiring], clinic: Clinic) -> str:
+def _births(table: Table, mappings: list[ColumnMapping], clinic: Clinic) -> str:
     column = next((column for column in table.columns if column.stays_in_vault), None)
     if column is None:
         return ""
     parts = []
-    for wiring in wirings:
-        text = clean_cell(wiring, clinic, column.name)
-        birth_date = converted(text, column.kind, reading_of(wiring, clinic))
+    for mapping in mappings:
+        text = clean_cell(mapping, clinic, column.name)
+        birth_date = converted(text, column.kind, reading_of(mapping, clinic))
         parts.append(
-            f"select {clean_cell(wiring, clinic, 'client_id')} as id, {birth_date} as birth_date "
-            f"from {wiring.source.relation} where {row_filter(wiring, clinic)}"
+            f"select {clean_cell(mapping, clinic, 'client_id')} as id, {birth_date} as birth_date "
+            f"from {mapping.source.relation} where {row_filter(mapping, clinic)}"
         )
     return (
         f"select distinct id, birth_date from ({' union all '.join(parts)}) "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from transforms.clinics.clinic import Clinic
 from transforms.instruments.definition import Instrument
-from transforms.intake.column_mapping import Wiring
+from transforms.intake.column_mapping import ColumnMapping
 
 _RUN = 3  # so many consecutive numbers are written as a range
 
@@ -36,12 +36,12 @@ class ItemSet:
         return frozenset(range(1, n_items + 1)) - self.items
 
 
-def item_sets(clinic: Clinic, wirings: Iterable[Wiring]) -> list[ItemSet]:
+def item_sets(clinic: Clinic, mappings: Iterable[ColumnMapping]) -> list[ItemSet]:
     """Return the item sets of the feeds of `responses` that map answers.
 
     A column that an export of a REDCap project lacks is read as empty, and is missing here.
     """
-    return [_item_set(clinic, wiring) for wiring in wirings if wiring.items]
+    return [_item_set(clinic, mapping) for mapping in mappings if mapping.items]
 
 
 def lacking(instrument: Instrument | None, own: ItemSet) -> frozenset[int]:
@@ -76,11 +76,11 @@ def _run_in_words(run: Sequence[int]) -> str:
     return ", ".join(map(str, run))
 
 
-def _item_set(clinic: Clinic, wiring: Wiring) -> ItemSet:
-    there = set(wiring.source.columns) - set(wiring.source.absent)
-    constants = {name: text.strip().lower() for name, text in wiring.constants.items()}
+def _item_set(clinic: Clinic, mapping: ColumnMapping) -> ItemSet:
+    there = set(mapping.source.columns) - set(mapping.source.absent)
+    constants = {name: text.strip().lower() for name, text in mapping.constants.items()}
     return ItemSet(
-        clinic.feeds.index(wiring.feed) + 1 if wiring.feed in clinic.feeds else None,
+        clinic.feeds.index(mapping.feed) + 1 if mapping.feed in clinic.feeds else None,
         *(constants.get(name) for name in ("instrument", "version", "rater")),
-        frozenset(number for number, column in wiring.items.items() if column in there),
+        frozenset(number for number, column in mapping.items.items() if column in there),
     )

@@ -17,7 +17,7 @@ from transforms.contract import Column, Table, lake_columns
 from transforms.formats.source import LINE
 from transforms.instruments.defaults import Defaults
 from transforms.instruments.stored_totals import WITHOUT_ANSWERS
-from transforms.intake.column_mapping import Wiring
+from transforms.intake.column_mapping import ColumnMapping
 from transforms.intake.identities import KeyTables
 from transforms.intake.pseudonyms import id_message, parts_message, pseudonym
 from transforms.intake.source_rows import (
@@ -45,7 +45,7 @@ class Delivery:
 
 def projection(
     table: Table,
-    wiring: Wiring,
+    mapping: ColumnMapping,
     delivery: Delivery,
     keys: KeyTables,
     defaults: Defaults,
@@ -58,11 +58,11 @@ def projection(
     items, submitted : the columns all feeds of the table have together; what this feed does
         not have is NULL.
     """
-    part = _Part(table, wiring, delivery, keys)
+    part = _Part(table, mapping, delivery, keys)
     outer = part.outer_columns()
-    outer |= {f"item_{n}": _or_null(f"v_item_{n}", n in wiring.items) for n in items}
+    outer |= {f"item_{n}": _or_null(f"v_item_{n}", n in mapping.items) for n in items}
     outer |= {
-        f"submitted_{scale}": _or_null(f"v_submitted_{scale}", scale in wiring.submitted)
+        f"submitted_{scale}": _or_null(f"v_submitted_{scale}", scale in mapping.submitted)
         for scale in submitted
     }
     outer["bad_cells"] = bad_cells(part.bad_tests())
@@ -77,13 +77,15 @@ def _or_null(expression: str, is_there: bool) -> str:
 class _Part:
     """The pieces of one feed's SELECT."""
 
-    def __init__(self, table: Table, wiring: Wiring, delivery: Delivery, keys: KeyTables) -> None:
+    def __init__(
+        self, table: Table, mapping: ColumnMapping, delivery: Delivery, keys: KeyTables
+    ) -> None:
         self.table = table
-        self.wiring = wiring
+        self.mapping = mapping
         self.delivery = delivery
         self.clinic = delivery.clinic
         self.keys = keys
-        self.reading = reading_of(wiring, delivery.clinic)
+        self.reading = reading_of(mapping, delivery.clinic)
 
     @property
     def _typed(self) -> list[Column]:
@@ -93,33 +95,33 @@ class _Part:
         """Return the SELECT that reads the cells."""
         cells = {LINE: LINE}
         for column in self.table.columns:
-            cells[f"t_{column.name}"] = clean_cell(self.wiring, self.clinic, column.name)
+            cells[f"t_{column.name}"] = clean_cell(self.mapping, self.clinic, column.name)
         for column in self._typed:
             cells[f"v_{column.name}"] = converted(
                 cells[f"t_{column.name}"], column.kind, self.reading
             )
-        for number, column in self.wiring.items.items():
-            is_plain = is_item_plain(self.wiring, self.clinic, number)
-            text = sql.name(column) if is_plain else item_text(self.wiring, self.clinic, number)
+        for number, column in self.mapping.items.items():
+            is_plain = is_item_plain(self.mapping, self.clinic, number)
+            text = sql.name(column) if is_plain else item_text(self.mapping, self.clinic, number)
             cells[f"v_item_{number}"] = converted(text, "number", self.reading)
             cells[f"t_item_{number}"] = text
-        for scale in self.wiring.submitted:
-            clean = submitted_text(self.wiring, self.clinic, scale)
+        for scale in self.mapping.submitted:
+            clean = submitted_text(self.mapping, self.clinic, scale)
             cells[f"v_submitted_{scale}"] = converted(clean, "number", self.reading)
             cells[f"t_submitted_{scale}"] = clean
         selected = ",\n".join(f"{value} as {name}" for name, value in cells.items())
-        kept = row_filter(self.wiring, self.clinic)
-        return f"select {selected}\nfrom {self.wiring.source.relation} where {kept}"
+        kept = row_filter(self.mapping, self.clinic)
+        return f"select {selected}\nfrom {self.mapping.source.relation} where {kept}"
 
     def bad_tests(self) -> dict[str, str]:
         """Return, by column, the condition that its text could not be converted."""
         names = [column.name for column in self._typed if self._is_given(column.name)]
-        names += [f"item_{number}" for number in self.wiring.items]
-        names += [f"submitted_{scale}" for scale in self.wiring.submitted]
+        names += [f"item_{number}" for number in self.mapping.items]
+        names += [f"submitted_{scale}" for scale in self.mapping.submitted]
         # A plain item's text was not cleaned yet: blanks alone are no value.
         given = "trim(t_{}) <> ''" if self.reading.has_blanks else "t_{} is not null"
         tests = {name: f"(v_{name} is null and {given.format(name)})" for name in names}
-        if self.wiring.items and self.wiring.submitted:
+        if self.mapping.items and self.mapping.submitted:
             tests[WITHOUT_ANSWERS] = self._is_without_answers()
         return tests
 
@@ -129,16 +131,16 @@ class _Part:
         Where a cell says the instrument, the items are known to be its only if another form of it
         in the file has answers.
         """
-        answered = f"coalesce({', '.join(f'v_item_{n}' for n in self.wiring.items)}) is not null"
-        stored = ", ".join(f"v_submitted_{scale}" for scale in self.wiring.submitted)
+        answered = f"coalesce({', '.join(f'v_item_{n}' for n in self.mapping.items)}) is not null"
+        stored = ", ".join(f"v_submitted_{scale}" for scale in self.mapping.submitted)
         blank = f"(not ({answered}) and coalesce({stored}) is not null)"
-        if "instrument" in self.wiring.constants:
+        if "instrument" in self.mapping.constants:
             return blank
         forms = "partition by t_instrument, t_version, t_rater"
         return f"({blank} and bool_or({answered}) over ({forms}))"
 
     def _is_given(self, column: str) -> bool:
-        return column in self.wiring.cells or column in self.wiring.constants
+        return column in self.mapping.cells or column in self.mapping.constants
 
     def outer_columns(self) -> dict[str, str]:
         """Return the lake's columns in order: name to SQL."""
@@ -153,8 +155,8 @@ class _Part:
         return {
             "clinic_id": sql.text(self.clinic.clinic),
             "source_file": sql.text(self.delivery.source_file),
-            "source_sheet": sql.text(self.wiring.source.place)
-            if self.wiring.source.place
+            "source_sheet": sql.text(self.mapping.source.place)
+            if self.mapping.source.place
             else "null",
             "source_line": LINE,
             "file_id": sql.text(self.delivery.file_id),
@@ -191,9 +193,9 @@ class _Part:
         The feeds differ in the instrument or rater they set, and so do the pseudonyms.
         """
         constants = [
-            self.wiring.constants[name]
+            self.mapping.constants[name]
             for name in ("instrument", "version", "rater")
-            if name in self.wiring.constants and self.table.name == "responses"
+            if name in self.mapping.constants and self.table.name == "responses"
         ]
         return "".join(f"{sql.text(_UNIT + value + _UNIT)} || " for value in constants)
 

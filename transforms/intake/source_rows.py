@@ -9,12 +9,12 @@ from transforms.cells import Reading, cleaned, translated
 from transforms.clinics.clinic import Clinic, Feed
 from transforms.contract import TABLES
 from transforms.formats.source import Source
-from transforms.intake.column_mapping import Wiring
+from transforms.intake.column_mapping import ColumnMapping
 
 
-def reading_of(wiring: Wiring, clinic: Clinic) -> Reading:
+def reading_of(mapping: ColumnMapping, clinic: Clinic) -> Reading:
     """Return how a feed's values are written: its own settings, else the clinic's."""
-    return feed_reading(wiring.feed, wiring.source, clinic)
+    return feed_reading(mapping.feed, mapping.source, clinic)
 
 
 def feed_reading(feed: Feed, source: Source, clinic: Clinic) -> Reading:
@@ -31,55 +31,55 @@ def feed_reading(feed: Feed, source: Source, clinic: Clinic) -> Reading:
     )
 
 
-def clean_cell(wiring: Wiring, clinic: Clinic, column: str) -> str:
+def clean_cell(mapping: ColumnMapping, clinic: Clinic, column: str) -> str:
     """Return SQL for a canonical column: trimmed, codes replaced by words, NULL if missing.
 
     Closed sets and instrument ids are lowercase, so `Client` is `client`.
     """
-    reading = reading_of(wiring, clinic)
-    if not wiring.is_one_cell(column):
+    reading = reading_of(mapping, clinic)
+    if not mapping.is_one_cell(column):
         reading = replace(reading, has_blanks=True)
-    clean = cleaned(wiring.raw(column), reading)
-    clean = translated(clean, wiring.feed.values.get(column, {}), reading)
-    is_closed = bool(TABLES[wiring.feed.table].column(column).values)
+    clean = cleaned(mapping.raw(column), reading)
+    clean = translated(clean, mapping.feed.values.get(column, {}), reading)
+    is_closed = bool(TABLES[mapping.feed.table].column(column).values)
     return f"lower({clean})" if is_closed or column == "instrument" else clean
 
 
-def item_text(wiring: Wiring, clinic: Clinic, number: int) -> str:
+def item_text(mapping: ColumnMapping, clinic: Clinic, number: int) -> str:
     """Return SQL for the cleaned text of one item."""
-    reading = reading_of(wiring, clinic)
-    clean = cleaned(sql.name(wiring.items[number]), reading)
-    return translated(clean, _item_codes(wiring, number), reading)
+    reading = reading_of(mapping, clinic)
+    clean = cleaned(sql.name(mapping.items[number]), reading)
+    return translated(clean, _item_codes(mapping, number), reading)
 
 
-def is_item_plain(wiring: Wiring, clinic: Clinic, number: int) -> bool:
+def is_item_plain(mapping: ColumnMapping, clinic: Clinic, number: int) -> bool:
     """Whether an item converts the same without cleaning, which is five times faster."""
-    reading = reading_of(wiring, clinic)
-    return not (_item_codes(wiring, number) or reading.missing_codes or reading.has_odd_spaces)
+    reading = reading_of(mapping, clinic)
+    return not (_item_codes(mapping, number) or reading.missing_codes or reading.has_odd_spaces)
 
 
-def _item_codes(wiring: Wiring, number: int) -> dict[str, str]:
-    values = wiring.feed.values
+def _item_codes(mapping: ColumnMapping, number: int) -> dict[str, str]:
+    values = mapping.feed.values
     return values.get(f"item_{number}") or values.get("items", {})
 
 
-def submitted_text(wiring: Wiring, clinic: Clinic, scale: str) -> str:
+def submitted_text(mapping: ColumnMapping, clinic: Clinic, scale: str) -> str:
     """Return SQL for the cleaned text of a submitted score."""
-    return cleaned(sql.name(wiring.submitted[scale]), reading_of(wiring, clinic))
+    return cleaned(sql.name(mapping.submitted[scale]), reading_of(mapping, clinic))
 
 
-def row_filter(wiring: Wiring, clinic: Clinic, *, skip_unanswered: bool = True) -> str:
+def row_filter(mapping: ColumnMapping, clinic: Clinic, *, skip_unanswered: bool = True) -> str:
     """Return the SQL condition for the rows a feed takes; ``true`` for all."""
     # Missing codes do not apply: a filter may well ask for one.
     plain = Reading(
-        has_odd_spaces=wiring.source.has_odd_spaces, has_blanks=wiring.source.has_blanks
+        has_odd_spaces=mapping.source.has_odd_spaces, has_blanks=mapping.source.has_blanks
     )
     conditions = [
         f"{cleaned(sql.name(column), plain)} in ({sql.texts(wanted)})"
-        for column, wanted in wiring.feed.when.items()
+        for column, wanted in mapping.feed.when.items()
     ]
-    if skip_unanswered and wiring.feed.skip_unanswered:
-        answers = [item_text(wiring, clinic, number) for number in wiring.items]
-        answers += [submitted_text(wiring, clinic, scale) for scale in wiring.submitted]
+    if skip_unanswered and mapping.feed.skip_unanswered:
+        answers = [item_text(mapping, clinic, number) for number in mapping.items]
+        answers += [submitted_text(mapping, clinic, scale) for scale in mapping.submitted]
         conditions.append(" or ".join(f"{answer} is not null" for answer in answers) or "false")
     return " and ".join(f"({condition})" for condition in conditions) or "true"

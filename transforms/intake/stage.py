@@ -19,7 +19,7 @@ from transforms.contract import TABLES, Table
 from transforms.errors import BalanceError, FileRefused
 from transforms.formats.source import Note, plural
 from transforms.instruments.defaults import load_defaults
-from transforms.intake.column_mapping import Wiring
+from transforms.intake.column_mapping import ColumnMapping
 from transforms.intake.date_order import refuse_unclear_dates
 from transforms.intake.identities import KeyTables, write_identities
 from transforms.intake.projection import Delivery, projection
@@ -43,7 +43,7 @@ class Staged:
 def stage(
     con: duckdb.DuckDBPyConnection,
     table_name: str,
-    wirings: list[Wiring],
+    mappings: list[ColumnMapping],
     clinic: Clinic,
     *,
     file_id: str,
@@ -58,7 +58,7 @@ def stage(
 
     Parameters
     ----------
-    wirings : list of Wiring
+    mappings : list of ColumnMapping
         The feeds of this table, with the sources they read. One source may appear in several.
     registry_rows : list of dict, one per instrument definition
         With instrument_id, version, rater, language and is_default.
@@ -81,14 +81,14 @@ def stage(
     """
     table = TABLES[table_name]
     delivery = Delivery(clinic, file_id, source_file, received_at)
-    items = tuple(sorted({number for wiring in wirings for number in wiring.items}))
-    submitted = tuple(sorted({scale for wiring in wirings for scale in wiring.submitted}))
-    n_source, n_kept = _count(con, wirings, clinic)
+    items = tuple(sorted({number for mapping in mappings for number in mapping.items}))
+    submitted = tuple(sorted({scale for mapping in mappings for scale in mapping.submitted}))
+    n_source, n_kept = _count(con, mappings, clinic)
     defaults = load_defaults(con, registry_rows)
-    keys = KeyTables.build(con, table, wirings, clinic, key)
+    keys = KeyTables.build(con, table, mappings, clinic, key)
     parts = [
-        projection(table, wiring, delivery, keys, defaults, items=items, submitted=submitted)
-        for wiring in wirings
+        projection(table, mapping, delivery, keys, defaults, items=items, submitted=submitted)
+        for mapping in mappings
     ]
     query = " union all ".join(parts)
     # A table whose every key is looked up hashes nothing itself and takes no parameters.
@@ -98,16 +98,16 @@ def stage(
             f"{source_file}, {table_name}: {plural(n_kept, 'row')} read but {n_written:,} written"
         )
     try:
-        refuse_unclear_dates(con, table, wirings, clinic, _n_bad_dates(con, table, out))
+        refuse_unclear_dates(con, table, mappings, clinic, _n_bad_dates(con, table, out))
     except FileRefused:
         out.unlink()
         keys.drop(con)
         defaults.drop(con)
         raise
-    write_identities(con, table, wirings, clinic, keys, identities)
+    write_identities(con, table, mappings, clinic, keys, identities)
     keys.drop(con)
     defaults.drop(con)
-    notes = tuple(note for wiring in wirings for note in wiring.notes)
+    notes = tuple(note for mapping in mappings for note in mapping.notes)
     n_skipped = n_source - n_kept
     if n_skipped:
         notes += (Note("skipped_rows", f"{plural(n_skipped, 'row')} without any answer left out"),)
@@ -115,20 +115,20 @@ def stage(
 
 
 def _count(
-    con: duckdb.DuckDBPyConnection, wirings: list[Wiring], clinic: Clinic
+    con: duckdb.DuckDBPyConnection, mappings: list[ColumnMapping], clinic: Clinic
 ) -> tuple[int, int]:
     """Return how many rows the feeds' filters let through, with and without unanswered ones."""
     n_source = n_kept = 0
-    for wiring in wirings:
-        chosen = row_filter(wiring, clinic, skip_unanswered=False)
-        kept = row_filter(wiring, clinic)
+    for mapping in mappings:
+        chosen = row_filter(mapping, clinic, skip_unanswered=False)
+        kept = row_filter(mapping, clinic)
         if chosen == kept == "true":
-            counts = (wiring.source.n_rows, wiring.source.n_rows)
+            counts = (mapping.source.n_rows, mapping.source.n_rows)
         else:
             counts = sql.execute_quietly(
                 con,
                 f"select count(*) filter (where {chosen}), count(*) filter (where {kept}) "
-                f"from {wiring.source.relation}",
+                f"from {mapping.source.relation}",
                 step="counting rows",
             ).fetchone()
         n_source += counts[0]

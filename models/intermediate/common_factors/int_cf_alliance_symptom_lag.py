@@ -1,46 +1,9 @@
 """Both directions between alliance and symptoms, one row per scope, direction and parameter."""
 
-import pyarrow as pa
-
-from transforms.common_factors.alliance import MOMENTS
-from transforms.common_factors.symptom_lag import alliance_symptom_lag
-
-STRATA = (
-    "stratum, clinic_id, clinic_group, lag_direction, alliance_instrument_id, outcome_instrument_id"
-)
-ROWS = ", ".join(
-    [
-        "stratum, therapist_code, pair_count",
-        *(f"sum_{first}" for first in MOMENTS),
-        *(f"sum_{a}__{b}" for i, a in enumerate(MOMENTS) for b in MOMENTS[i:]),
-    ]
-)
-SCHEMA = pa.schema(
-    [
-        ("scope_level", pa.string()),
-        ("scope_id", pa.string()),
-        ("lag_direction", pa.string()),
-        ("alliance_instrument_id", pa.string()),
-        ("outcome_instrument_id", pa.string()),
-        ("parameter", pa.string()),
-        ("estimate", pa.float64()),
-        ("ci_low", pa.float64()),
-        ("ci_high", pa.float64()),
-        ("ci_level", pa.float64()),
-        ("n_used", pa.int64()),
-        ("reason", pa.string()),
-        ("n_pairs", pa.int64()),
-        ("n_clients", pa.int64()),
-        ("n_therapists", pa.int64()),
-    ]
-)
+from transforms.common_factors.symptom_lag import ALLIANCE_SYMPTOM_LAG
+from transforms.common_factors.table import estimated
 
 
 def model(dbt, session):
     """Estimate every scope from the usable candidates."""
-    dbt.config(materialized="table")
-    usable = dbt.ref("int_cf_symptom_lag_candidates").filter("exclusion_reason is null")
-    strata = usable.project(STRATA).distinct().fetchnumpy()
-    # Rows that are equal in every column are interchangeable, so this is a full order.
-    rows = usable.project(ROWS).order(ROWS).fetchnumpy()
-    return pa.Table.from_pylist(alliance_symptom_lag(strata, rows), schema=SCHEMA)
+    return estimated(ALLIANCE_SYMPTOM_LAG, dbt.ref("int_cf_symptom_lag_candidates"))

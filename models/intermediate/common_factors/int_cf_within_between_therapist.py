@@ -1,40 +1,11 @@
 """Slopes between and within therapists, one row per scope, instruments and parameter."""
 
-import pyarrow as pa
-
-from transforms.common_factors.therapist_alliance import within_between_therapist
-
-STRATA = "stratum, clinic_id, clinic_group, alliance_instrument_id, outcome_instrument_id"
-ROWS = "stratum, therapist_code, alliance_pomp, pre_score, post_score"
-SCHEMA = pa.schema(
-    [
-        ("scope_level", pa.string()),
-        ("scope_id", pa.string()),
-        ("alliance_instrument_id", pa.string()),
-        ("outcome_instrument_id", pa.string()),
-        ("parameter", pa.string()),
-        ("estimate", pa.float64()),
-        ("ci_low", pa.float64()),
-        ("ci_high", pa.float64()),
-        ("ci_level", pa.float64()),
-        ("n_used", pa.int64()),
-        ("reason", pa.string()),
-        ("therapist_variance_share", pa.float64()),
-        ("alliance_icc", pa.float64()),
-        ("n_clients", pa.int64()),
-        ("n_therapists", pa.int64()),
-        ("n_therapists_with_caseload", pa.int64()),
-    ]
-)
+from transforms.common_factors.table import estimated
+from transforms.common_factors.therapist_alliance import WITHIN_BETWEEN_THERAPIST
 
 
 def model(dbt, session):
     """Estimate every scope from the usable candidates."""
-    dbt.config(materialized="table")
-    usable = dbt.ref("int_cf_within_between_therapist_candidates").filter(
-        "exclusion_reason is null"
+    return estimated(
+        WITHIN_BETWEEN_THERAPIST, dbt.ref("int_cf_within_between_therapist_candidates")
     )
-    strata = usable.project(STRATA).distinct().fetchnumpy()
-    # Rows that are equal in every column are interchangeable, so this is a full order.
-    rows = usable.project(ROWS).order(ROWS).fetchnumpy()
-    return pa.Table.from_pylist(within_between_therapist(strata, rows), schema=SCHEMA)

@@ -21,20 +21,6 @@ candidates as (
 
 ),
 
-benchmarks as (
-
-    select * from {{ ref('benchmarks') }}
-
-),
-
-extract_dates as (
-
-    select * from {{ ref('int_cf_extract_date') }}
-
-),
-
-{{ cf_exclusions('candidates') }},
-
 {# One hidden shape could be had from the others: then the next smallest is hidden as well. #}
 hidden as (
 
@@ -83,19 +69,11 @@ labeled as (
 
 ),
 
-shown as (
-
-    select
-        labeled.*,
-        precision_label <> 'suppressed' as is_shown
-
-    from labeled
-
-)
-
-select
-    shown.scope_level,
-    shown.scope_id,
+{% call cf_mart(
+    hidden=['n_of_shape'],
+    benchmark="benchmarks.table_name = 'cf_alliance_trajectory_summary' and shown.metric = benchmarks.metric",
+    caution='association, not cause: who leaves early has no trajectory, and slopes say little about outcome',
+) %}
     shown.alliance_instrument_id,
     'client' as alliance_rater,
     shown.metric,
@@ -105,34 +83,4 @@ select
         when shown.metric = 'slope_improvement_r' then 'correlation'
         else 'share'
     end as unit,
-    case when shown.is_shown then shown.estimate end as estimate,
-    case when shown.is_shown then shown.ci_low end as ci_low,
-    case when shown.is_shown then shown.ci_high end as ci_high,
-    shown.ci_level,
-    case when shown.is_shown then shown.n_of_shape end as n_of_shape,
-    {{ cf_visible_count('shown.n_clients') }} as n_clients,
-    {{ cf_visible_count('shown.n_clients') }} as n_episodes,
-    shown.n_therapists,
-    {{ cf_excluded_count('exclusions.candidate_count', 'shown.n_clients') }} as n_excluded,
-    {{ cf_reasons_in_words('shown.n_clients') }} as exclusion_reasons,
-    shown.precision_label,
-    shown.reason as not_estimable_reason,
-    {{ cf_benchmark_columns() }},
-    {{ cf_definition_version() }} as definition_version,
-    extract_dates.extract_date,
-    'association, not cause: who leaves early has no trajectory, and slopes say little about outcome' as caution
-
-from shown
-
-inner join exclusions
-    on
-        shown.scope_level = exclusions.scope_level
-        and shown.scope_id = exclusions.scope_id
-
-cross join extract_dates
-
-left join benchmarks
-    on
-        benchmarks.table_name = 'cf_alliance_trajectory_summary'
-        and shown.metric = benchmarks.metric
-        and benchmarks.evidence = 'verified'
+{% endcall %}

@@ -1,10 +1,6 @@
+{% set small = var('small_number', 11) %}
+
 with
-
-estimates as (
-
-    select * from {{ ref('int_cf_dropout_definitions') }}
-
-),
 
 candidates as (
 
@@ -17,19 +13,11 @@ candidates as (
 
 ),
 
-benchmarks as (
+scoped as (
 
-    select * from {{ ref('benchmarks') }}
-
-),
-
-extract_dates as (
-
-    select * from {{ ref('int_cf_extract_date') }}
+    {{ cf_scoped('candidates') }}
 
 ),
-
-{{ cf_exclusions('candidates') }},
 
 {# Ended, but nobody wrote down how: neither dropout nor completion. #}
 endings as (
@@ -37,17 +25,16 @@ endings as (
     select
         scope_level,
         scope_id,
-        sum(case when exclusion_reason = 'discharge reason unknown' then reason_count else 0 end)
+        sum(case when exclusion_reason = 'discharge reason unknown' then 1 else 0 end)
             as unknown_count,
         sum(
             case
-                when exclusion_reason is null or exclusion_reason = 'discharge reason unknown'
-                    then reason_count
+                when exclusion_reason is null or exclusion_reason = 'discharge reason unknown' then 1
                 else 0
             end
         ) as ended_count
 
-    from reason_counts
+    from scoped
 
     group by
         scope_level,
@@ -60,53 +47,28 @@ labeled as (
 
     select
         estimates.*,
-        n_eligible - n_used as n_unknown,
+        endings.unknown_count,
+        endings.ended_count,
+        estimates.n_eligible - estimates.n_used as n_unknown,
         case
-            when estimate is null then 'suppressed'
-            when n_used < {{ var('small_number', 11) }} then 'suppressed'
-            when n_positive between 1 and {{ var('small_number', 11) - 1 }} then 'suppressed'
-            when n_used - n_positive between 1 and {{ var('small_number', 11) - 1 }}
+            when estimates.estimate is null then 'suppressed'
+            when estimates.n_used < {{ small }} then 'suppressed'
+            when estimates.n_positive between 1 and {{ small - 1 }} then 'suppressed'
+            when estimates.n_used - estimates.n_positive between 1 and {{ small - 1 }}
                 then 'suppressed'
             else 'reportable'
         end as precision_label
 
-    from estimates
+    from {{ ref('int_cf_dropout_definitions') }} as estimates
+
+    inner join endings
+        on
+            estimates.scope_level = endings.scope_level
+            and estimates.scope_id = endings.scope_id
 
 ),
 
-shown as (
-
-    select
-        labeled.*,
-        precision_label <> 'suppressed' as is_shown,
-        n_unknown between 1 and {{ var('small_number', 11) - 1 }} as is_unknown_small
-
-    from labeled
-
-)
-
-select
-    shown.scope_level,
-    shown.scope_id,
-    shown.metric,
-    shown.definition,
-    shown.compared_definition,
-    case when shown.is_shown then shown.estimate end as estimate,
-    case when shown.is_shown then shown.ci_low end as ci_low,
-    case when shown.is_shown then shown.ci_high end as ci_high,
-    shown.ci_level,
-    case when shown.is_shown then shown.n_positive end as n_positive,
-    {{ cf_visible_count('shown.n_used') }} as n_episodes,
-    case
-        when not shown.is_unknown_small then 100.0 * shown.n_unknown / nullif(shown.n_eligible, 0)
-    end as not_judged_percent,
-    case
-        when not endings.unknown_count between 1 and {{ var('small_number', 11) - 1 }}
-            then cast(100.0 * endings.unknown_count / nullif(endings.ended_count, 0) as double)
-    end as discharge_unknown_percent,
-    shown.n_therapists,
-    {{ cf_excluded_count('exclusions.candidate_count', 'shown.n_used') }} as n_excluded,
-    nullif(
+{% set reasons %}nullif(
         concat_ws(
             '; ',
             exclusions.reasons,
@@ -117,31 +79,25 @@ select
             end
         ),
         ''
-    ) as exclusion_reasons,
-    shown.precision_label,
-    shown.reason as not_estimable_reason,
-    {{ cf_benchmark_columns() }},
-    {{ cf_definition_version() }} as definition_version,
-    extract_dates.extract_date,
-    'association, not cause: rates differ by definition, so compare like with like' as caution
+    ){% endset %}
 
-from shown
-
-inner join exclusions
-    on
-        shown.scope_level = exclusions.scope_level
-        and shown.scope_id = exclusions.scope_id
-
-inner join endings
-    on
-        shown.scope_level = endings.scope_level
-        and shown.scope_id = endings.scope_id
-
-cross join extract_dates
-
-left join benchmarks
-    on
-        benchmarks.table_name = 'cf_dropout_definitions'
-        and shown.definition = benchmarks.metric
-        and shown.metric = 'rate'
-        and benchmarks.evidence = 'verified'
+{% call cf_mart(
+    hidden=['n_positive'],
+    clients=none,
+    episodes='n_used',
+    reasons=reasons,
+    benchmark="benchmarks.table_name = 'cf_dropout_definitions' and shown.definition = benchmarks.metric and shown.metric = 'rate'",
+    caution='association, not cause: rates differ by definition, so compare like with like',
+) %}
+    shown.metric,
+    shown.definition,
+    shown.compared_definition,
+    case
+        when not shown.n_unknown between 1 and {{ small - 1 }}
+            then 100.0 * shown.n_unknown / nullif(shown.n_eligible, 0)
+    end as not_judged_percent,
+    case
+        when not shown.unknown_count between 1 and {{ small - 1 }}
+            then cast(100.0 * shown.unknown_count / nullif(shown.ended_count, 0) as double)
+    end as discharge_unknown_percent,
+{% endcall %}

@@ -1,11 +1,5 @@
 with
 
-estimates as (
-
-    select * from {{ ref('int_cf_modality_equivalence') }}
-
-),
-
 candidates as (
 
     select
@@ -16,20 +10,6 @@ candidates as (
     from {{ ref('int_cf_modality_candidates') }}
 
 ),
-
-benchmarks as (
-
-    select * from {{ ref('benchmarks') }}
-
-),
-
-extract_dates as (
-
-    select * from {{ ref('int_cf_extract_date') }}
-
-),
-
-{{ cf_exclusions('candidates') }},
 
 labeled as (
 
@@ -43,42 +23,24 @@ labeled as (
             else 'reportable'
         end as precision_label
 
-    from estimates
+    from {{ ref('int_cf_modality_equivalence') }} as estimates
 
 ),
 
-shown as (
-
-    select
-        labeled.*,
-        precision_label <> 'suppressed' as is_shown
-
-    from labeled
-
-)
-
-select
-    shown.scope_level,
-    shown.scope_id,
+{% call cf_mart(
+    hidden=[
+        'wide_ci_low', 'wide_ci_high', 'difference_points', 'pooled_sd', 'tost_p',
+        'verdict', 'verdict_at_24', 'verdict_at_30', 'pre_difference_sd',
+    ],
+    benchmark="benchmarks.table_name = 'cf_modality_equivalence' and 'd' = benchmarks.metric",
+    caution='association, not cause: clients are not allocated at random, and not significant is not equivalent',
+) %}
     shown.outcome_instrument_id,
     shown.modality,
     shown.compared_modality,
     'case-mix adjusted difference in last score, pooled SD' as metric,
     shown.model,
-    case when shown.is_shown then shown.estimate end as estimate,
-    case when shown.is_shown then shown.ci_low end as ci_low,
-    case when shown.is_shown then shown.ci_high end as ci_high,
-    shown.ci_level,
-    case when shown.is_shown then shown.wide_ci_low end as wide_ci_low,
-    case when shown.is_shown then shown.wide_ci_high end as wide_ci_high,
-    case when shown.is_shown then shown.difference_points end as difference_points,
-    case when shown.is_shown then shown.pooled_sd end as pooled_sd,
-    case when shown.is_shown then shown.tost_p end as tost_p,
     shown.margin,
-    case when shown.is_shown then shown.verdict end as verdict,
-    case when shown.is_shown then shown.verdict_at_24 end as verdict_at_24,
-    case when shown.is_shown then shown.verdict_at_30 end as verdict_at_30,
-    case when shown.is_shown then shown.pre_difference_sd end as pre_difference_sd,
     case
         when shown.is_shown
             then
@@ -102,29 +64,4 @@ select
     shown.n_therapists_modality,
     shown.n_therapists_compared,
     shown.n_therapists_both,
-    {{ cf_visible_count('shown.n_clients') }} as n_clients,
-    {{ cf_visible_count('shown.n_clients') }} as n_episodes,
-    shown.n_therapists,
-    {{ cf_excluded_count('exclusions.candidate_count', 'shown.n_clients') }} as n_excluded,
-    {{ cf_reasons_in_words('shown.n_clients') }} as exclusion_reasons,
-    shown.precision_label,
-    shown.reason as not_estimable_reason,
-    {{ cf_benchmark_columns() }},
-    {{ cf_definition_version() }} as definition_version,
-    extract_dates.extract_date,
-    'association, not cause: clients are not allocated at random, and not significant is not equivalent' as caution
-
-from shown
-
-inner join exclusions
-    on
-        shown.scope_level = exclusions.scope_level
-        and shown.scope_id = exclusions.scope_id
-
-cross join extract_dates
-
-left join benchmarks
-    on
-        benchmarks.table_name = 'cf_modality_equivalence'
-        and 'd' = benchmarks.metric
-        and benchmarks.evidence = 'verified'
+{% endcall %}

@@ -1,11 +1,5 @@
 with
 
-estimates as (
-
-    select * from {{ ref('int_cf_outcome_change') }}
-
-),
-
 candidates as (
 
     select
@@ -17,22 +11,8 @@ candidates as (
 
 ),
 
-benchmarks as (
-
-    select * from {{ ref('benchmarks') }}
-
-),
-
-extract_dates as (
-
-    select * from {{ ref('int_cf_extract_date') }}
-
-),
-
-{{ cf_exclusions('candidates') }},
-
 {# A count of 1 to small_number - 1 on either side of a share would follow from the share. #}
-labeled as (
+judged as (
 
     select
         *,
@@ -43,9 +23,9 @@ labeled as (
             when n_used - n_events between 1 and {{ var('small_number', 11) - 1 }}
                 then 'suppressed'
             else 'reportable'
-        end as precision_label
+        end as own_label
 
-    from estimates
+    from {{ ref('int_cf_outcome_change') }}
 
 ),
 
@@ -67,7 +47,7 @@ nested as (
                 {% for wider in ['reliably_improved', 'recovered'] %}
                 max(
                     case
-                        when metric = '{{ wider }}' and precision_label <> 'suppressed'
+                        when metric = '{{ wider }}' and own_label <> 'suppressed'
                             then n_events
                     end
                 ) over same_method - n_events
@@ -78,7 +58,7 @@ nested as (
             false
         ) as gives_away_events
 
-    from labeled
+    from judged
 
     window
         same_method as (
@@ -93,7 +73,7 @@ ranked as (
     select
         *,
         metric in ('reliably_improved', 'unchanged', 'reliably_deteriorated') as is_of_three,
-        count(*) filter (where precision_label = 'suppressed') over (
+        count(*) filter (where own_label = 'suppressed') over (
             partition by
                 scope_level, scope_id, instrument_id, version, method,
                 metric in ('reliably_improved', 'unchanged', 'reliably_deteriorated')
@@ -102,7 +82,7 @@ ranked as (
             partition by
                 scope_level, scope_id, instrument_id, version, method,
                 metric in ('reliably_improved', 'unchanged', 'reliably_deteriorated'),
-                precision_label
+                own_label
             order by n_events, metric
         ) as smallest_number
 
@@ -110,55 +90,37 @@ ranked as (
 
 ),
 
-shown as (
+labeled as (
 
     select
         *,
-        precision_label <> 'suppressed'
-        and not gives_away_cases
-        and not gives_away_events
-        and not (is_of_three and n_hidden = 1 and smallest_number = 1) as is_shown,
+        case
+            when
+                own_label <> 'suppressed'
+                and not gives_away_cases
+                and not gives_away_events
+                and not (is_of_three and n_hidden = 1 and smallest_number = 1)
+                then own_label
+            else 'suppressed'
+        end as precision_label,
         case when not gives_away_cases then n_used end as visible_n_used
 
     from ranked
 
-)
+),
 
-select
-    shown.scope_level,
-    shown.scope_id,
+{% call cf_mart(
+    hidden=['n_events'],
+    clients=none,
+    therapists=none,
+    episodes='visible_n_used',
+    rest='not scored twice, not judged by the method or outside the denominator',
+    benchmark="benchmarks.table_name = 'cf_outcome_change' and shown.method || '_' || shown.metric = benchmarks.metric",
+    caution='pre-post, uncontrolled: change is not effect, and who answered twice differs from who did not',
+) %}
     shown.instrument_id,
     shown.version,
     shown.method,
     shown.metric,
     shown.denominator,
-    case when shown.is_shown then shown.estimate end as estimate,
-    case when shown.is_shown then shown.ci_low end as ci_low,
-    case when shown.is_shown then shown.ci_high end as ci_high,
-    shown.ci_level,
-    case when shown.is_shown then shown.n_events end as n_events,
-    {{ cf_visible_count('shown.visible_n_used') }} as n_episodes,
-    {{ cf_excluded_count('exclusions.candidate_count', 'shown.visible_n_used') }} as n_excluded,
-    {{ cf_reasons_in_words('shown.visible_n_used', 'not scored twice, not judged by the method or outside the denominator') }} as exclusion_reasons,
-    case when shown.is_shown then shown.precision_label else 'suppressed' end as precision_label,
-    shown.reason as not_estimable_reason,
-    {{ cf_benchmark_columns() }},
-    {{ cf_definition_version() }} as definition_version,
-    extract_dates.extract_date,
-    'pre-post, uncontrolled: change is not effect, and who answered twice differs from who did not'
-        as caution
-
-from shown
-
-inner join exclusions
-    on
-        shown.scope_level = exclusions.scope_level
-        and shown.scope_id = exclusions.scope_id
-
-cross join extract_dates
-
-left join benchmarks
-    on
-        benchmarks.table_name = 'cf_outcome_change'
-        and shown.method || '_' || shown.metric = benchmarks.metric
-        and benchmarks.evidence = 'verified'
+{% endcall %}

@@ -4,12 +4,6 @@
 
 with
 
-estimates as (
-
-    select * from {{ ref('int_cf_rupture_outcome') }}
-
-),
-
 candidates as (
 
     select
@@ -24,22 +18,8 @@ candidates as (
 
 ),
 
-benchmarks as (
-
-    select * from {{ ref('benchmarks') }}
-
-),
-
-extract_dates as (
-
-    select * from {{ ref('int_cf_extract_date') }}
-
-),
-
-{{ cf_exclusions('candidates', by=['detector', 'instrument_id', 'version']) }},
-
 {# A share is shown when neither side of it is a cell of 1 to small_number - 1 (domain 4.20). #}
-labeled as (
+sized as (
 
     select
         *,
@@ -49,48 +29,57 @@ labeled as (
             and n_{{ share }}_known - n_{{ share }} not between 1 and {{ smallest - 1 }}
                 as is_{{ share }}_shown,
         {% endfor %}
-        n_clients >= {{ smallest }} as is_shown
+        n_clients >= {{ smallest }} as is_large
 
-    from estimates
+    from {{ ref('int_cf_rupture_outcome') }}
 
 ),
 
 {# What the reference classes of the same scope and forms may show. #}
-with_references as (
+labeled as (
 
     select
-        labeled.*,
+        sized.*,
+        case
+            when not sized.is_large or sized.estimate is null then 'suppressed'
+            when sized.n_clients < 50 then 'too imprecise'
+            else 'exploratory'
+        end as precision_label,
         {% for reference in ['none', 'unrepaired'] %}
-            bool_or(labeled.rupture_class = '{{ reference }}' and labeled.is_shown) over same_rows
+            bool_or(sized.rupture_class = '{{ reference }}' and sized.is_large) over same_rows
                 as is_{{ reference }}_shown,
             {% for share in shares %}
                 bool_or(
-                    labeled.rupture_class = '{{ reference }}'
-                    and labeled.is_shown
-                    and labeled.is_{{ share }}_shown
+                    sized.rupture_class = '{{ reference }}'
+                    and sized.is_large
+                    and sized.is_{{ share }}_shown
                 ) over same_rows as is_{{ share }}_of_{{ reference }}_shown,
             {% endfor %}
         {% endfor %}
-        sum(labeled.n_clients) over same_rows as used_count
+        sum(sized.n_clients) over same_rows as used_count
 
-    from labeled
+    from sized
 
     window
         same_rows as (
             partition by
-                labeled.scope_level,
-                labeled.scope_id,
-                labeled.detector,
-                labeled.instrument_id,
-                labeled.version,
-                labeled.outcome_instrument_id
+                sized.scope_level,
+                sized.scope_id,
+                sized.detector,
+                sized.instrument_id,
+                sized.version,
+                sized.outcome_instrument_id
         )
 
-)
+),
 
-select
-    shown.scope_level,
-    shown.scope_id,
+{% call cf_mart(
+    by=['detector', 'instrument_id', 'version'],
+    hidden=['sd_improvement', 'mean_sessions'],
+    used='used_count',
+    benchmark="benchmarks.benchmark_id = 'eubanks_2018_repair_r' and shown.rupture_class = 'repaired'",
+    caution='association, not cause: clients who improve stay long enough to repair, and more sessions hold more ruptures',
+) %}
     shown.detector,
     shown.instrument_id,
     shown.version,
@@ -99,16 +88,10 @@ select
     shown.rupture_class,
     'at least {{ var("rupture_landmark_session", 6) }} attended sessions' as landmark,
     'mean_improvement' as metric,
-    {% for column in ['estimate', 'ci_low', 'ci_high'] %}
-        case when shown.is_shown then shown.{{ column }} end as {{ column }},
-    {% endfor %}
-    shown.ci_level,
-    case when shown.is_shown then shown.sd_improvement end as sd_improvement,
-    case when shown.is_shown then shown.mean_sessions end as mean_sessions,
     {% for share in shares %}
         {% for end in ends %}
             case
-                when shown.is_shown and shown.is_{{ share }}_shown
+                when shown.is_large and shown.is_{{ share }}_shown
                     then shown.{{ share }}_percent{{ end }}
             end as {{ share }}_percent{{ end }},
         {% endfor %}
@@ -116,7 +99,7 @@ select
     {% for reference in ['none', 'unrepaired'] %}
         {% for end in ends %}
             case
-                when shown.is_shown and shown.is_{{ reference }}_shown
+                when shown.is_large and shown.is_{{ reference }}_shown
                     then shown.improvement_vs_{{ reference }}{{ end }}
             end as improvement_vs_{{ reference }}{{ end }},
         {% endfor %}
@@ -124,7 +107,7 @@ select
             {% for end in ends %}
                 case
                     when
-                        shown.is_shown
+                        shown.is_large
                         and shown.is_{{ share }}_shown
                         and shown.is_{{ share }}_of_{{ reference }}_shown
                         then shown.{{ share }}_percent_vs_{{ reference }}{{ end }}
@@ -134,40 +117,7 @@ select
     {% endfor %}
     {% for end in ends %}
         case
-            when shown.is_shown and shown.is_unrepaired_shown then shown.repair_r{{ end }}
+            when shown.is_large and shown.is_unrepaired_shown then shown.repair_r{{ end }}
         end as repair_r{{ end }},
     {% endfor %}
-    {{ cf_visible_count('shown.n_clients') }} as n_clients,
-    {{ cf_visible_count('shown.n_clients') }} as n_episodes,
-    shown.n_therapists,
-    {{ cf_excluded_count('exclusions.candidate_count', 'shown.used_count') }} as n_excluded,
-    {{ cf_reasons_in_words('shown.used_count') }} as exclusion_reasons,
-    case
-        when not shown.is_shown or shown.estimate is null then 'suppressed'
-        when shown.n_clients < 50 then 'too imprecise'
-        else 'exploratory'
-    end as precision_label,
-    shown.reason as not_estimable_reason,
-    {{ cf_benchmark_columns() }},
-    {{ cf_definition_version() }} as definition_version,
-    extract_dates.extract_date,
-    'association, not cause: clients who improve stay long enough to repair, and more sessions '
-    || 'hold more ruptures' as caution
-
-from with_references as shown
-
-inner join exclusions
-    on
-        shown.scope_level = exclusions.scope_level
-        and shown.scope_id = exclusions.scope_id
-        and shown.detector = exclusions.detector
-        and shown.instrument_id = exclusions.instrument_id
-        and shown.version = exclusions.version
-
-cross join extract_dates
-
-left join benchmarks
-    on
-        benchmarks.benchmark_id = 'eubanks_2018_repair_r'
-        and benchmarks.evidence = 'verified'
-        and shown.rupture_class = 'repaired'
+{% endcall %}

@@ -1,11 +1,5 @@
 with
 
-estimates as (
-
-    select * from {{ ref('int_cf_therapist_effect') }}
-
-),
-
 candidates as (
 
     select
@@ -28,20 +22,6 @@ candidates as (
 
 ),
 
-benchmarks as (
-
-    select * from {{ ref('benchmarks') }}
-
-),
-
-extract_dates as (
-
-    select * from {{ ref('int_cf_extract_date') }}
-
-),
-
-{{ cf_exclusions('candidates', by=['analysis']) }},
-
 labeled as (
 
     select
@@ -57,58 +37,17 @@ labeled as (
             else 'reportable'
         end as precision_label
 
-    from estimates
+    from {{ ref('int_cf_therapist_effect') }} as estimates
 
 ),
 
-shown as (
-
-    select
-        labeled.*,
-        precision_label <> 'suppressed' as is_shown
-
-    from labeled
-
-)
-
-select
-    shown.scope_level,
-    shown.scope_id,
+{% call cf_mart(
+    by=['analysis'],
+    hidden=['icc_unadjusted', 'var_therapist', 'var_residual', 'is_boundary'],
+    benchmark="benchmarks.table_name = 'cf_therapist_effect' and shown.metric = benchmarks.metric",
+    caution='association, not cause: clients are not assigned to therapists at random',
+) %}
     shown.outcome_instrument_id,
     shown.metric,
     shown.model,
-    case when shown.is_shown then shown.estimate end as estimate,
-    case when shown.is_shown then shown.ci_low end as ci_low,
-    case when shown.is_shown then shown.ci_high end as ci_high,
-    shown.ci_level,
-    case when shown.is_shown then shown.icc_unadjusted end as icc_unadjusted,
-    case when shown.is_shown then shown.var_therapist end as var_therapist,
-    case when shown.is_shown then shown.var_residual end as var_residual,
-    case when shown.is_shown then shown.is_boundary end as is_boundary,
-    {{ cf_visible_count('shown.n_clients') }} as n_clients,
-    {{ cf_visible_count('shown.n_clients') }} as n_episodes,
-    shown.n_therapists,
-    {{ cf_excluded_count('exclusions.candidate_count', 'shown.n_clients') }} as n_excluded,
-    {{ cf_reasons_in_words('shown.n_clients') }} as exclusion_reasons,
-    shown.precision_label,
-    shown.reason as not_estimable_reason,
-    {{ cf_benchmark_columns() }},
-    {{ cf_definition_version() }} as definition_version,
-    extract_dates.extract_date,
-    'association, not cause: clients are not assigned to therapists at random' as caution
-
-from shown
-
-inner join exclusions
-    on
-        shown.scope_level = exclusions.scope_level
-        and shown.scope_id = exclusions.scope_id
-        and shown.analysis = exclusions.analysis
-
-cross join extract_dates
-
-left join benchmarks
-    on
-        benchmarks.table_name = 'cf_therapist_effect'
-        and shown.metric = benchmarks.metric
-        and benchmarks.evidence = 'verified'
+{% endcall %}

@@ -1,11 +1,5 @@
 with
 
-estimates as (
-
-    select * from {{ ref('int_cf_within_between_alliance') }}
-
-),
-
 candidates as (
 
     select
@@ -17,20 +11,6 @@ candidates as (
 
 ),
 
-benchmarks as (
-
-    select * from {{ ref('benchmarks') }}
-
-),
-
-extract_dates as (
-
-    select * from {{ ref('int_cf_extract_date') }}
-
-),
-
-{{ cf_exclusions('candidates') }},
-
 labeled as (
 
     select
@@ -41,23 +21,15 @@ labeled as (
             else 'reportable'
         end as precision_label
 
-    from estimates
+    from {{ ref('int_cf_within_between_alliance') }} as estimates
 
 ),
 
-shown as (
-
-    select
-        labeled.*,
-        precision_label <> 'suppressed' as is_shown
-
-    from labeled
-
-)
-
-select
-    shown.scope_level,
-    shown.scope_id,
+{% call cf_mart(
+    hidden=['client_variance_share'],
+    benchmark="benchmarks.table_name = 'cf_within_between_alliance' and shown.parameter = benchmarks.metric",
+    caution='association, not cause: few sessions per client bias lagged models a little',
+) %}
     shown.alliance_instrument_id,
     'client' as alliance_rater,
     'session t, outcome before the next attended session' as alliance_window,
@@ -68,35 +40,5 @@ select
         when shown.parameter = 'repeated_measures_r' then 'correlation'
         else 'points of outcome per 10 alliance points of 100'
     end as unit,
-    case when shown.is_shown then shown.estimate end as estimate,
-    case when shown.is_shown then shown.ci_low end as ci_low,
-    case when shown.is_shown then shown.ci_high end as ci_high,
-    shown.ci_level,
-    case when shown.is_shown then shown.client_variance_share end as client_variance_share,
-    {{ cf_visible_count('shown.n_clients') }} as n_clients,
-    {{ cf_visible_count('shown.n_clients') }} as n_episodes,
     case when shown.n_clients >= {{ var('small_number', 11) }} then shown.n_pairs end as n_pairs,
-    shown.n_therapists,
-    {{ cf_excluded_count('exclusions.candidate_count', 'shown.n_clients') }} as n_excluded,
-    {{ cf_reasons_in_words('shown.n_clients') }} as exclusion_reasons,
-    shown.precision_label,
-    shown.reason as not_estimable_reason,
-    {{ cf_benchmark_columns() }},
-    {{ cf_definition_version() }} as definition_version,
-    extract_dates.extract_date,
-    'association, not cause: few sessions per client bias lagged models a little' as caution
-
-from shown
-
-inner join exclusions
-    on
-        shown.scope_level = exclusions.scope_level
-        and shown.scope_id = exclusions.scope_id
-
-cross join extract_dates
-
-left join benchmarks
-    on
-        benchmarks.table_name = 'cf_within_between_alliance'
-        and shown.parameter = benchmarks.metric
-        and benchmarks.evidence = 'verified'
+{% endcall %}

@@ -247,3 +247,36 @@ def test_kept_and_left_out_together_do_not(made):
 
     assert found[:6] == [cell for both in kept.values() for cell in both]
     assert sum(n is None for n in found[6] + found[7]) == 2
+
+
+@pytest.mark.parametrize(
+    ("small", "shown"),
+    [
+        # Of the kinds of ruptures no rate can be computed back, nor from it.
+        ({"n_v_shapes": 3}, (0.1, 40.0, 60.0, "exploratory")),
+        # The rate times the opportunities is the number of ruptures.
+        ({"n_ruptures": 3}, (None, 40.0, 60.0, "suppressed")),
+        ({"n_repaired_episodes": 3}, (0.1, 40.0, None, "exploratory")),
+        ({"n_clients": 3}, (None, None, None, "suppressed")),
+    ],
+)
+def test_a_hidden_count_hides_only_what_tells_it(table, small, shown):
+    """The model of the table says in its meta what each count could be computed back from."""
+    shares = ("estimate", "rupture_percent", "repaired_percent")
+    row = {"scope_level": "clinic", "scope_id": "a", "n_clients": 90, "n_ruptures": 30}
+    row |= {"n_v_shapes": 20, "n_repaired_episodes": 25, "n_opportunities": 300} | small
+    row |= dict(zip((*shares, "precision_label"), (0.1, 40.0, 60.0, "exploratory"), strict=True))
+    kinds = {str: "varchar", int: "bigint", float: "double"}
+    typed = ", ".join(f"{name} {kinds[type(value)]}" for name, value in row.items())
+    table.execute(f"create table common_factors.cf_rupture_summary ({typed})")
+    marks = ", ".join("?" for _ in row)
+    table.execute(
+        f"insert into common_factors.cf_rupture_summary values ({marks})", [*row.values()]
+    )
+
+    hide_in(table, 11)
+
+    (left,) = table.execute(
+        f"select {', '.join(shares)}, precision_label from common_factors.cf_rupture_summary"
+    ).fetchall()
+    assert left == shown

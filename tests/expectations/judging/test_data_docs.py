@@ -1,7 +1,6 @@
 """Great Expectations' own pages: from the results of a run, offline, in a browser, no value."""
 
 import re
-import shutil
 from datetime import datetime
 
 import duckdb
@@ -12,8 +11,8 @@ from expectations.catalogue import Catalogue, load_rules
 from expectations.judging.judge import judge
 from expectations.marking.marking import COUNTS
 from expectations.published.suites import check_marts
+from tests.needs import CHROMIUM, require
 
-CHROMIUM = shutil.which("chromium")
 RUN, RUN_AT = "2026-01-01T06-00-00Z", datetime(2026, 1, 1, 6, 0)
 CANARY = "Kanarienvogel"
 # Outside of its range, and no other number of these pages.
@@ -70,13 +69,12 @@ def docs(validations, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
+    program = require(CHROMIUM)
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
-            executable_path=CHROMIUM,
+            executable_path=program,
             args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
         )
         yield started

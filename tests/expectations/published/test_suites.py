@@ -22,28 +22,6 @@ SHARED = """
     n_excluded bigint, benchmark_value double, benchmark_source varchar,
     benchmark_is_comparable boolean, benchmark_why_not varchar
 """
-COLUMNS = {
-    "cf_alliance_outcome": "zero_order_r double, spearman_r double",
-    "cf_within_between_alliance": "parameter varchar, client_variance_share double",
-    "cf_early_alliance_dropout": "metric varchar",
-    "cf_therapist_effect": "icc_unadjusted double, var_therapist double, var_residual double",
-    "cf_therapist_caterpillar": "se double, reliability double",
-    "cf_dropout_definitions": "not_judged_percent double, discharge_unknown_percent double",
-    **dict.fromkeys(
-        (
-            "cf_core_conditions",
-            "cf_goal_consensus_collaboration",
-            "cf_attachment_alliance",
-            "cf_countertransference",
-        ),
-        "zero_order_r double, spearman_r double",
-    ),
-    "cf_empathy_outcome": "metric varchar, williams_p double",
-    "cf_homework": "parameter varchar",
-    "cf_outcome_change": "metric varchar",
-    "cf_effect_size": "correlation double",
-    "cf_congruence": "parameter varchar, unit varchar, r_squared double",
-}
 # One sound row each; r and its benchmark are Flueckiger et al. 2018's.
 ROWS = {
     "cf_alliance_outcome": {
@@ -141,7 +119,11 @@ def checked(tmp_path):
 
 
 def _fill(con, table, row):
-    con.execute(f"create table common_factors.{table} ({SHARED}, {COLUMNS[table]})")
+    (bounds,) = (mart.bounds for mart in MARTS if mart.table == table)
+    kinds = {bound.where[0]: "varchar" for bound in bounds if bound.where}
+    kinds |= {bound.column: "double" for bound in bounds if bound.column != "estimate"}
+    own = "".join(f", {column} {kind}" for column, kind in kinds.items())
+    con.execute(f"create table common_factors.{table} ({SHARED}{own})")
     if row:
         con.execute(
             f"insert into common_factors.{table} ({', '.join(row)})"
@@ -174,6 +156,8 @@ def test_sound_marts_pass(checked):
         ("cf_core_conditions", {"spearman_r": 1.01}, "spearman_r in its range"),
         ("cf_congruence", {"unit": "correlation"}, "estimate in its range"),
         ("cf_outcome_change", {"estimate": 1.01}, "estimate in its range"),
+        ("cf_rupture_summary", {"repaired_percent": 100.1}, "repaired_percent in its range"),
+        ("cf_rupture_outcome", {"repair_r": -1.01}, "repair_r in its range"),
         ("cf_effect_size", {"correlation": -1.01}, "correlation in its range"),
         ("cf_congruence", {"r_squared": 1.01}, "r_squared in its range"),
         (

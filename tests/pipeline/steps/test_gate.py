@@ -218,6 +218,6 @@ def test_tables_and_reports_know_every_status_of_a_file():
     )
     balance = next(model for model in models["models"] if model["name"] == "dq_balance")
     status = next(column for column in balance["columns"] if column["name"] == "status")
-    known = status["data_tests"][0]["accepted_values"]["arguments"]["values"]
+    known = status["config"]["meta"]["values"]
 
     assert set(known) == set(FILE_STATUSES) == {"accepted", "rejected", "refused", "held"}

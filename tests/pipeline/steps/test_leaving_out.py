@@ -13,51 +13,48 @@ MODEL = {"name": "fct_made", "schema": "core", "database": "analytics"}
 
 
 @pytest.fixture
-def clinics_of(tmp_path):
-    """Ask for the clinics of one failed test over two clinics' rows."""
+def broken_by(tmp_path):
+    """Ask what one failed test says of two clinics' rows."""
     build = tmp_path / "analytics.duckdb"
     with duckdb.connect(str(build)) as con:
         con.execute("create schema core")
         con.execute(
-            "create table core.fct_made as select * from (values ('alder', 1, 'a'), "
-            "('birch', 2, 'b'), ('birch', 2, 'b'), (null, 4, 'x')) as t (clinic_id, key, word)"
+            "create table core.fct_made as select * from (values ('alder', 1), ('birch', 2), "
+            "('birch', 2), (null, 4)) as t (clinic_id, key)"
         )
 
-    def ask(query: str, *, column=None, status="fail", attached=True) -> tuple[str, ...]:
-        node = {"name": "made_up", "test_metadata": {"kwargs": {"column_name": column}}}
-        node |= {"attached_node": "model.made"} if attached else {}
+    def ask(query: str, *, status="fail") -> Broken:
+        node = {"name": "made_up", "attached_node": "model.made"}
         nodes = {"test.rapport.made_up": node, "model.made": MODEL}
         row = {"unique_id": "test.rapport.made_up", "status": status, "compiled_code": query}
         (tmp_path / "manifest.json").write_text(json.dumps({"nodes": nodes}))
         (tmp_path / "run_results.json").write_text(json.dumps({"results": [row]}))
         (broken,) = broken_tests(tmp_path, build)
-        return broken.clinics
+        return broken
 
     return ask
 
 
-UNIQUE = "select key as unique_field, count(*) as n from core.fct_made group by 1 having n > 1"
+TWICE = "select clinic_id, 'key' as column_name, 'not unique' as problem from core.fct_made"
 
 
 @pytest.mark.parametrize(
-    ("query", "options", "clinics"),
+    ("query", "status", "what", "clinics"),
     [
-        ("select clinic_id, 3 as n from core.fct_made where key = 2", {}, ("birch",)),
-        (UNIQUE, {"column": "key"}, ("birch",)),
-        ("select word as value_field, 1 as n from core.fct_made where word = 'a'",
-         {"column": "word"}, ("alder",)),
-        ("select key, word, count(*) as n_rows from core.fct_made where key < 3 group by all",
-         {}, ("alder", "birch")),
-        # A row that is nobody's, a test without rows' keys, an error: not one clinic's doing.
-        ("select clinic_id from core.fct_made", {}, ()),
-        ("select 'key' as column_name, 7 as n_orphans", {}, ()),
-        (UNIQUE, {"column": "key", "attached": False}, ()),
-        (UNIQUE, {"column": "key", "status": "error"}, ()),
-        ("select no_such_column from core.fct_made", {}, ()),
+        ("select clinic_id, 3 as n from core.fct_made where key = 2", "fail", None, ("birch",)),
+        (f"{TWICE} where key = 2", "fail", "key not unique", ("birch",)),
+        (f"{TWICE} where key < 3", "fail", "key not unique", ("alder", "birch")),
+        # A row that is nobody's, a test without clinics, an error: not one clinic's doing.
+        (TWICE, "fail", "key not unique", ()),
+        ("select 'key' as column_name, 7 as n_orphans", "fail", None, ()),
+        (TWICE, "error", None, ()),
+        ("select no_such_column from core.fct_made", "fail", None, ()),
     ],
-)  # fmt: skip
-def test_a_test_is_asked_whose_rows_break_it(clinics_of, query, options, clinics):
-    assert clinics_of(query, **options) == clinics
+)
+def test_a_test_is_asked_what_breaks_it_and_whose_rows(broken_by, query, status, what, clinics):
+    broken = broken_by(query, status=status)
+
+    assert (broken.table, broken.what, broken.clinics) == ("core.fct_made", what, clinics)
 
 
 @pytest.mark.parametrize("clinics", [(), ("alder",)])

@@ -6,7 +6,6 @@ tests/reports/validation/test_a_thousand_checks.py``.
 """
 
 import json
-import shutil
 import statistics
 import time
 
@@ -14,6 +13,7 @@ import duckdb
 import pytest
 
 from reports.validation.page import write_index, write_report
+from tests.needs import CHROMIUM, without
 from tests.reports.hand_made import build_database
 
 pytestmark = pytest.mark.slow
@@ -93,9 +93,7 @@ def test_making_the_page_of_a_new_run_does_not_grow_with_the_runs_before_it(tmp_
     assert sizes[30] < 1.5 * sizes[1]
 
 
-@pytest.mark.skipif(
-    shutil.which("chromium") is None, reason="no chromium here (Debian: apt-get install chromium)"
-)
+@without(CHROMIUM)
 def test_opening_it_and_filtering(tmp_path):
     """Five loads in headless Chromium: DOMContentLoaded, load, first filter drawn, CPU time."""
     from playwright.sync_api import sync_playwright
@@ -105,7 +103,7 @@ def test_opening_it_and_filtering(tmp_path):
     ready, loaded, filtered, of_cpu = [], [], [], []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
+            executable_path=CHROMIUM.find(),
             args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
         )
         for _ in range(LOADS):

@@ -24,7 +24,7 @@ from transforms.drafting.yaml_text import draft_text
 from transforms.errors import FileRefused
 from transforms.instruments.registry import load_registry
 from transforms.instruments.tables import registry_rows
-from transforms.intake.column_mapping import wirings_by_table
+from transforms.intake.column_mapping import mappings_by_table
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
 from transforms.intake.stage import stage
@@ -66,10 +66,10 @@ def drafted(tmp_path, con, registry):
         clinic = load_clinic(folder, "fjord")
         assert clinic.is_export(path.name)
         sources = read_export(path, clinic, con=con, scratch=scratch, registry=registry)
-        wirings = wirings_by_table(clinic, path.name, sources)
+        mappings = mappings_by_table(clinic, path.name, sources)
         items = [
             (one.feed.constants.get("instrument", ""), list(one.items))
-            for one in wirings.get("responses", [])
+            for one in mappings.get("responses", [])
         ]
         n_rows = {
             table: stage(
@@ -85,7 +85,7 @@ def drafted(tmp_path, con, registry):
                 out=tmp_path / f"{table}.parquet",
                 identities=tmp_path / f"{table}_ids.parquet",
             ).n_rows
-            for table, some in wirings.items()
+            for table, some in mappings.items()
         }
         return Drafted(draft, n_rows, items, {one.what: one.value for one in found.guesses})
 
@@ -185,6 +185,28 @@ def test_a_web_survey_is_recognized_and_no_cell_is_told(tmp_path, drafted, forma
     assert found.n_rows == {"responses": 2}
     for cell in ("canary", "192.0.2.7", "007", "Never", "A1"):
         assert cell not in found.text
+
+
+def test_a_draft_says_that_all_responses_are_left_out(tmp_path, drafted):
+    names = ["EndDate", "Status", "Finished", "ResponseId", "ExternalReference", "Q1_1", "Q1_2"]
+    ids = [
+        "endDate",
+        "status",
+        "finished",
+        "_recordId",
+        "externalDataReference",
+        "QID1_1",
+        "QID1_2",
+    ]
+    import_ids = [f'{{"ImportId":"{one}"}}' for one in ids]
+    preview = ["2026-05-01 09:00:00", "1", "1", "R_1", "007", "2", "3"]
+    (tmp_path / "export.csv").write_text(text([names, names, import_ids, preview]), "utf-8")
+
+    found = drafted(tmp_path / "export.csv")
+
+    assert "# CHECK: no response counts" in found.text
+    assert "QID1_{n}" in found.text
+    assert found.n_rows == {"responses": 0}
 
 
 PHQ = ";".join(f"phq9_{n}" for n in range(1, 10))

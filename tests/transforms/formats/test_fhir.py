@@ -16,7 +16,7 @@ from transforms.errors import FileRefused
 from transforms.instruments.registry import load_registry
 from transforms.instruments.tables import registry_rows
 from transforms.intake import stage as mapping
-from transforms.intake.column_mapping import wire
+from transforms.intake.column_mapping import map_columns
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
 
@@ -277,7 +277,7 @@ def test_contradictions_are_counted_in_a_note_and_land_in_bad_cells(read, con, t
     config = clinic()
     (feed,) = config.feeds_for("e.json", source.sheet)
     mapping.stage(
-        con, "responses", [wire(feed, source)], config, file_id="f1", source_file="e.json",
+        con, "responses", [map_columns(feed, source)], config, file_id="f1", source_file="e.json",
         received_at=datetime(2026, 8, 1), key=GroupKey.derive(b"0" * 32, "north"),
         registry_rows=registry_rows(registry), out=tmp_path / "o.parquet",
         identities=tmp_path / "i.parquet",

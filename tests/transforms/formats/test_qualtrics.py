@@ -18,7 +18,7 @@ from transforms.clinics.clinic import Clinic
 from transforms.clinics.yaml_file import read_clinic_yaml
 from transforms.errors import ConfigError, FileRefused
 from transforms.formats.qualtrics import reader as qualtrics
-from transforms.formats.time_zones import Clock
+from transforms.formats.time_zones import ZonedTimes
 from transforms.intake.read_file import read_export
 
 NAMES = [
@@ -271,7 +271,7 @@ def test_times_in_a_declared_format_become_utc(read, rows):
 
 def test_a_declared_format_comes_before_iso_8601():
     """2026-02-01 is the second of January where the clinic writes the day before the month."""
-    clock = Clock("UTC", formats=("%Y-%d-%m %H:%M",))
+    clock = ZonedTimes("UTC", formats=("%Y-%d-%m %H:%M",))
 
     assert clock.to_utc("2026-02-01 09:10") == "2026-01-02 09:10:00"
 
@@ -306,7 +306,7 @@ def test_a_day_and_month_that_may_be_exchanged_stays_for_the_check_of_dates(read
 )
 def test_hours_the_clock_change_doubles_or_skips(local, utc):
     """London goes forward at 01:00 UTC on 29 March 2026, back at 01:00 UTC on 25 October."""
-    assert Clock("Europe/London").to_utc(local) == utc
+    assert ZonedTimes("Europe/London").to_utc(local) == utc
 
 
 def test_a_zone_nobody_knows_is_refused_without_naming_it(read):

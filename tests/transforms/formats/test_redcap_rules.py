@@ -16,7 +16,7 @@ from transforms.errors import FileRefused
 from transforms.formats.redcap import reader as redcap
 from transforms.formats.source import ReadOptions
 from transforms.intake import stage as mapping
-from transforms.intake.column_mapping import wirings_by_table
+from transforms.intake.column_mapping import mappings_by_table
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
 
@@ -106,10 +106,10 @@ def staged(con, tmp_path, read):
 
     def run(export: str | bytes, *columns: str, table="responses", feeds=(), **more) -> list[tuple]:
         clinic, sources = read(export, *feeds, **more)
-        wirings = wirings_by_table(clinic, "data.csv", sources)[table]
+        mappings = mappings_by_table(clinic, "data.csv", sources)[table]
         out = tmp_path / "staged.parquet"
         mapping.stage(
-            con, table, wirings, clinic, file_id="f", source_file="data.csv",
+            con, table, mappings, clinic, file_id="f", source_file="data.csv",
             received_at=datetime(2026, 12, 1), key=KEY, registry_rows=[], out=out,
             identities=tmp_path / "identities.parquet",
         )  # fmt: skip

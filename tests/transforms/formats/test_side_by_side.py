@@ -11,7 +11,7 @@ import pytest
 
 from transforms.clinics.clinic import Clinic
 from transforms.errors import FileRefused
-from transforms.intake.column_mapping import wire
+from transforms.intake.column_mapping import map_columns
 from transforms.intake.read_file import read_export
 from transforms.statistics.reliability import ItemMoments, cronbach_alpha
 
@@ -102,7 +102,9 @@ def campus(real_data):
         (source,) = read_export(path, PSYCHOLOGY, con=con, scratch=Path(scratch))
         answers = {}
         for feed in PSYCHOLOGY.feeds:
-            items = ", ".join(f'"{column}"::double' for column in wire(feed, source).items.values())
+            items = ", ".join(
+                f'"{column}"::double' for column in map_columns(feed, source).items.values()
+            )
             rows = con.execute(f"select {items} from {source.relation} order by _line").fetchall()
             answers[feed.constants["instrument"]] = np.array(rows)
         people = con.execute(f'select "Age", "_row" from {source.relation}').fetchall()

@@ -24,15 +24,13 @@ from tests.transforms.survey_exports import (
 )
 from transforms import sql
 from transforms.clinics.clinic import Clinic
-from transforms.clinics.problems import SURVEYS
 from transforms.clinics.yaml_file import read_clinic_yaml
 from transforms.errors import ConfigError, FileRefused
-from transforms.formats.survey_times import Moments
+from transforms.formats.survey_times import SurveyTimes
 from transforms.intake import stage as mapping
-from transforms.intake.column_mapping import wire
+from transforms.intake.column_mapping import map_columns
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
-from transforms.intake.read_survey import SYSTEMS
 
 KEY = GroupKey.derive(b"0123456789abcdef0123456789abcdef", "north")
 EXPORTS = {
@@ -78,7 +76,7 @@ def staged(con, tmp_path):
         mapping.stage(
             con,
             "responses",
-            [wire(clinic.feeds[0], source)],
+            [map_columns(clinic.feeds[0], source)],
             clinic,
             file_id="f",
             source_file="export.csv",
@@ -238,7 +236,7 @@ def test_a_doubled_question_text_alone_is_no_column(read):
     source = read("google_forms", feed=feed)
 
     with pytest.raises(FileRefused, match=r"Rate \[Second\]") as refusal:
-        wire(Clinic(clinic="h", format="google_forms", feeds=[feed]).feeds[0], source)
+        map_columns(Clinic(clinic="h", format="google_forms", feeds=[feed]).feeds[0], source)
     assert refusal.value.code == "F02"
 
 
@@ -308,7 +306,7 @@ def test_real_dates_of_a_workbook_are_read(con, tmp_path):
     ],
 )  # fmt: skip
 def test_a_time_is_read_or_marked_never_guessed(text, zone, formats, expected):
-    assert Moments(zone, formats).read(text) == expected
+    assert SurveyTimes(zone, formats).read(text) == expected
 
 
 @pytest.mark.parametrize("zone", [None, "Europe/Oslo"])
@@ -394,7 +392,3 @@ def test_two_texts_that_are_read_as_one_must_mean_the_same(tmp_path):
 
     with pytest.raises(ConfigError, match=r"harbor\.yml:10.*capitals and blanks only"):
         read_clinic_yaml(path)
-
-
-def test_every_system_that_is_read_has_its_texts_checked():
-    assert set(SURVEYS) == set(SYSTEMS)

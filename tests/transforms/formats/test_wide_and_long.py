@@ -12,7 +12,7 @@ from transforms.clinics.clinic import Clinic
 from transforms.clinics.yaml_file import read_clinic_yaml
 from transforms.errors import ConfigError, FileRefused
 from transforms.intake import stage as mapping
-from transforms.intake.column_mapping import wirings_by_table
+from transforms.intake.column_mapping import mappings_by_table
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
 
@@ -71,10 +71,10 @@ def stage(con, tmp_path):
         scratch = tmp_path / "scratch"
         scratch.mkdir(exist_ok=True)
         sources = read_export(path, clinic, con=con, scratch=scratch)
-        ((table, wirings),) = wirings_by_table(clinic, path.name, sources).items()
+        ((table, mappings),) = mappings_by_table(clinic, path.name, sources).items()
         out = tmp_path / "staged.parquet"
         mapping.stage(
-            con, table, wirings, clinic, file_id="f", source_file=name,
+            con, table, mappings, clinic, file_id="f", source_file=name,
             received_at=datetime(2026, 12, 1), key=KEY, registry_rows=[], out=out,
             identities=tmp_path / "identities.parquet",
         )  # fmt: skip

@@ -13,7 +13,7 @@ from transforms.clinics.date_formats import conflicting_formats
 from transforms.clinics.yaml_file import read_clinic_yaml
 from transforms.errors import ConfigError, FileRefused
 from transforms.intake import stage as mapping
-from transforms.intake.column_mapping import wirings_by_table
+from transforms.intake.column_mapping import mappings_by_table
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
 
@@ -27,7 +27,7 @@ def stage(con, folder: Path, path: Path, clinic: Clinic) -> Path:
     mapping.stage(
         con,
         "episodes",
-        wirings_by_table(clinic, path.name, sources)["episodes"],
+        mappings_by_table(clinic, path.name, sources)["episodes"],
         clinic,
         file_id="f1",
         source_file=path.name,

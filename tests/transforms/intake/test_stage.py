@@ -18,7 +18,7 @@ from transforms.clinics.clinic import Clinic, canonical_clinic
 from transforms.contract import TABLES, lake_columns
 from transforms.errors import BalanceError, FileRefused, RapportError
 from transforms.intake import stage as mapping
-from transforms.intake.column_mapping import wire
+from transforms.intake.column_mapping import map_columns
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
 
@@ -57,12 +57,12 @@ class Staging:
         for source in read_export(path, clinic, con=self.con, scratch=self.folder):
             self.notes += [note.text for note in source.notes]
             for feed in clinic.feeds_for(name, source.sheet):
-                by_table.setdefault(feed.table, []).append(wire(feed, source))
-        for table, wirings in by_table.items():
+                by_table.setdefault(feed.table, []).append(map_columns(feed, source))
+        for table, mappings in by_table.items():
             self.staged[table] = mapping.stage(
                 self.con,
                 table,
-                wirings,
+                mappings,
                 clinic,
                 file_id="f1",
                 source_file=name,

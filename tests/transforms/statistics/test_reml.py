@@ -3,12 +3,12 @@
 import json
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from tests.needs import REAL_FILES, SHARED_DATA, require
 from transforms.statistics.profile_likelihood import (
     chance_of_no_group_variance,
     fixed_effect_interval,
@@ -24,7 +24,7 @@ from transforms.statistics.reml import (
     profile_at,
 )
 
-SHARED = Path(__file__).parents[3].parent / "shared" / "data" / "therapist_effects"
+SHARED = SHARED_DATA / "therapist_effects"
 SHROUT_FLEISS = [
     [9, 2, 5, 8],
     [6, 1, 3, 2],
@@ -227,8 +227,7 @@ def test_two_hundred_thousand_patients_take_a_tenth_of_a_second():
 
 @pytest.fixture(scope="module")
 def lme4():
-    if not SHARED.exists():
-        pytest.skip("../shared/data/therapist_effects is not on this machine")
+    require(REAL_FILES)
     return json.loads((SHARED / "expected_lme4_5000.json").read_text())["n5000"]
 
 

@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from json.decoder import WHITESPACE
 from pathlib import Path
 
 from transforms.errors import FileRefused
@@ -22,6 +21,7 @@ from transforms.formats.text.encoding import TextFile, as_utf8
 LONGEST_LINE = 16 * 1024**2
 LARGEST_BUNDLE = 512 * 1024**2
 _LONGEST_NUMBER = 40
+_BLANKS = re.compile(r"[ \t\n\r]*")  # RFC 8259, section 2
 _ODD_ESCAPE = re.compile(r"\\u(d[89a-f]|0000)", re.IGNORECASE)
 _RESPONSE = re.compile(r'\s*\{\s*"resourceType"\s*:\s*"QuestionnaireResponse"')
 _REMEDY = "Export it again as FHIR R4 JSON"
@@ -128,8 +128,8 @@ class ResourceFile:
 
 def decoded(text: str) -> dict:
     """Decode one JSON object."""
-    value, end = _value(text, WHITESPACE.match(text, 0).end())
-    if WHITESPACE.match(text, end).end() != len(text):
+    value, end = _value(text, _BLANKS.match(text, 0).end())
+    if _BLANKS.match(text, end).end() != len(text):
         raise _Odd("is not one JSON object")
     if not isinstance(value, dict):
         raise _Odd("is not a JSON object")
@@ -247,7 +247,7 @@ class _Walk:
         return entry if entry is not None else {}
 
     def _skip(self) -> None:
-        self.at = WHITESPACE.match(self.text, self.at).end()
+        self.at = _BLANKS.match(self.text, self.at).end()
 
     def _peek(self) -> str:
         self._skip()

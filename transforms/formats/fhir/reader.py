@@ -24,6 +24,7 @@ from transforms.formats.fhir.answers import (
 from transforms.formats.fhir.codes import Codes
 from transforms.formats.fhir.json_stream import Found, ResourceFile
 from transforms.formats.fhir.links import USED, Links
+from transforms.formats.fhir.options import FhirOptions
 from transforms.formats.fhir.plan import (
     FormFeed,
     Output,
@@ -33,7 +34,6 @@ from transforms.formats.fhir.plan import (
 from transforms.formats.fhir.questionnaire import Malformed
 from transforms.formats.fhir.response import Envelope, nodes, scores_in_extensions
 from transforms.formats.growing_table import GrowingTable
-from transforms.formats.options import FhirOptions
 from transforms.formats.source import Note, Source, plural
 
 Row = dict[str, str | None]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from transforms.formats.fhir.links import Links
+from transforms.formats.fhir.options import FhirOptions
 from transforms.formats.fhir.questionnaire import (
     DEEPEST,
     MOST_ITEMS,
@@ -15,7 +16,6 @@ from transforms.formats.fhir.questionnaire import (
     children,
     number_of,
 )
-from transforms.formats.options import FhirOptions
 from transforms.formats.time_zones import UNREADABLE
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?", re.ASCII)

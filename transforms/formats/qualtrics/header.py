@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from transforms.errors import FileRefused
+from transforms.formats.personal import is_personal
 from transforms.formats.source import LINE
 
 _IMPORT_ID = re.compile(r"""['"]ImportId['"]\s*:\s*['"]([^'"]+)['"]""")
@@ -43,15 +44,6 @@ SYSTEM = {
     "userlanguage": "UserLanguage",
 }
 TIMES = ("StartDate", "EndDate", "RecordedDate")
-# Never read: they say who answered, or where.
-_PERSONAL = re.compile(
-    r"(panel-)?(recipient|contact|participant|respondent)?[ _-]?"
-    r"((first|last|full|middle|given|family)?[ _-]?name|surname|forename|e-?mail([ _-]?address)?"
-    r"|(mobile|tele)?[ _-]?phone([ _-]?number)?|mobile|cell)"
-    r"|ip[ _-]?address|(location-)?location(latitude|longitude|accuracy)"
-    r"|(street[ _-]?)?address|post[ _-]?code|zip([ _-]?code)?",
-    re.IGNORECASE,
-)
 _REMEDY = "In Qualtrics choose Data & Analysis, Export data, CSV; change no header row"
 
 
@@ -195,11 +187,6 @@ def _without_import_ids(rows: list[list[str]], reference: Header | None) -> list
             column = reference.labels.get(_label_key(label))
         raws.append(_Raw(i, column or name, name, label, is_personal(own)))
     return raws
-
-
-def is_personal(name: str) -> bool:
-    """Whether a column of this name says who answered or where: it is never read."""
-    return _PERSONAL.fullmatch(name) is not None
 
 
 def _label_key(label: str) -> str:

@@ -19,17 +19,17 @@ import duckdb
 
 from transforms import sql
 from transforms.errors import FileRefused
-from transforms.formats.options import QualtricsOptions
 from transforms.formats.qualtrics.header import TIMES, Header, parse_header
-from transforms.formats.records import Record, Records, Widths
+from transforms.formats.qualtrics.options import QualtricsOptions
+from transforms.formats.request import Request
 from transforms.formats.source import (
     Note,
-    ReadOptions,
     Source,
     load_rows,
     plural,
 )
-from transforms.formats.time_zones import Clock
+from transforms.formats.tables.records import Record, Records, Widths
+from transforms.formats.time_zones import ZonedTimes
 
 # Status is a sum of these; exports of choice text have words instead.
 _PREVIEW, _TEST, _SPAM = 1, 2, 8
@@ -56,25 +56,12 @@ _LEFT_OUT = {
 _QUESTION_ID = re.compile(r"(\d+_)?QID\d")
 
 
-def read(
-    path: Path,
-    *,
-    con: duckdb.DuckDBPyConnection,
-    scratch: Path,
-    options: ReadOptions,
-    rules: QualtricsOptions,
-    time_formats: tuple[str, ...] = (),
-    reference: Header | None = None,
-    is_mapped: Callable[[str], bool] = lambda name: False,
-) -> list[Source]:
+def read(request: Request, reference: Header | None) -> list[Source]:
     """Read one export.
 
     Parameters
     ----------
-    rules : what to leave out, the time zone, multi-select questions.
-    time_formats : strptime formats of times that are not ISO 8601.
     reference : header of a three-row export of the survey, for legacy files.
-    is_mapped : whether the clinic's YAML names a column so; names that may change are noted.
 
     Returns
     -------
@@ -86,11 +73,12 @@ def read(
     FileRefused
         F01 unreadable, F04 no Qualtrics header, F05 ragged rows, F08 undeclared codes.
     """
-    with Records(path, scratch, delimiter=options.delimiter, encoding=options.encoding) as records:
+    con, scratch = request.con, request.scratch
+    with Records(request.path, scratch, **request.dialect) as records:
         rows = iter(records)
         head = list(islice(rows, 3))
         header = parse_header([cells for _, cells in head], reference)
-        survey = _Survey(header, rules, time_formats)
+        survey = _Survey(header, request.block(QualtricsOptions), request.all_time_formats())
         body = chain(head[header.n_rows :], rows)
         relation, n_rows = load_rows(con, scratch, survey.columns, survey.rows(body))
     try:
@@ -99,7 +87,7 @@ def read(
         con.execute(f"drop table {relation}")
         raise
     view, columns = _with_aliases(con, relation, survey)
-    notes = [*survey.notes(n_rows), *_name_note(survey, is_mapped)]
+    notes = [*survey.notes(n_rows), *_name_note(survey, request.is_mapped)]
     return [
         Source(
             None,
@@ -160,7 +148,7 @@ class _Survey:
         self.choices = _choices(rules, ids)
         self.columns = (*ids, *(name for _, named in self.choices for name in named.values()))
         self.taken = {column.lower() for column in self.columns}
-        self.clock = Clock(rules.timezone, stated=header.timezone, formats=time_formats)
+        self.zone = ZonedTimes(rules.timezone, stated=header.timezone, formats=time_formats)
         found = {column.id: column.position for column in header.columns}
         self.times = [found[name] for name in TIMES if name in found]
         self.rule = _Rule(rules, [found.get(name) for name in _RULED])
@@ -175,7 +163,7 @@ class _Survey:
                 self.left_out[reason] += 1
                 continue
             for position in self.times:
-                cells[position] = self.clock.to_utc(cells[position])
+                cells[position] = self.zone.to_utc(cells[position])
             values = [cells[position] or None for position in self.positions]
             yield (line, *values, *self._choice_cells(values))
 
@@ -208,7 +196,7 @@ class _Survey:
             yield Note("unclear_columns", f"{plural(n, 'column')} not told apart by id or name")
         if self.header.n_rows == 2:
             yield Note("legacy", "two header rows: no question ids in the file")
-        yield self.clock.note()
+        yield self.zone.note()
         if n_rows == 0:
             yield Note("no_rows", "a header but no responses to read")
 

@@ -17,7 +17,6 @@ import duckdb
 from transforms import sql
 from transforms.errors import FileRefused
 from transforms.formats.header import checked_header, without_empty_unnamed
-from transforms.formats.records import Records, Widths
 from transforms.formats.redcap.dictionary import (
     CHOSEN,
     Dictionary,
@@ -30,6 +29,7 @@ from transforms.formats.source import (
     load_rows,
     plural,
 )
+from transforms.formats.tables.records import Records, Widths
 
 EVENT = "redcap_event_name"
 REPEAT = "redcap_repeat_instrument"

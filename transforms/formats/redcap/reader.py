@@ -19,7 +19,6 @@ import duckdb
 
 from transforms import sql
 from transforms.errors import FileRefused
-from transforms.formats.options import RedcapOptions
 from transforms.formats.redcap.dictionary import Dictionary, read_dictionary
 from transforms.formats.redcap.labels import (
     PLACE,
@@ -31,6 +30,7 @@ from transforms.formats.redcap.labels import (
     read_with_label_header,
     refuse_labels,
 )
+from transforms.formats.redcap.options import RedcapOptions
 from transforms.formats.source import (
     LINE,
     Note,

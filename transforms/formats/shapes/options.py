@@ -1,31 +1,14 @@
-"""What a clinic's YAML may say about wide rows, item rows, and files joined by row."""
+"""What a clinic's YAML may say about wide rows and item rows."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import Field, model_validator
 
-Code = Annotated[str, WithJsonSchema({"type": ["string", "number"]})]
+from transforms.formats.options import Code, Options
+
 _PLACE = re.compile(r"\{(\w*)\}")
-
-
-class Options(BaseModel):
-    """A block of the YAML: unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Beside(Options):
-    """A second file that belongs to the export by the order of its rows alone."""
-
-    file: str = Field(description="File name pattern; it is read with every export.")
-    by: Literal["row_number"] = Field(
-        "row_number",
-        description="Equally many rows, and equal cells in every column both have, are required. "
-        "The row's number is the column _row.",
-    )
 
 
 class SessionDates(Options):

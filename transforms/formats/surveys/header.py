@@ -7,22 +7,12 @@ before the question was doubled must not go on silently with one of them.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from transforms.formats.options import SurveyOptions
-from transforms.formats.qualtrics.header import is_personal as is_qualtrics_personal
-
-_WHOSE = r"(?:(?:what is|please (?:enter|give|state|type)) )?(?:your |the client'?s |client )?"
-_WHO = (
-    r"(?:e-?mail(?:[ -]?(?:address|adresse))?|ip[ -_]?addr(?:ess(?:es)?)?|user ?name|"
-    r"(?:full |first |last |middle |family |given |sur)?name|vorname|nachname|nom|pr[ée]nom|"
-    r"(?:tele|mobile |cell ?)?phone(?: number)?|(?:home |postal |street )?address|"
-    r"referrer url|ref(?:errer ?)?url)"
-)
-_PERSONAL = re.compile(_WHOSE + _WHO + r" ?[?:*]*")
+from transforms.formats.personal import asks_who
+from transforms.formats.surveys.options import SurveyOptions
 
 
 @dataclass(frozen=True)
@@ -55,34 +45,12 @@ class Layout:
 LayoutOf = Callable[[list[list[str]], SurveyOptions, frozenset[str]], Layout]
 
 
-def tidy(text: str) -> str:
-    """Return a text with single blanks for all white space, no-break spaces included.
-
-    Examples
-    --------
-    >>> tidy(" Not\\u00a0at  all\\n")
-    'Not at all'
-    """
-    return " ".join(text.replace("\u200b", "").replace("\ufeff", "").split())
-
-
-def is_personal(text: str) -> bool:
-    """Whether a question of this text asks who answers, or how to reach them.
-
-    Examples
-    --------
-    >>> is_personal("Your e-mail address"), is_personal("My name is hard to spell")
-    (True, False)
-    """
-    return is_qualtrics_personal(text) or _PERSONAL.fullmatch(text.lower()) is not None
-
-
-def told_apart(names: list[str]) -> list[str]:
+def distinct_names(names: list[str]) -> list[str]:
     """Number names that occur more than once; capitals make no difference. Blanks stay blank.
 
     Examples
     --------
-    >>> told_apart(["Mood", "Sleep", "mood"])
+    >>> distinct_names(["Mood", "Sleep", "mood"])
     ['Mood#1', 'Sleep', 'mood#2']
     """
     total = Counter(name.lower() for name in names)
@@ -106,9 +74,9 @@ def fields_by_text(
     times : names of the system's own times.
     never : positions that are personal whatever they are called.
     """
-    personal = {at for at, text in enumerate(texts) if at in never or is_personal(text)}
+    personal = {at for at, text in enumerate(texts) if at in never or asks_who(text)}
     kept = [at for at, text in enumerate(texts) if text and at not in personal]
-    names = told_apart([texts[at] for at in kept])
+    names = distinct_names([texts[at] for at in kept])
     fields = tuple(
         Field(at, name, is_time=name in times) for at, name in zip(kept, names, strict=True)
     )

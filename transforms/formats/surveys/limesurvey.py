@@ -15,13 +15,16 @@ import re
 from collections.abc import Callable
 
 from transforms.errors import FileRefused
-from transforms.formats.options import SurveyOptions
+from transforms.formats.format import Recognition
+from transforms.formats.head import Head
+from transforms.formats.personal import asks_who
 from transforms.formats.surveys.header import (
     Field,
     Layout,
-    is_personal,
-    told_apart,
+    distinct_names,
 )
+from transforms.formats.surveys.options import SurveyOptions
+from transforms.formats.surveys.system import SurveySystem
 
 _OWN = {
     "response id": "id",
@@ -36,6 +39,8 @@ _OWN = {
     "total time": "interviewtime",
 }
 _TIMES = ("submitdate", "startdate", "datestamp")
+# Two of them are in no other system's header.
+_TELLING = frozenset({"submitdate", "lastpage", "startlanguage", "datestamp", "startdate"})
 _PERSONAL = frozenset({"token", "ipaddr", "refurl", "firstname", "lastname", "email"})
 _CODED = re.compile(r"(?P<code>[A-Za-z][A-Za-z0-9_]*(?:\[[^\]]*\])*)(?:\. (?P<text>.*))?")
 _UNDERSCORE = re.compile(r"([A-Za-z][A-Za-z0-9]*)_([A-Za-z0-9]+)")
@@ -43,38 +48,53 @@ _UNDERSCORE = re.compile(r"([A-Za-z][A-Za-z0-9]*)_([A-Za-z0-9]+)")
 NO_DATE = frozenset({"1980-01-01 00:00:00"})
 
 
-def layout_of(head: list[list[str]], rules: SurveyOptions, identifiers: frozenset[str]) -> Layout:
-    """Read the header row.
+class LimeSurvey(SurveySystem):
+    """Columns called by code, by text, or by both."""
 
-    Raises
-    ------
-    FileRefused
-        F04 no LimeSurvey header; F02 nothing tells finished responses from unfinished ones.
-    """
-    (texts,) = head
-    cells = [(at, *_code_and_text(text)) for at, text in enumerate(texts) if text]
-    if not any(code == "id" for _, code, _ in cells):
-        raise FileRefused(
-            "F04",
-            "There is no column id (Response ID)",
-            "Export the responses as CSV with the response id among the columns",
+    name = "limesurvey"
+    order = 70
+
+    def recognizes(self, head: Head) -> Recognition | None:
+        """Look for two of LimeSurvey's own columns besides the response id."""
+        layout = self.layout_in(head, SurveyOptions(unfinished="keep"))
+        if layout and len({field.name for field in layout.fields} & _TELLING) > 1:
+            return Recognition("the header has LimeSurvey's own columns")
+        return None
+
+    def layout_of(
+        self, head: list[list[str]], rules: SurveyOptions, identifiers: frozenset[str]
+    ) -> Layout:
+        """Read the header row.
+
+        Raises
+        ------
+        FileRefused
+            F04 no LimeSurvey header; F02 nothing tells finished responses from unfinished ones.
+        """
+        (texts,) = head
+        cells = [(at, *_code_and_text(text)) for at, text in enumerate(texts) if text]
+        if not any(code == "id" for _, code, _ in cells):
+            raise FileRefused(
+                "F04",
+                "There is no column id (Response ID)",
+                "Export the responses as CSV with the response id among the columns",
+            )
+        personal = [
+            code or text
+            for _, code, text in cells
+            if (code in _PERSONAL or asks_who(code) or asks_who(text))
+            and not (code == "token" and {"token", text} & identifiers)
+        ]
+        kept = [cell for cell in cells if (cell[1] or cell[2]) not in personal]
+        at = {code: position for position, code, _ in kept if code}
+        return Layout(
+            _fields(kept),
+            1,
+            len(texts),
+            tuple(personal),
+            _unfinished(at, rules) if rules.unfinished == "drop" else lambda cells: None,
+            NO_DATE,
         )
-    personal = [
-        code or text
-        for _, code, text in cells
-        if (code in _PERSONAL or is_personal(code) or is_personal(text))
-        and not (code == "token" and {"token", text} & identifiers)
-    ]
-    kept = [cell for cell in cells if (cell[1] or cell[2]) not in personal]
-    at = {code: position for position, code, _ in kept if code}
-    return Layout(
-        _fields(kept),
-        1,
-        len(texts),
-        tuple(personal),
-        _unfinished(at, rules) if rules.unfinished == "drop" else lambda cells: None,
-        NO_DATE,
-    )
 
 
 def _code_and_text(heading: str) -> tuple[str, str]:
@@ -91,8 +111,8 @@ def _code_and_text(heading: str) -> tuple[str, str]:
 
 
 def _fields(cells: list[tuple[int, str, str]]) -> tuple[Field, ...]:
-    names = told_apart([code or text for _, code, text in cells])
-    texts = told_apart([text for _, _, text in cells])
+    names = distinct_names([code or text for _, code, text in cells])
+    texts = distinct_names([text for _, _, text in cells])
     return tuple(
         Field(
             at,

@@ -11,52 +11,32 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, islice
-from pathlib import Path
 
 import duckdb
 
 from transforms import sql
 from transforms.errors import FileRefused
-from transforms.formats.options import SurveyOptions
-from transforms.formats.records import Record, Records, Widths
+from transforms.formats.header import tidy
+from transforms.formats.request import Request
 from transforms.formats.source import (
     LINE,
     Note,
-    ReadOptions,
     Source,
     load_rows,
     plural,
 )
-from transforms.formats.survey_times import Moments
-from transforms.formats.surveys.header import (
-    Field,
-    Layout,
-    LayoutOf,
-    tidy,
-)
+from transforms.formats.survey_times import SurveyTimes
+from transforms.formats.surveys.header import Field, Layout, LayoutOf
+from transforms.formats.surveys.options import SurveyOptions
+from transforms.formats.tables.records import Record, Records, Widths
 
 
-def read(
-    path: Path,
-    *,
-    con: duckdb.DuckDBPyConnection,
-    scratch: Path,
-    options: ReadOptions,
-    rules: SurveyOptions,
-    layout_of: LayoutOf,
-    n_header_rows: int = 1,
-    time_formats: tuple[str, ...] = (),
-    identifiers: frozenset[str] = frozenset(),
-    mapped: frozenset[str] = frozenset(),
-) -> list[Source]:
+def read(request: Request, layout_of: LayoutOf, n_header_rows: int) -> list[Source]:
     """Read one export (CSV or the first sheet of a workbook).
 
     Parameters
     ----------
     layout_of : the system's reading of the header rows.
-    time_formats : strptime formats of the system's times, tried before ISO 8601.
-    identifiers : columns the YAML maps to an identifier, which becomes a pseudonym.
-    mapped : all columns the YAML names.
 
     Returns
     -------
@@ -69,15 +49,18 @@ def read(
         F01 unreadable, F02 a personal column is mapped, F04 header, F05 ragged rows, F08 an
         option of a multi-select question that is not declared.
     """
-    with Records(path, scratch, delimiter=options.delimiter, encoding=options.encoding) as records:
+    con, scratch, feeds = request.con, request.scratch, request.feeds_for(None)
+    rules = request.block(SurveyOptions)
+    identifiers = frozenset().union(*(feed.identifiers for feed in feeds))
+    with Records(request.path, scratch, **request.dialect) as records:
         rows = iter(records)
         head = list(islice(rows, n_header_rows))
         cells = [[tidy(cell) for cell in row] for _, row in head]
         if len(cells) < n_header_rows:
             raise FileRefused("F04", "The file has no header", "Export it again, unchanged")
         layout = layout_of(cells, rules, identifiers)
-        _refuse_personal(layout, mapped)
-        answers = _Answers(layout, rules, time_formats)
+        _refuse_personal(layout, {column for feed in feeds for column in feed.columns})
+        answers = _Answers(layout, rules, request.all_time_formats())
         body = chain(head[layout.n_header_rows :], rows)
         relation, n_rows = load_rows(con, scratch, answers.columns, answers.rows(body))
     try:
@@ -93,8 +76,8 @@ def read(
     ]
 
 
-def _refuse_personal(layout: Layout, mapped: frozenset[str]) -> None:
-    found = sorted({name for name in layout.personal if name in mapped})
+def _refuse_personal(layout: Layout, mapped: set[str]) -> None:
+    found = sorted(mapped & {*layout.personal})
     if found:
         raise FileRefused(
             "F02",
@@ -127,7 +110,7 @@ class _Answers:
         self.fields = _renamed_if_reserved(layout.fields)
         self.separator = rules.separator
         self.widths = Widths(layout.n_cells)
-        self.moments = Moments(rules.timezone, formats)
+        self.times = SurveyTimes(rules.timezone, formats)
         self.left_out: Counter[str] = Counter()
         self.undeclared: Counter[str] = Counter()
         self.choices = _choices(self.fields, rules)
@@ -151,7 +134,7 @@ class _Answers:
         text = tidy(cell)
         if not text or (field.is_time and text in self.layout.no_time):
             return None
-        return self.moments.read(text) if field.is_time else text
+        return self.times.read(text) if field.is_time else text
 
     def _choice_cells(self, values: list[str | None]) -> Iterator[str | None]:
         for at, named in self.choices:
@@ -178,11 +161,11 @@ class _Answers:
             yield Note("skipped_rows", f"{plural(n, what)} left out")
         if n := len(self.layout.personal):
             yield Note("personal_columns", f"{plural(n, 'personal column')} not read")
-        yield self.moments.note()
-        if self.moments.n_unreadable:
+        yield self.times.note()
+        if self.times.n_unreadable:
             yield Note(
                 "unreadable_times",
-                f"{plural(self.moments.n_unreadable, 'time')} could not be read: declare "
+                f"{plural(self.times.n_unreadable, 'time')} could not be read: declare "
                 "`timestamp_format` in the clinic's YAML",
             )
         if n_rows == 0:

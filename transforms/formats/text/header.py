@@ -14,8 +14,8 @@ from itertools import islice
 from typing import TextIO
 
 from transforms.errors import FileRefused
-from transforms.formats.header import checked_header, joined_names
-from transforms.formats.source import ReadOptions, plural
+from transforms.formats.header import checked_header, joined_names, shown_lines, title_refusal
+from transforms.formats.source import ReadOptions
 from transforms.formats.text.encoding import TextFile
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -154,15 +154,6 @@ def _refuse_title(line: str, below: list[str], number: int, options: ReadOptions
             raise title_refusal("Line", number, number + offset)
 
 
-def title_refusal(what: str, number: int, header: int) -> FileRefused:
-    """Return the refusal of a table whose names stand below a title."""
-    return FileRefused(
-        "F04",
-        f"{what} {number} is a title, it seems: the column names stand in {what.lower()} {header}",
-        f"Write `header_row: {header}` into the clinic's YAML, or delete what stands above",
-    )
-
-
 def _refuse_wrong_delimiter(line: str, delimiter: str, options: ReadOptions) -> None:
     """Refuse if another delimiter finds expected names that this one does not."""
     if not options.expected and len(split(line, delimiter)) > 1:
@@ -189,17 +180,6 @@ def _n_expected(line: str, delimiter: str, options: ReadOptions) -> int:
     if len(names) < 2:
         return 0
     return len(names & options.expected) if options.expected else len(names)
-
-
-def shown_lines(lines: list[int], total: int) -> str:
-    """Write line numbers: `line 3`, `lines 3, 9, …`."""
-    more = ", …" if total > len(lines) else ""
-    return f"line{'s' if total > 1 else ''} {', '.join(map(str, lines))}{more}"
-
-
-def repeated_note(lines: list[int], total: int) -> str:
-    """Say which rows repeated the header and were left out."""
-    return f"{plural(total, 'repeated header row')} left out ({shown_lines(lines, total)})"
 
 
 def reordered_refusal(lines: list[int], total: int) -> FileRefused | None:

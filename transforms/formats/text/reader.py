@@ -18,7 +18,7 @@ import duckdb
 
 from transforms import sql
 from transforms.errors import FileRefused
-from transforms.formats.header import without_empty_unnamed
+from transforms.formats.header import repeated_note, shown_lines, without_empty_unnamed
 from transforms.formats.source import (
     LINE,
     Note,
@@ -33,8 +33,6 @@ from transforms.formats.text.header import (
     called,
     find_header,
     reordered_refusal,
-    repeated_note,
-    shown_lines,
 )
 
 # What a cell that looks empty may hold; the mark is that of a file appended to another.

@@ -47,7 +47,7 @@ def joined_by_row(con: duckdb.DuckDBPyConnection, source: Source, other: Source)
         raise FileRefused("F04", f"A column is called {ROW}, which is reserved", "Rename it")
     kept = [f"here.{sql.name(name)}" for name in source.columns]
     kept += [f"there.{sql.name(name)}" for name in added]
-    relation = sql.new_relation("beside")
+    relation = sql.new_relation("side_by_side")
     joined = f"from ({_numbered(source)}) as here join ({_numbered(other)}) as there using ({ROW})"
     for name in shared:
         _refuse_difference(con, joined, of_source[name.lower()], name)

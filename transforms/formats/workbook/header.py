@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from transforms.errors import FileRefused
-from transforms.formats.header import checked_header, joined_names
+from transforms.formats.header import checked_header, joined_names, title_refusal
 from transforms.formats.source import ReadOptions, plural
-from transforms.formats.text.header import title_refusal
 from transforms.formats.workbook.sheet_xml import cell_name
 
 _LOOK_AHEAD = 20

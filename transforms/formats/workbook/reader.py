@@ -25,7 +25,7 @@ from python_calamine import (
 
 from transforms.errors import FileRefused
 from transforms.formats.archive import Damaged
-from transforms.formats.header import without_empty_unnamed
+from transforms.formats.header import repeated_note, without_empty_unnamed
 from transforms.formats.source import (
     Note,
     ReadOptions,
@@ -33,7 +33,6 @@ from transforms.formats.source import (
     load_rows,
     plural,
 )
-from transforms.formats.text.header import repeated_note
 from transforms.formats.workbook.header import Sheet, sheet_header
 from transforms.formats.workbook.parts import check_parts, refuse_uncalculated, sheet_part
 from transforms.formats.workbook.sheet_xml import SheetPart

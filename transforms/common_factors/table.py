@@ -1,0 +1,114 @@
+"""A cf_ table declared once: the columns of its rows, and the estimates that fill it.
+
+Candidates come as an Arrow table and rows leave as one, so any engine can hold both. A family's
+module declares its tables beside the functions that make their rows; the schema follows from the
+row's type, and the contract of the published table must agree with it (checked by a test).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+import numpy as np
+import pyarrow as pa
+
+from transforms.arrow import numbers_of, table_of
+
+PLACE = ("clinic_id", "clinic_group")
+USABLE = "exclusion_reason is null"
+
+
+class Interval(TypedDict, total=False):
+    """An estimate; here as in every row, what is missing is NULL."""
+
+    estimate: float
+    ci_low: float
+    ci_high: float
+    ci_level: float
+    n_used: int
+    reason: str
+
+
+class Row(Interval, total=False):
+    """What every cf_ table has: an estimate of one scope."""
+
+    scope_level: str
+    scope_id: str
+
+
+@dataclass(frozen=True)
+class ByStratum:
+    """Estimates from one row per client, which a scope takes from the strata it covers.
+
+    ``estimate`` takes the strata (``stratum``, the clinic and ``keys``) and the numbers of each row
+    (``stratum`` and ``values``), in an order that does not hang on how the engine read them.
+    """
+
+    estimate: Callable[[dict, dict], list[dict]]
+    keys: tuple[str, ...]
+    values: tuple[str, ...]
+    where: str = USABLE
+    stratum: str = "stratum"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the candidates that are read, each once."""
+        return tuple(dict.fromkeys([self.stratum, *PLACE, *self.keys, *self.values]))
+
+    def rows_of(self, candidates: pa.Table) -> list[dict]:
+        """Return the rows of every scope."""
+        # Rows that are equal in every column are interchangeable, so this is a full order.
+        rows = numbers_of(_in_order(candidates.select([self.stratum, *self.values])))
+        rows["stratum"] = rows.pop(self.stratum)
+        codes = candidates[self.stratum].to_numpy(zero_copy_only=False)
+        _, first = np.unique(codes, return_index=True)
+        named = candidates.take(pa.array(first))
+        strata = numbers_of(named.select([*PLACE, *self.keys]))
+        return self.estimate({"stratum": codes[first]} | strata, rows)
+
+
+@dataclass(frozen=True)
+class PerClinic:
+    """Estimates from counts or sums, one row per clinic and ``keys``."""
+
+    estimate: Callable[[dict], list[dict]]
+    keys: tuple[str, ...]
+    values: tuple[str, ...]
+    where: str = "true"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the candidates that are read."""
+        return (*PLACE, *self.keys, *self.values)
+
+    def rows_of(self, candidates: pa.Table) -> list[dict]:
+        """Return the rows of every scope."""
+        return self.estimate(numbers_of(_in_order(candidates, ("clinic_id", *self.keys))))
+
+
+@dataclass(frozen=True)
+class CfTable:
+    """A cf_ table: the type of its rows, and the estimates that fill it, one per input."""
+
+    row: type
+    estimates: tuple[ByStratum | PerClinic, ...]
+
+    def fill(self, *candidates: pa.Table) -> pa.Table:
+        """Return the rows of all estimates, each made from its own candidates."""
+        parts = zip(self.estimates, candidates, strict=True)
+        return table_of(self.row, (row for part, frame in parts for row in part.rows_of(frame)))
+
+
+def estimated(table: CfTable, *models: Any) -> pa.Table:
+    """Fill a table from the relations of DuckDB that a dbt model refers to, one per estimate."""
+    parts = zip(table.estimates, models, strict=True)
+    return table.fill(*(handed_over(model, part.columns, part.where) for part, model in parts))
+
+
+def handed_over(model: Any, columns: Sequence[str], where: str = "true") -> pa.Table:
+    """Return some columns of a relation of DuckDB: the only place that knows an engine."""
+    return model.filter(where).project(", ".join(columns)).to_arrow_table()
+
+
+def _in_order(table: pa.Table, columns: tuple[str, ...] | None = None) -> pa.Table:
+    return table.sort_by([(name, "ascending") for name in columns or table.column_names])

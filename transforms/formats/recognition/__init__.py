@@ -1,0 +1,1 @@
+"""All formats in their order, and which of them wrote a file."""
