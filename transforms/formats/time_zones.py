@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -86,7 +87,7 @@ class ZonedTimes:
         return Note("timezone", f"times converted from {self.zone.key}, {by}, to UTC")
 
 
-def _parser(pattern: str):
+def _parser(pattern: str) -> Callable[[str], datetime]:
     return lambda text: datetime.strptime(text, pattern)
 
 
