@@ -100,9 +100,9 @@ class _Part:
             cells[f"v_{column.name}"] = converted(
                 cells[f"t_{column.name}"], column.kind, self.reading
             )
-        for number, column in self.mapping.items.items():
+        for number, item in self.mapping.items.items():
             is_plain = is_item_plain(self.mapping, self.clinic, number)
-            text = sql.name(column) if is_plain else item_text(self.mapping, self.clinic, number)
+            text = sql.name(item) if is_plain else item_text(self.mapping, self.clinic, number)
             cells[f"v_item_{number}"] = converted(text, "number", self.reading)
             cells[f"t_item_{number}"] = text
         for scale in self.mapping.submitted:
