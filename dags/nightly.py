@@ -24,7 +24,9 @@ Only disk and network errors are. Runbook: docs/runbook.md
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import (
@@ -43,15 +45,17 @@ from airflow.sdk import (
 ANALYTICS = Asset(name="rapport_analytics", uri="file://rapport/published/analytics.duckdb")
 
 
+# What one task passes to the next: Airflow's stand-in while the night is laid out, then the value.
+Passed = Any
 HOURS_TO_ANSWER = float(os.environ.get("RAPPORT_APPROVAL_HOURS", "12"))
 PUBLISH, WITHOUT, REJECT = "publish", "publish without", "reject"
 
 
-def step(name: str, **options):
+def step(name: str, **options: Any) -> Callable[[Passed], Passed]:
     """Return the task that calls `pipeline.night.<name>` with the run's id."""
 
     @task(task_id=name, **options)
-    def call(run: dict):
+    def call(run: Passed) -> Passed:
         from pipeline import night
 
         return night.step(name, run)
@@ -91,40 +95,43 @@ def nightly() -> None:
     """Lay out the night."""
 
     @task
-    def open_run() -> dict:
+    def open_run() -> dict[str, Any]:
         from pipeline import night
 
-        return night.step("open_run", {})
+        opened: dict[str, Any] = night.step("open_run", {})
+        return opened
 
     @task.short_circuit
-    def is_anything_new(run: dict) -> bool:
-        return run["is_new"]
+    def is_anything_new(run: Passed) -> bool:
+        return bool(run["is_new"])
 
     @task
-    def clinics(run: dict) -> list[dict]:
+    def clinics(run: Passed) -> list[dict[str, str]]:
         return [{"run_id": run["run_id"], "clinic_id": clinic} for clinic in run["clinics"]]
 
     @task(map_index_template="{{ clinic_id }}")
-    def intake(item: dict) -> dict:
+    def intake(item: Passed) -> dict[str, Any]:
         from pipeline import night
 
-        get_current_context()["clinic_id"] = item["clinic_id"]
-        return night.step("intake", item)
+        # Airflow's own keys are typed; this one is ours, for the template above.
+        get_current_context()["clinic_id"] = item["clinic_id"]  # type: ignore[typeddict-unknown-key]
+        counted: dict[str, Any] = night.step("intake", item)
+        return counted
 
     @task.branch
-    def is_approval_needed(asked: dict) -> str:
+    def is_approval_needed(asked: Passed) -> str:
         if not asked["is_asked"]:
             return "publish"
         # `rapport run` has no page to answer on: it ends, and `rapport approve` goes on.
         return "close_run" if os.environ.get("RAPPORT_UNATTENDED") else "approve"
 
     @task(pool="duckdb_writer")
-    def decide(run: dict, answer: dict) -> dict:
+    def decide(run: Passed, answer: Passed) -> dict[str, Any]:
         from pipeline import night
 
         user, given = answer.get("responded_by_user") or {}, answer.get("params_input") or {}
         named = str(given.get("without") or "").replace(",", " ").split()
-        return night.step(
+        decided: dict[str, Any] = night.step(
             "decide",
             run
             | {
@@ -134,6 +141,7 @@ def nightly() -> None:
                 "why": str(given.get("reason") or "none given"),
             },
         )
+        return decided
 
     run = open_run()
     items = clinics(run)

@@ -185,7 +185,7 @@ def _numerator(rule: Rule) -> str:
             if line.startswith("--")
         )
         return comment.partition("broken: ")[2].partition(". ")[0].rstrip(".")
-    tables = [rule.table] if rule.table in TABLES else list(TABLES)
+    tables: list[str] = [rule.table] if rule.table in TABLES else [*TABLES]
     reasons = dict.fromkeys(
         reason for table in tables for reason, _ in _faults(rule, table) if reason
     )
@@ -205,7 +205,7 @@ def _query(rule: Rule) -> str:
     if isinstance(check, Measured):
         query = query_of(rule, check).strip()
         return f"On the finished tables:\n\n```sql\n{query}\n```"
-    tables = [rule.table] if rule.table in TABLES else list(TABLES)
+    tables: list[str] = [rule.table] if rule.table in TABLES else [*TABLES]
     blocks = [block for table in tables if (block := _table_query(rule, table))]
     return "\n\n".join(blocks)
 

@@ -43,7 +43,7 @@ def sing(
         State ``pass`` if the engine told the two rows apart, else ``error``. Never ``fail``: the
         canary says nothing about anybody's data.
     """
-    rule = rules.rule(CANARY)
+    rule = rules.needed(CANARY)
     try:
         heard = _hear(rule, registry, scratch, run_id, run_at)
     except Exception as error:  # noqa: BLE001 - an engine that cannot run is broken, whatever it is

@@ -114,6 +114,12 @@ class Catalogue(Strict):
         """Return the rule called ``rule_id``, or None."""
         return next((rule for rule in self.rules if rule.id == rule_id), None)
 
+    def needed(self, rule_id: str) -> Rule:
+        """Return the rule called ``rule_id``; ConfigError where the catalogue has none."""
+        if (rule := self.rule(rule_id)) is None:
+            raise ConfigError("rules.yml", f"has no rule {rule_id}", "Put it back, or disable it")
+        return rule
+
     def of_table(self, table: str) -> tuple[Rule, ...]:
         """Return the rules that are about rows of ``table``, those for any table included."""
         return tuple(rule for rule in self.rules if rule.table in (table, "any"))
@@ -130,7 +136,8 @@ def load_rules(path: Path = RULES) -> Catalogue:
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
     except yaml.YAMLError as error:
-        line = error.problem_mark.line + 1 if getattr(error, "problem_mark", None) else "?"
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else "?"
         raise ConfigError(
             f"{path.name} line {line}", "not valid YAML", "Correct the indentation or the quotes"
         ) from None

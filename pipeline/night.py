@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pipeline.audit.fingerprint import fingerprint
 from pipeline.home import Home
@@ -34,9 +35,10 @@ from transforms.errors import BuildError, NothingToDoError, PromiseError, Rappor
 
 PASSED_ON = ("run_id", "clinic_id", "choice", "without", "by", "why")
 RUN_ID = "%Y-%m-%dT%H-%M-%SZ"
+Said = dict[str, Any]  # what one step tells the next: ids, counts, words
 
 
-def step(name: str, arguments: dict | None) -> object:
+def step(name: str, arguments: Said | None) -> Any:
     """Call one step by name, as the DAG does, and say in one line why it could not go on.
 
     Parameters
@@ -67,7 +69,7 @@ def step(name: str, arguments: dict | None) -> object:
             log(f"  page of this run, once the step `report` has written it: {page}")
 
 
-def open_run() -> dict:
+def open_run() -> Said:
     """Tidy up after a killed run, find what is new, and give the night an id.
 
     Returns ``{"run_id", "clinics", "is_new"}``. A night is worth running when a file is new, when
@@ -106,7 +108,7 @@ def open_run() -> dict:
     return {"run_id": run_id, "clinics": clinics, "is_new": is_new}
 
 
-def intake(run_id: str, clinic_id: str) -> dict:
+def intake(run_id: str, clinic_id: str) -> Said:
     """Read, map, pseudonymize and mark one clinic's new files."""
     home = Home.from_environment()
     with timed(home, run_id, "intake", clinic_id):
@@ -118,38 +120,38 @@ def intake(run_id: str, clinic_id: str) -> dict:
         return taking_in.intake(home, run_id, clinic_id, deliveries)
 
 
-def judge(run_id: str) -> dict:
+def judge(run_id: str) -> Said:
     """Let Great Expectations judge the counts; decide which files are rejected."""
     home = Home.from_environment()
     with timed(home, run_id, "judge"):
         return judging.judge(home, run_id)
 
 
-def accept(run_id: str) -> dict:
+def accept(run_id: str) -> Said:
     """Move good rows to the lake and broken ones to quarantine; rows must balance."""
     home = Home.from_environment()
     with timed(home, run_id, "accept"):
         return accepting.accept(home, run_id, Ledger(home), read_deliveries(home, run_id))
 
 
-def build(run_id: str) -> dict:
+def build(run_id: str) -> Said:
     """Run dbt into a new file."""
     home = Home.from_environment()
     return _without_who_breaks_it(home, run_id, lambda: _build_once(home, run_id))
 
 
-def audit(run_id: str) -> dict:
+def audit(run_id: str) -> Said:
     """Check the marts; a broken fatal promise stops its clinic, or the night."""
     home = Home.from_environment()
 
-    def audit_once() -> dict:
+    def audit_once() -> Said:
         with timed(home, run_id, "audit"):
             return judging.audit(home, run_id)
 
     return _without_who_breaks_it(home, run_id, audit_once, lambda: build(run_id))
 
 
-def _build_once(home: Home, run_id: str) -> dict:
+def _build_once(home: Home, run_id: str) -> Said:
     (home.root / "dbt" / "run_results.json").unlink(missing_ok=True)
     try:
         with timed(home, run_id, "build"):
@@ -159,8 +161,8 @@ def _build_once(home: Home, run_id: str) -> dict:
 
 
 def _without_who_breaks_it(
-    home: Home, run_id: str, step: Callable[[], dict], again: Callable[[], object] = lambda: None
-) -> dict:
+    home: Home, run_id: str, step: Callable[[], Said], again: Callable[[], object] = lambda: None
+) -> Said:
     """Do the step; leave out the clinics whose rows break a promise, and do it again.
 
     What stops the night has its page, with promise, table, column and clinic.
@@ -187,25 +189,24 @@ def report(run_id: str) -> str:
         return str(page.relative_to(home.root))
 
 
-def gate(run_id: str) -> dict:
+def gate(run_id: str) -> Said:
     """Judge whether a person must be asked before this build is published."""
     home = Home.from_environment()
     with timed(home, run_id, "gate"):
         return approval.ask(home, Ledger(home), run_id)
 
 
-def decide(run_id: str, *, choice: str, without: list[str], by: str, why: str) -> dict:
+def decide(run_id: str, *, choice: str, without: list[str], by: str, why: str) -> Said:
     """Carry out what a person decided; build again when a clinic is left out."""
     home = Home.from_environment()
-    answer = {"choice": choice, "clinics": without, "by": by, "why": why}
-    if approval.decide(home, Ledger(home), run_id, **answer):
+    if approval.decide(home, Ledger(home), run_id, choice=choice, clinics=without, by=by, why=why):
         build(run_id)
         audit(run_id)
         report(run_id)
     return {"run_id": run_id, "choice": choice}
 
 
-def publish(run_id: str) -> dict:
+def publish(run_id: str) -> Said:
     """Switch analysts to the new file."""
     home = Home.from_environment()
     with timed(home, run_id, "publish"):
@@ -215,7 +216,7 @@ def publish(run_id: str) -> dict:
         return {"run_id": run_id, "megabytes": round(release.stat().st_size / 1e6, 1)}
 
 
-def close_run(run_id: str) -> dict:
+def close_run(run_id: str) -> Said:
     """Write the summary; raise BuildError when the night did not publish or a clinic fell out."""
     home, ledger = Home.from_environment(), Ledger(Home.from_environment())
     status = ledger.run(run_id)["status"]
@@ -250,7 +251,7 @@ def close_run(run_id: str) -> dict:
     return {"run_id": run_id, "status": "published"}
 
 
-def answer_here(home: Home, run_id: str, answer: dict) -> None:
+def answer_here(home: Home, run_id: str, answer: Said) -> None:
     """Answer the newest run, which waits, and publish it in this process.
 
     Raises NothingToDoError when another run has taken its place: its build is gone.
@@ -274,10 +275,10 @@ def read_deliveries(home: Home, run_id: str) -> list[Delivery]:
     ]
 
 
-def _keeps_the_lock(name: str, run_id: str | None, result: object) -> str | None:
+def _keeps_the_lock(name: str, run_id: str | None, result: Any) -> str | None:
     """Return the run that goes on writing after a step; None where it ends or waits."""
     if name == "open_run":
-        return result["run_id"] if result["is_new"] else None
+        return str(result["run_id"]) if result["is_new"] else None
     is_over = name == "close_run" or (name == "gate" and result["is_asked"])
     return None if is_over else run_id
 
@@ -303,7 +304,7 @@ def _is_stale(home: Home, ledger: Ledger, state: str) -> bool:
     latest = next((row for row in ledger.all_runs() if row["status"] == "published"), None)
     if latest is None or latest["fingerprint"] != state:
         return True
-    return max(accepted, default="") > latest["run_id"]
+    return bool(max(accepted, default="") > latest["run_id"])
 
 
 def _unused_run_id(ledger: Ledger, now: datetime) -> str:
@@ -317,7 +318,7 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 
 
-STEPS = {
+STEPS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
         open_run,

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipeline.home import Home
@@ -33,7 +34,7 @@ def log(text: str) -> None:
 
 
 @contextmanager
-def timed(home: Home, run_id: str, step: str, part: str = ""):
+def timed(home: Home, run_id: str, step: str, part: str = "") -> Iterator[None]:
     """Say that a step begins and how long it took; keep the seconds for the bench."""
     name = f"{step} {part}".strip()
     started = time.perf_counter()

@@ -23,7 +23,9 @@ for _module in pkgutil.iter_modules(checks.__path__):
 
 
 def _one_of(kinds: Iterable[type[Strict]]) -> TypeAdapter[Check]:
-    return TypeAdapter(Annotated[Union[tuple(kinds)], Field(discriminator="kind")])  # noqa: UP007
+    # Known only when all modules are imported, so no checker can follow it.
+    union: Any = Annotated[Union[tuple(kinds)], Field(discriminator="kind")]  # noqa: UP007
+    return TypeAdapter(union)
 
 
 _reader = lru_cache(maxsize=1)(_one_of)
@@ -45,11 +47,12 @@ class _ByKind:
     ) -> dict[str, Any]:
         """Kinds without keys of their own share one definition."""
         bare = tuple(k for k in sorted(KINDS) if len(KINDS[k].model_fields) == 1)
+        names: Any = Literal[bare]
         generated = create_model(
             "Generated",
             __base__=Strict,
             __doc__="A check that is told nothing: contract, registry and delivery say it all.",
-            kind=(Literal[bare], ...),
+            kind=(names, ...),
         )
         told = (KINDS[kind] for kind in sorted(KINDS) if kind not in bare)
         return handler(_one_of((generated, *told)).core_schema)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+
+from transforms.statistics.arrays import Bools, Floats
 
 Sum = dict[int, float]
 # Small cells that are known, and the visible cells by which.
@@ -21,7 +22,7 @@ ZERO = 1e-9
 WHOLE = 1e-4
 
 
-def derived_cells(equations: NDArray, values: NDArray) -> dict[int, float]:
+def derived_cells(equations: Floats, values: Floats) -> dict[int, float]:
     """Return the hidden cells that the visible ones give away, with their value.
 
     Parameters
@@ -48,7 +49,7 @@ def derived_cells(equations: NDArray, values: NDArray) -> dict[int, float]:
     return {cell: value for cell, value, _ in found}
 
 
-def small_cells(sums: Sequence[Sum], values: NDArray, small_number: int) -> set[int]:
+def small_cells(sums: Sequence[Sum], values: Floats, small_number: int) -> set[int]:
     """Return the hidden cells that readers know to hold 1 to ``small_number`` - 1.
 
     Parameters
@@ -65,7 +66,7 @@ def small_cells(sums: Sequence[Sum], values: NDArray, small_number: int) -> set[
 
 
 def cells_to_hide(
-    sums: Sequence[Sum], values: NDArray, small_number: int, is_costly: NDArray | None = None
+    sums: Sequence[Sum], values: Floats, small_number: int, is_costly: Bools | None = None
 ) -> list[int]:
     """Return visible cells that, hidden as well, leave no small cell known; few of them.
 
@@ -97,8 +98,9 @@ def cells_to_hide(
     return sorted(found)
 
 
-def _hide(sums: Sequence[Sum], values: NDArray, small_number: int, is_costly: NDArray) -> list[int]:
-    shown, hidden = values.copy(), []
+def _hide(sums: Sequence[Sum], values: Floats, small_number: int, is_costly: Bools) -> list[int]:
+    shown = values.copy()
+    hidden: list[int] = []
 
     def by_steps(_near: int | None = None) -> list[Leak]:
         return _leaks_by_steps(sums, shown, small_number)
@@ -123,9 +125,7 @@ def _hide(sums: Sequence[Sum], values: NDArray, small_number: int, is_costly: ND
     return hidden
 
 
-def _pick(
-    leaks: Sequence[Leak], sums: Sequence[Sum], shown: NDArray, is_costly: NDArray
-) -> set[int]:
+def _pick(leaks: Sequence[Leak], sums: Sequence[Sum], shown: Floats, is_costly: Bools) -> set[int]:
     """Return the cheapest visible count for each leak: the smallest, of the same sum if it can."""
     picked: set[int] = set()
     for small, sources in leaks:
@@ -140,7 +140,7 @@ def _pick(
     return picked
 
 
-def _leaks_by_steps(sums: Sequence[Sum], values: NDArray, small_number: int) -> list[Leak]:
+def _leaks_by_steps(sums: Sequence[Sum], values: Floats, small_number: int) -> list[Leak]:
     """Return the leaks found by filling in, again and again, the only hidden cell of a sum."""
     known = {cell: float(values[cell]) for each in sums for cell in each}
     sources = {cell: {cell} for cell, value in known.items() if not np.isnan(value)}
@@ -165,7 +165,7 @@ def _leaks_by_steps(sums: Sequence[Sum], values: NDArray, small_number: int) -> 
 
 
 def _all_leaks(
-    sums: Sequence[Sum], values: NDArray, small_number: int, near: int | None = None
+    sums: Sequence[Sum], values: Floats, small_number: int, near: int | None = None
 ) -> list[Leak]:
     """Return what the sums tell together; with ``near``, only those linked to that cell."""
     return [
@@ -176,7 +176,7 @@ def _all_leaks(
     ]
 
 
-def _parts(sums: Sequence[Sum], values: NDArray) -> list[list[Sum]]:
+def _parts(sums: Sequence[Sum], values: Floats) -> list[list[Sum]]:
     """Split the sums with a hidden cell into groups that share no hidden cell.
 
     Only sums with one total: two sums set equal link whole tables, and are followed by steps.
@@ -200,7 +200,7 @@ def _split(sums: Sequence[Sum], n_cells: int, links: Callable[[int], bool]) -> l
     return list(groups.values())
 
 
-def _system(sums: Sequence[Sum], values: NDArray) -> tuple[NDArray, NDArray, list[int]]:
+def _system(sums: Sequence[Sum], values: Floats) -> tuple[Floats, Floats, list[int]]:
     """Return equations and values of the cells that these sums are about, and which they are."""
     cells = sorted({cell for each in sums for cell in each})
     place = {cell: n for n, cell in enumerate(cells)}
@@ -211,7 +211,7 @@ def _system(sums: Sequence[Sum], values: NDArray) -> tuple[NDArray, NDArray, lis
     return equations, values[cells], cells
 
 
-def _leaks(sums: Sequence[Sum], values: NDArray, small_number: int) -> list[Leak]:
+def _leaks(sums: Sequence[Sum], values: Floats, small_number: int) -> list[Leak]:
     """Return the small cells that these sums tell, each with the visible cells it is told by."""
     equations, own, cells = _system(sums, values)
     leaks = [
@@ -224,7 +224,7 @@ def _leaks(sums: Sequence[Sum], values: NDArray, small_number: int) -> list[Leak
     return leaks
 
 
-def _small_together(each: Sum, values: NDArray, small_number: int) -> list[Leak]:
+def _small_together(each: Sum, values: Floats, small_number: int) -> list[Leak]:
     """Return the hidden parts of one sum if together they are known to be few."""
     hidden = {cell for cell in each if np.isnan(values[cell])}
     signs = {each[cell] for cell in hidden}
@@ -240,7 +240,7 @@ def _is_small(value: float, small_number: int) -> bool:
     return 1 <= round(value) < small_number and abs(value - round(value)) < WHOLE
 
 
-def _derive(equations: NDArray, values: NDArray) -> list[tuple[int, float, list[int]]]:
+def _derive(equations: Floats, values: Floats) -> list[tuple[int, float, list[int]]]:
     """Return (hidden cell, value, visible cells it is computed from) of cells given away."""
     is_hidden = np.isnan(values)
     hidden = np.flatnonzero(is_hidden)

@@ -12,13 +12,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import duckdb
 import numpy as np
-from numpy.typing import NDArray
 
 from expectations.disclosure.linear_attack import Sum
 from transforms.sql import name
+from transforms.statistics.arrays import Bools, Floats
 
 SCHEMA = "common_factors"
 # Counts of other things than clients and what they did: they say nothing about one. That a clinic
@@ -88,9 +89,9 @@ class PublishedCounts:
     """
 
     places: dict[Cell, int]
-    values: NDArray
+    values: Floats
     sums: list[Sum]
-    is_overall: NDArray
+    is_overall: Bools
 
 
 def aggregates(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
@@ -145,7 +146,7 @@ class _Reader:
         table: str,
         keys: list[str],
         counts: list[str],
-        rows: list[dict],
+        rows: list[dict[str, Any]],
         groups: dict[str, str | None],
     ) -> None:
         self.table, self.keys, self.counts, self.rows = table, keys, counts, rows
@@ -158,7 +159,7 @@ class _Reader:
             linked += self._across(key)
         linked += [*self._scopes(), *self._parts(), *self._categories()]
         cells: dict[Cell, int] = {}
-        sums: dict[frozenset, Sum] = {}
+        sums: dict[frozenset[tuple[int, float]], Sum] = {}
         for each in linked:
             total: Sum = defaultdict(float)
             for cell, sign in each.items():
@@ -172,14 +173,14 @@ class _Reader:
         totals = {row["rowid"] for row in self.rows if row["scope_level"] == "overall"}
         for n, row in enumerate(self.rows):
             for count in self.counts:
-                cell = cells.setdefault(self._root((n, count)), len(cells))
-                places[row["rowid"], count] = cell
+                number = cells.setdefault(self._root((n, count)), len(cells))
+                places[row["rowid"], count] = number
                 if row[count] is not None:
-                    values[cell] = float(row[count])
+                    values[number] = float(row[count])
         overall = [places[cell] for cell in places if cell[0] in totals]
         is_overall = np.zeros(len(cells), dtype=bool)
         is_overall[overall] = True
-        filled = np.array([values.get(cell, np.nan) for cell in range(len(cells))])
+        filled = np.array([values.get(number, np.nan) for number in range(len(cells))])
         return PublishedCounts(places, filled, [each for each in sums.values() if each], is_overall)
 
     def _root(self, cell: Cell) -> Cell:
@@ -187,10 +188,10 @@ class _Reader:
             cell = self.same[cell]
         return cell
 
-    def _cells_of(self, *without: str) -> dict[tuple, list[int]]:
+    def _cells_of(self, *without: str) -> dict[tuple[Any, ...], list[int]]:
         """Return the rows by their key, scopes apart unless ``without`` names them."""
         columns = [c for c in ("scope_level", "scope_id", *self.keys) if c not in without]
-        found: dict[tuple, list[int]] = defaultdict(list)
+        found: dict[tuple[Any, ...], list[int]] = defaultdict(list)
         for n, row in enumerate(self.rows):
             found[tuple(row[c] for c in columns)].append(n)
         return found
@@ -244,7 +245,10 @@ class _Reader:
                         yield from self._differences(pairs, kept, linked)
 
     def _differences(
-        self, pairs: list[tuple[int, int]], counts: tuple[str, ...], linked: dict
+        self,
+        pairs: list[tuple[int, int]],
+        counts: tuple[str, ...],
+        linked: dict[tuple[int, str], int],
     ) -> Iterator[dict[Cell, float]]:
         """Yield that the counts of two rows have one sum, where no rows between them say so."""
         for first, second in pairs:

@@ -129,11 +129,13 @@ def _read(path: Path, run_id: str, run_at: datetime) -> ExpectationSuiteValidati
             config["description"] = html.escape(described).replace("$", "&#36;")
         # A single note would be drawn in red.
         config["notes"] = [config["notes"]]
-    return expectationSuiteValidationResultSchema.load(kept)
+    read: ExpectationSuiteValidationResult = expectationSuiteValidationResultSchema.load(kept)
+    return read
 
 
 def _suite_of(validation: ExpectationSuiteValidationResult) -> gx.ExpectationSuite:
-    expected = [result.expectation_config.to_domain_obj() for result in validation.results]
+    written = [result.expectation_config for result in validation.results]
+    expected = [config.to_domain_obj() for config in written if config is not None]
     return gx.ExpectationSuite(name=validation.suite_name, expectations=expected)
 
 

@@ -137,7 +137,7 @@ def _judge_suite(
     if validations:
         keep(validations, suite, f"counts of {suite}", [validation])
     for result in validation.results:
-        rule = rules.rule(result.expectation_config.kwargs["rule_id"])
+        rule = rules.needed(result.expectation_config.kwargs["rule_id"])
         if raised(result.exception_info):
             for position in counts.index[counts["rule_id"] == rule.id]:
                 message = "Great Expectations could not run the check"
@@ -158,9 +158,9 @@ def message_of(rule: Rule, counted: dict[str, Any]) -> str:
     """Say in words what counts and a state amount to."""
     if counted["state"] == "error":
         return f"the check could not run: {counted['error']}"
-    if counted["state"] == "not_applicable":
-        return f"nothing in scope ({rule.denominator})"
     share = share_of(counted["n_scope"], counted["n_failed"])
+    if counted["state"] == "not_applicable" or share is None:
+        return f"nothing in scope ({rule.denominator})"
     allowed = f"{rule.threshold:.2%} allowed" if rule.threshold else "none allowed"
     # One row of a million must not read as none.
     shown = "under 0.01%" if 0 < share < 0.0001 else f"{share:.2%}"

@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 
 import great_expectations as gx
 import pandas as pd
-from great_expectations.core.batch import Batch
 from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
 from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.datasource.fluent.interfaces import Batch
 from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation
+from great_expectations.expectations.metadata_types import FailureSeverity
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 from great_expectations.render import LegacyDiagnosticRendererType, RenderedStringTemplateContent
@@ -34,7 +35,12 @@ _SHOWN = {
     "error": ("fa-exclamation-triangle", "Error"),
     "not_applicable": ("fa-minus", "Not applicable"),
 }
-SEVERITY = {"fatal": "critical", "quarantine": "critical", "warn": "warning", "inform": "info"}
+SEVERITY = {
+    "fatal": FailureSeverity.CRITICAL,
+    "quarantine": FailureSeverity.CRITICAL,
+    "warn": FailureSeverity.WARNING,
+    "inform": FailureSeverity.INFO,
+}
 
 
 class RuleCounts(TableMetricProvider):
@@ -47,10 +53,10 @@ class RuleCounts(TableMetricProvider):
     def _pandas(
         cls,  # noqa: N805 - Great Expectations calls it on the class
         execution_engine: PandasExecutionEngine,
-        metric_domain_kwargs: dict,
-        metric_value_kwargs: dict,
-        metrics: dict,
-        runtime_configuration: dict,
+        metric_domain_kwargs: dict[str, Any],
+        metric_value_kwargs: dict[str, Any],
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any],
     ) -> list[dict[str, Any]]:
         counts, _, _ = execution_engine.get_compute_domain(
             metric_domain_kwargs, domain_type="table"
@@ -79,8 +85,8 @@ class ExpectRuleToHold(BatchExpectation):
 
     def _validate(
         self,
-        metrics: dict,
-        runtime_configuration: dict | None = None,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,
         execution_engine: Any = None,
     ) -> dict[str, Any]:
         files = metrics["rapport.rule_counts"]
@@ -132,7 +138,8 @@ class ExpectRuleToHold(BatchExpectation):
 
 
 def _states(result: Any) -> dict[str, int]:
-    return (result.result.get("details") or {}).get("states", {})
+    states: dict[str, int] = (result.result.get("details") or {}).get("states", {})
+    return states
 
 
 def suite_for(table: str, rules: Sequence[Rule]) -> gx.ExpectationSuite:
@@ -171,7 +178,7 @@ class BatchMaker:
         return asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
 
     def validate(
-        self, name: str, frame: pd.DataFrame, expectations: list[Any], result_format: dict
+        self, name: str, frame: pd.DataFrame, expectations: list[Any], result_format: dict[str, Any]
     ) -> ExpectationSuiteValidationResult:
         """Return what Great Expectations says of ``frame``."""
         suite = gx.ExpectationSuite(name=name, expectations=expectations)

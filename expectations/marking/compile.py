@@ -13,6 +13,7 @@ from expectations.marking.one_pass import TablePass, describe_error
 from expectations.rows.answers import Suspects
 from expectations.rows.delivery import Staged
 from expectations.rows.row_source import FOUND
+from transforms.sql import only_row
 
 
 class Compiler:
@@ -74,13 +75,14 @@ class Compiler:
         if found.only_if and not self.con.execute(f"{found.only_if} limit 1").fetchone():
             return Part(())
         self._number += 1
-        n_rows = self.con.execute(
+        inserted = self.con.execute(
             f"""
             insert into {FOUND}_all
             select {self._number}, file_id, source_line, row_key
             from ({_filled_in(found.rows, self.known)})
             """
-        ).fetchone()[0]
+        )
+        (n_rows,) = only_row(inserted)
         # Nothing found: no join, the rows pass untouched.
         where = f"list_contains(found.faults, {self._number})" if n_rows else "false"
         return Part((Fault(where, found.column, found.reason),))

@@ -157,7 +157,8 @@ class _Delivery:
             **self.given,
             ":missing_codes": f"[{', '.join(f'{code:g}' for code in codes)}]::double[]",
         }
-        before, seen, self.rejected_late = set(self.rejected), set(), False
+        before, self.rejected_late = set(self.rejected), False
+        seen: set[str] = set()
         for table in ORDER:
             staged = self.tables[table]
             if not staged.paths:

@@ -15,7 +15,7 @@ from expectations.published.disclosure import RULE as DISCLOSURE
 from expectations.published.disclosure import check_disclosure
 from expectations.published.item_statistics import check_items
 from expectations.published.measures import Measure, measure, measured_rules, open_lake
-from expectations.published.suites import MARTS
+from expectations.published.promises import MARTS
 from expectations.published.withheld_cells import check_withheld
 from expectations.verdicts import share_of, state_of
 from transforms.errors import Broken
@@ -65,7 +65,7 @@ def broken_promises(
     ----------
     contradicting : clinics of the episodes that break P05, whose result names none
     """
-    broken: dict[tuple, list[str]] = {}
+    broken: dict[tuple[str, str | None, str], list[str]] = {}
     for row in results:
         if row["severity"] != "fatal" or row["state"] not in ("fail", "error"):
             continue

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import duckdb
 
 from expectations.published.measures import Measure
-from transforms.sql import name
+from transforms.sql import name, only_row
 
 SCHEMA = "common_factors"
 # Beyond a bound by less is rounding: Wilson's lower end of 0 of n is -2e-16 as often as 0.
@@ -127,7 +127,7 @@ def _count(
     table = place.replace('"', "")
     if not parts:
         return Measure(rule, None, table, 0, 0)
-    counts = con.execute(f"select {', '.join(parts)} from {place}").fetchone()
+    counts = only_row(con.execute(f"select {', '.join(parts)} from {place}"))
     broken = [each.what for each, n in zip(promises, counts[1::2], strict=True) if n]
     # Both sides of one bound are about the same values.
     in_scope = {

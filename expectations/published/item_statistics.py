@@ -16,6 +16,7 @@ from expectations.published.measures import Measure, measured_rules
 from expectations.rows.delivery import Lake
 from transforms.instruments.definition import Instrument
 from transforms.instruments.registry import Registry
+from transforms.sql import only_row
 from transforms.statistics.reliability import ItemMoments, cronbach_alpha, item_rest_correlations
 
 TABLE = "responses"
@@ -135,12 +136,12 @@ def _moments(
     numbers: tuple[int, ...],
 ) -> ItemMoments:
     # Turning an answer round is a change of sign; the constant moves no variance.
-    turned = set(instrument.items.reverse)
+    turned = set(instrument.grid.reverse)
     items = [f"{'-' if n in turned else ''}item_{n}" for n in numbers]
     complete = " and ".join(f"item_{n} is not null" for n in numbers)
     variances = ", ".join(f"var_samp({item})" for item in items)
     covariances = ", ".join(f"covar_samp({item}, total)" for item in items)
-    n, total, *rest = con.execute(
+    moments = con.execute(
         f"""
         select count(*), var_samp(total), {variances}, {covariances}
         from (
@@ -151,6 +152,7 @@ def _moments(
         )
         """,
         list(form),
-    ).fetchone()
+    )
+    n, total, *rest = only_row(moments)
     known = tuple(value or 0.0 for value in rest)
     return ItemMoments(n, known[: len(items)], known[len(items) :], total or 0.0)

@@ -61,7 +61,7 @@ def query_of(rule: Rule, check: Measured) -> str:
     if not path.exists():
         raise ConfigError(f"rules.yml: rule {rule.id}, key checks", "has no query", f"Add {path}")
 
-    def value(match: re.Match) -> str:
+    def value(match: re.Match[str]) -> str:
         if match[1] not in check.settings:
             raise ConfigError(
                 f"rules.yml: rule {rule.id}, key checks.settings",
@@ -139,5 +139,6 @@ def _with_every_clinic(rule: Rule, found: list[Measure], clinics: list[str]) -> 
         return
     table = found[0].table_name if found else NEEDS.get(rule.id, "")
     missing = [c for c in clinics if c not in {each.clinic_id for each in found}]
-    for clinic in missing if is_about_clinics else [None]:
+    about: list[str | None] = [*missing] if is_about_clinics else [None]
+    for clinic in about:
         yield Measure(rule.id, clinic, table, 0, 0)

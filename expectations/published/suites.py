@@ -18,7 +18,7 @@ import duckdb
 from expectations.catalogue import RULES, Catalogue, Rule, load_rules
 from expectations.published.promises import CONTRADICTIONS, EPISODES, MARTS, Bound, Mart
 from expectations.verdicts import share_of, state_of
-from transforms.sql import name
+from transforms.sql import name, only_row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,6 +140,7 @@ def _promises(mart: Mart, rows: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, li
 
 def _between(bound: Bound, described: str | None = None) -> Any:
     import great_expectations.expectations as gxe
+    from great_expectations.expectations.metadata_types import FailureSeverity
 
     return gxe.ExpectColumnValuesToBeBetween(
         column=bound.column,
@@ -147,7 +148,7 @@ def _between(bound: Bound, described: str | None = None) -> Any:
         min_value=bound.low,
         max_value=bound.high,
         strict_min=bound.is_open,
-        severity="critical",
+        severity=FailureSeverity.CRITICAL,
         notes="An impossible estimate or count must not be published.",
         meta={"rule_id": "P03", "promise": f"{bound.column} in its range"},
     )
@@ -161,13 +162,14 @@ def _range(bound: Bound) -> str:
 
 def _not_below(upper: str, lower: str) -> Any:
     import great_expectations.expectations as gxe
+    from great_expectations.expectations.metadata_types import FailureSeverity
 
     return gxe.ExpectColumnPairValuesAToBeGreaterThanB(
         column_A=upper,
         column_B=lower,
         or_equal=True,
         ignore_row_if="either_value_is_missing",
-        severity="critical",
+        severity=FailureSeverity.CRITICAL,
         notes="An interval contains its estimate.",
         meta={"rule_id": "P03", "promise": f"{upper} not below {lower}"},
     )
@@ -175,10 +177,11 @@ def _not_below(upper: str, lower: str) -> Any:
 
 def _filled(column: str) -> Any:
     import great_expectations.expectations as gxe
+    from great_expectations.expectations.metadata_types import FailureSeverity
 
     return gxe.ExpectColumnValuesToNotBeNull(
         column=column,
-        severity="warning",
+        severity=FailureSeverity.WARNING,
         notes="A figure beside ours can be looked up, or says why it cannot be compared.",
         meta={"rule_id": "P08", "promise": f"{column} filled"},
     )
@@ -199,14 +202,15 @@ def _count(tally: _Tally, promise: str, result: Any) -> None:
 
 def _check_episodes(con: duckdb.DuckDBPyConnection) -> _Tally:
     try:
-        n_scope, n_failed = con.execute(
+        counted = con.execute(
             f"""
             select
                 count(*) filter (where jt_class is not null or nhs_is_case_at_start is not null),
                 count(*) filter (where {CONTRADICTIONS})
             from {EPISODES}
             """
-        ).fetchone()
+        )
+        n_scope, n_failed = only_row(counted)
     except duckdb.Error as error:
         return _Tally(error=f"the episodes could not be counted ({type(error).__name__})")
     broken = ["a change class contradicts its definition"] if n_failed else []
@@ -223,7 +227,7 @@ def contradicting_clinics(analytics: Path) -> tuple[str, ...]:
 
 
 def _result(catalogue: Catalogue, rule_id: str, table: str, tally: _Tally) -> dict[str, Any]:
-    rule = catalogue.rule(rule_id)
+    rule = catalogue.needed(rule_id)
     state = state_of(tally.n_scope, tally.n_failed, rule.threshold, tally.error)
     return {
         "clinic_id": None,

@@ -16,7 +16,7 @@ from expectations.disclosure.suppression import results_of
 from expectations.published.bounds import Promise, columns_of_tables, promises_of
 from expectations.published.measures import Measure
 from expectations.published.promises import MARTS
-from transforms.sql import name
+from transforms.sql import name, only_row
 from transforms.statistics.withheld import DEFECT
 
 RULE = "P10"
@@ -86,7 +86,8 @@ def _withhold(
 ) -> int:
     place = f"{SCHEMA}.{name(table)}"
     broken = f"{name(promise.column)} is not null and ({promise.broken})"
-    (n,) = con.execute(f"select count(*) from {place} where {broken}").fetchone()
+    n: int
+    (n,) = only_row(con.execute(f"select count(*) from {place} where {broken}"))
     if not n:
         return 0
     changes = {name(column): value for column, value in results_of(con, table).items()}

@@ -36,7 +36,7 @@ from expectations.rows.courses import (
 )
 from expectations.rows.delivery import Lake, parquet
 from transforms.contract import ATTENDED, RATERS, TABLES, lake_columns
-from transforms.sql import text, texts
+from transforms.sql import only_row, text, texts
 
 # A rater outside the closed set finds the instrument, never a legal definition.
 ANY_OTHER_RATER = "other"
@@ -220,10 +220,10 @@ def facts(con: duckdb.DuckDBPyConnection, lake: Lake) -> dict[str, str]:
             or lake.rows(con, table) is not None
         )
         known[f":knows_{table}"] = "true" if is_known else "false"
-    since = con.execute("select cast(min(held_at) as date) from context_session").fetchone()[0]
-    languages = con.execute(
-        "select count(distinct language) from staged_responses where language <> 'any'"
-    ).fetchone()[0]
+    (since,) = only_row(con.execute("select cast(min(held_at) as date) from context_session"))
+    (languages,) = only_row(
+        con.execute("select count(distinct language) from staged_responses where language <> 'any'")
+    )
     groups = con.execute("select 1 from staged_sessions where group_key is not null limit 1")
     return known | {
         ":knows_groups": "true" if groups.fetchone() else "false",

@@ -16,6 +16,7 @@ from pipeline.progress import say
 from pipeline.storage.duckdb_session import quoted
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.parquet import copy_query, write_rows
+from transforms.sql import only_row
 
 WHAT_CHANGED = pa.schema(
     [
@@ -73,25 +74,26 @@ def compare_with_published(home: Home, run_id: str, build: Path) -> int:
             f"select coalesce(sum(n_episodes), 0)::bigint, count(distinct instrument_id) "
             f"from {TABLE} where run_id = ?",
             [run_id],
-        ).fetchone()
+        )
+        n_moved, n_measures = only_row(moved)
         con.execute("drop table classes_before")
         con.execute("drop table classes_after")
         con.execute("detach earlier")
-    if moved[0]:
+    if n_moved:
         say(
-            f"    changed: {moved[0]:,} class(es) of {moved[1]} measure(s) differ from the "
+            f"    changed: {n_moved:,} class(es) of {n_measures} measure(s) differ from the "
             f"published release on the same forms; see {TABLE}"
         )
-    return moved[0]
+    return int(n_moved)
 
 
 def _has(con: duckdb.DuckDBPyConnection, database: str, table: str) -> bool:
     schema, name = table.split(".")
     query = (
-        "select count(*) from duckdb_tables() where schema_name = ? and table_name = ? "
+        "select 1 from duckdb_tables() where schema_name = ? and table_name = ? "
         "and (database_name = ? or ? = 'main')"
     )
-    return con.execute(query, [schema, name, database, database]).fetchone()[0] > 0
+    return con.execute(query, [schema, name, database, database]).fetchone() is not None
 
 
 # Every class with the forms it rests on; the NHS pair rests on four scores.

@@ -10,6 +10,7 @@ from typing import Any
 # A test that dbt could not run is an error; skipped ones never ran.
 STATES = {"pass": "pass", "fail": "fail", "warn": "fail", "error": "error"}
 SEVERITIES = {"error": "fatal", "warn": "warn"}
+Node = dict[str, Any]  # an entry of dbt's own artifacts
 
 
 def results_of_tests(artifacts: Path, run_id: str, run_at: datetime) -> list[dict[str, Any]]:
@@ -27,7 +28,7 @@ def results_of_tests(artifacts: Path, run_id: str, run_at: datetime) -> list[dic
     ]
 
 
-def _row(node: dict, nodes: dict, result: dict) -> dict[str, Any]:
+def _row(node: Node, nodes: dict[str, Node], result: Node) -> dict[str, Any]:
     state = STATES.get(result["status"], "not_applicable")
     n_failed = int(result.get("failures") or 0)
     return {
@@ -49,7 +50,7 @@ def _row(node: dict, nodes: dict, result: dict) -> dict[str, Any]:
     }
 
 
-def _table_of(node: dict, nodes: dict) -> str | None:
+def _table_of(node: Node, nodes: dict[str, Node]) -> str | None:
     """Return ``schema.table`` of the model that a test is about."""
     tested = node.get("attached_node") or next(
         (each for each in node["depends_on"]["nodes"] if each.startswith("model.")), None

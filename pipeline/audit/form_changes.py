@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -148,7 +149,7 @@ class FormWatch:
     def _work(self) -> Path:
         return forms_folder(self._home, self._run_id, self._clinic.clinic)
 
-    def _count(self, file_id: str, source_file: str, rule_id: str) -> dict:
+    def _count(self, file_id: str, source_file: str, rule_id: str) -> dict[str, Any]:
         found = [change for change in self._found.get(file_id, ()) if _rule(change) == rule_id]
         return {
             "run_id": self._run_id,
@@ -227,7 +228,7 @@ class FormWatch:
         return found
 
 
-def found_changes(home: Home, run_id: str) -> list[dict]:
+def found_changes(home: Home, run_id: str) -> list[dict[str, Any]]:
     """Return the findings of all clinics of a run, with ``clinic_id``."""
     folders = sorted((home.work(run_id) / "forms").glob("*/changes.json"))
     return [{"clinic_id": path.parent.name} | row for path in folders for row in read_json(path)]
@@ -237,7 +238,8 @@ def write_form_changes(
     home: Home, run_id: str, run_at: datetime
 ) -> dict[tuple[str, str], list[str]]:
     """Write the run's findings into the lake; return the messages of those that block a file."""
-    rows = [{"run_id": run_id, "run_at": run_at} | row for row in found_changes(home, run_id)]
+    of_run: dict[str, Any] = {"run_id": run_id, "run_at": run_at}
+    rows = [of_run | row for row in found_changes(home, run_id)]
     write_rows(home.lake / "quality" / "form_changes" / f"{run_id}.parquet", rows, FORM_CHANGES)
     blocking: dict[tuple[str, str], list[str]] = {}
     for row in rows:

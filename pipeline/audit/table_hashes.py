@@ -17,7 +17,7 @@ from expectations.published.measures import Measure
 from pipeline.home import Home
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.parquet import write_rows
-from transforms.sql import name
+from transforms.sql import name, only_row
 
 RULE = "P07"
 SCHEMAS = ("core", "process", "common_factors")
@@ -70,12 +70,13 @@ def table_hashes(analytics: Path) -> dict[str, tuple[int, str]]:
             columns.setdefault(f"{schema}.{name(table)}", []).append(value)
         found = {}
         for table, values in columns.items():
-            n_rows = con.execute(f"select count(*) from {table}").fetchone()[0]
+            (n_rows,) = only_row(con.execute(f"select count(*) from {table}"))
             if n_rows <= MAX_ROWS:
-                total = con.execute(
+                summed = con.execute(
                     f"select cast(sum(cast(hash({', '.join(values)}) as hugeint)) as varchar) "
                     f"from {table}"
-                ).fetchone()[0]
+                )
+                (total,) = only_row(summed)
                 found[table.replace('"', "")] = (n_rows, total or "0")
         return found
 

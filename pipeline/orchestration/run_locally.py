@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 from pipeline.home import CODE, REPOSITORY, Home
 from transforms.errors import BuildError
@@ -91,7 +92,7 @@ def prepare_metadata() -> None:
     Pool.create_or_update_pool(name=POOL, slots=1, description="", include_deferred=False)
 
 
-def _is_current(db) -> bool:
+def _is_current(db: ModuleType) -> bool:
     """Say whether Airflow's metadata exists at this version."""
     try:
         db.check_migrations(0)

@@ -50,7 +50,7 @@ ESTIMATE = (
 )
 
 
-def firm_bars(rows: list[Row], label, *, factor: float = 1.0) -> list[Bar]:
+def firm_bars(rows: list[Row], label: Callable[[Row], str], *, factor: float = 1.0) -> list[Bar]:
     """Return a bar per row that has a number."""
     return [
         Bar(

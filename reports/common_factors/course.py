@@ -51,7 +51,7 @@ def _draw_dropout(rows: list[Row]) -> Markup | None:
     for row in shown:
         name = row["alliance_instrument_id"]
         sizes[name] = max(sizes[name], row["n_clients"] or 0)
-    most = max(forms, key=sizes.get)
+    most = max(forms, key=lambda form: sizes[form])
     lines = []
     for third in ("low", "middle", "high"):
         part = [

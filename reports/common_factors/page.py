@@ -20,6 +20,7 @@ from reports.common_factors.blocks import Block, Column
 from reports.common_factors.sections import SECTIONS
 from reports.drawing.templating import TEMPLATES, source_hash, write_page
 from reports.drawing.wording import Row
+from transforms.sql import only_row
 
 # Every scope draws its plots; more than these would make the page slow to write and to open.
 MOST_SCOPES = 24
@@ -70,9 +71,9 @@ def write_common_factors(analytics: Path, reports: Path, run_id: str) -> Path | 
             (scope, [(s, [_answer(con, block, scope) for block in s.blocks]) for s in SECTIONS])
             for scope in scopes
         ]
-        extract_date = con.execute(
-            "select max(extract_date) from common_factors.cf_outcome_change"
-        ).fetchone()[0]
+        (extract_date,) = only_row(
+            con.execute("select max(extract_date) from common_factors.cf_outcome_change")
+        )
     style = _text("style.css") + _text("common_factors.css")
     script = _text("page.js") + _text("common_factors.js")
     return write_page(
@@ -109,7 +110,7 @@ def _answer(con: duckdb.DuckDBPyConnection, block: Block, scope: Scope) -> Answe
 
 
 def _distinct_benchmarks(rows: list[Row]) -> list[Row]:
-    found = {}
+    found: dict[tuple[float, str], Row] = {}
     for row in rows:
         if row.get("benchmark_value") is not None and row.get("benchmark_source"):
             found.setdefault((row["benchmark_value"], row["benchmark_source"]), row)
@@ -117,12 +118,11 @@ def _distinct_benchmarks(rows: list[Row]) -> list[Row]:
 
 
 def _has_tables(con: duckdb.DuckDBPyConnection) -> bool:
-    return bool(
-        con.execute(
-            "select count(*) from information_schema.tables "
-            "where table_schema = 'common_factors' and table_name = 'cf_outcome_change'"
-        ).fetchone()[0]
+    found = con.execute(
+        "select 1 from information_schema.tables "
+        "where table_schema = 'common_factors' and table_name = 'cf_outcome_change'"
     )
+    return found.fetchone() is not None
 
 
 def _scopes(con: duckdb.DuckDBPyConnection) -> tuple[list[Scope], int]:

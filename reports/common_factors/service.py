@@ -172,7 +172,7 @@ def _draw_caterpillar(rows: list[Row]) -> Markup | None:
     if not rows:
         return None
     sizes = {row["outcome_instrument_id"]: row["n_shown"] for row in rows}
-    most = max(sorted(sizes), key=sizes.get)
+    most = max(sorted(sizes), key=lambda form: sizes[form])
     part = [row for row in rows if row["outcome_instrument_id"] == most]
     return forest(
         [

@@ -199,7 +199,7 @@ def _for_the_page(text: str, alt: str) -> str:
     body = re.sub(r' style="([^"]*)"', _as_attributes, body)
     for stand_in, color in COLORS.items():
         body = body.replace(stand_in, color)
-    view = re.search(r'viewBox="[^"]*"', body).group()
+    view = _found(r'viewBox="[^"]*"', body)
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'class="plot" role="img" aria-label="{escape(alt)}" {view}>'
@@ -208,10 +208,17 @@ def _for_the_page(text: str, alt: str) -> str:
     return re.sub(r"\n\s*", "\n", body).strip()
 
 
-def _as_attributes(style: re.Match) -> str:
+def _found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    if match is None:
+        raise ValueError(f"matplotlib drew without {pattern}")
+    return match.group()
+
+
+def _as_attributes(style: re.Match[str]) -> str:
     pairs = [part.split(":", 1) for part in style.group(1).split(";") if ":" in part]
     kept = {name.strip(): value.strip() for name, value in pairs}
     if shorthand := kept.pop("font", None):
-        kept["font-size"] = re.search(r"[\d.]+px", shorthand).group()
+        kept["font-size"] = _found(r"[\d.]+px", shorthand)
     kept.pop("font-family", None)
     return "".join(f' {name}="{escape(value)}"' for name, value in kept.items())

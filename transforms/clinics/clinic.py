@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import (
     BaseModel,
@@ -81,7 +81,7 @@ class Dialect(Strict):
 
     @field_validator("date_format", "timestamp_format", mode="before")
     @classmethod
-    def _one_or_many(cls, value):
+    def _one_or_many(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
 
 
@@ -130,7 +130,7 @@ class Feed(Dialect):
 
     @model_validator(mode="before")
     @classmethod
-    def _ordered(cls, given):
+    def _ordered(cls, given: object) -> object:
         """Take `order` for the column of `occasion`."""
         if (
             isinstance(given, dict)
@@ -308,7 +308,7 @@ class Clinic(ExportsWithBlocks):
         """Return the feeds that read this file's sheet (or form)."""
         if not self.feeds:
             table = self.own_format.table_of(file_name, sheet)
-            return [Feed(table=table)] if table else []
+            return [Feed.model_validate({"table": table})] if table else []
         return self.own_format.chosen(self.feeds, file_name, sheet)
 
 

@@ -75,7 +75,8 @@ def _feed_problems(clinic: Clinic, feed: Feed) -> Iterator[Problem]:
 
 def _missing_and_misplaced(feed: Feed, required: tuple[str, ...]) -> Iterator[Problem]:
     given = {*(feed.columns or {}), *feed.constants}
-    given |= {_closest_name(column, feed) for column in given}  # A misspelt one is told once.
+    # A misspelt one is told once.
+    given |= {near for column in given if (near := _closest_name(column, feed))}
     missing = [] if feed.is_canonical else [column for column in required if column not in given]
     if missing:
         yield (), f"{feed.table} gets no {', '.join(missing)}", "Add it to `columns` or `set`"
@@ -91,7 +92,8 @@ def _missing_and_misplaced(feed: Feed, required: tuple[str, ...]) -> Iterator[Pr
 
 
 def _shape_problems(clinic: Clinic, feed: Feed) -> Iterator[Problem]:
-    if not feed.is_reshaped:
+    shape = feed.wide or feed.long
+    if shape is None:
         return
     key = "wide" if feed.wide else "long"
     if feed.wide and feed.long:
@@ -103,9 +105,9 @@ def _shape_problems(clinic: Clinic, feed: Feed) -> Iterator[Problem]:
             yield (other,), f"stands in `{key}` already", f"Move it into `{key}`"
     if not clinic.own_format.may_be_reshaped:
         yield (key,), f"{clinic.format} exports have a row per response", "Leave it out"
-    if feed.table != "responses" and (feed.long or feed.wide.items or feed.wide.submitted):
+    if feed.table != "responses" and (feed.long or shape.items or shape.submitted):
         yield (key,), f"{feed.table} has no answers", "Move it to a feed of responses"
-    for scale in (feed.wide or feed.long).submitted:
+    for scale in shape.submitted:
         if not SUBMITTED.fullmatch(f"submitted_{scale}"):
             yield (key, "submitted", scale), "not a scale's name", "Use lowercase letters and _"
 

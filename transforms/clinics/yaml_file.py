@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -46,7 +47,7 @@ def read_clinic_yaml(path: Path) -> Clinic:
     if content.get("clinic", path.stem) != path.stem:
         found.append((("clinic",), f"the file is called {path.name}", "Use the same name"))
     try:
-        clinic = Clinic(**content)
+        clinic = Clinic.model_validate(content)
     except ValidationError as error:
         found += map(_problem, error.errors(include_input=False, include_url=False))
         found += _problems_of_the_rest(content, error)
@@ -79,7 +80,7 @@ def clinic_schema() -> str:
     return json.dumps(schema, indent=2) + "\n"
 
 
-def _with_parents(path: Path, below: tuple[Path, ...]) -> tuple[dict[str, object], Places]:
+def _with_parents(path: Path, below: tuple[Path, ...]) -> tuple[dict[str, Any], Places]:
     """Read a file and what it extends: maps merge, lists and values replace.
 
     Parameters
@@ -117,7 +118,9 @@ def _parent(path: Path, named: str) -> Path:
     return (folder / f"{named}.yml").resolve()
 
 
-def _merged(base: dict, own: dict, keys: Keys, places: Places) -> dict:
+def _merged(
+    base: dict[str, Any], own: dict[str, Any], keys: Keys, places: Places
+) -> dict[str, Any]:
     """Lay a file's keys over those it extends; forget the places of what is replaced."""
     merged = dict(base)
     for key, value in own.items():
@@ -181,18 +184,19 @@ def _problem(error: ErrorDetails) -> Problem:
     return keys, error["msg"].removeprefix("Value error, "), _REMEDY
 
 
-def _problems_of_the_rest(content: dict[str, object], error: ValidationError) -> Iterator[Problem]:
+def _problems_of_the_rest(content: dict[str, Any], error: ValidationError) -> Iterator[Problem]:
     """Yield what does not fit together in the feeds that are right in themselves."""
     places = [tuple(one["loc"]) for one in error.errors()]
     if any(keys[0] != "feeds" or len(keys) == 1 for keys in places):
         return  # What a feed may say depends on the keys above it.
     wrong = {keys[1] for keys in places}
-    right = [place for place, _ in enumerate(content["feeds"]) if place not in wrong]
+    feeds = content["feeds"]
+    right = [place for place, _ in enumerate(feeds) if place not in wrong]
     if right:
-        clinic = Clinic(**content | {"feeds": [content["feeds"][place] for place in right]})
+        clinic = Clinic.model_validate(content | {"feeds": [feeds[place] for place in right]})
         for keys, what, remedy in problems(clinic):
             is_feed = keys[0] == "feeds"
-            yield (("feeds", right[keys[1]], *keys[2:]) if is_feed else keys), what, remedy
+            yield (("feeds", right[int(keys[1])], *keys[2:]) if is_feed else keys), what, remedy
 
 
 def _model_of(keys: Keys) -> type[BaseModel]:
@@ -200,8 +204,9 @@ def _model_of(keys: Keys) -> type[BaseModel]:
     if keys[0] == "feeds" and len(keys) == 3:
         return Feed
     if keys[0] == "feeds" and len(keys) == 4:
-        return {"wide": Wide, "long": Long}.get(keys[2], Feed)
-    named = {block.key: block.model for block in blocks()}
+        shapes: dict[str | int, type[BaseModel]] = {"wide": Wide, "long": Long}
+        return shapes.get(keys[2], Feed)
+    named: dict[str | int, type[BaseModel]] = {block.key: block.model for block in blocks()}
     return named.get(keys[0], Clinic) if len(keys) == 2 else Clinic
 
 

@@ -19,12 +19,15 @@ from transforms.statistics.correlation import (
     spearman,
 )
 from transforms.statistics.reml import GroupTotals
+from transforms.statistics.withheld import Record
 from transforms.statistics.within_between import PREDICTORS, within_between
 
 INSTRUMENTS = ("alliance_instrument_id", "outcome_instrument_id")
 ALLIANCE_POINTS = 10  # slopes are printed per 10 points of the 0-100 alliance scale
-PARAMETERS = ("within", "between", "between_minus_within")
-PARAMETERS += ("within_standardized", "repeated_measures_r")
+PARAMETERS = (
+    *("within", "between", "between_minus_within"),
+    *("within_standardized", "repeated_measures_r"),
+)
 MOMENTS = ("wit", "bet", "lag", "ses", "out")  # PREDICTORS without the intercept, the outcome
 MOMENT_SUMS = (
     *("therapist_code", "pair_count"),
@@ -33,7 +36,7 @@ MOMENT_SUMS = (
 )
 
 
-def alliance_outcome(strata: Columns, rows: Columns) -> list[dict]:
+def alliance_outcome(strata: Columns, rows: Columns) -> list[Record]:
     """Correlate early alliance with outcome: one record per scope and pair of instruments.
 
     Parameters
@@ -46,7 +49,7 @@ def alliance_outcome(strata: Columns, rows: Columns) -> list[dict]:
     return records_by_scope(strata, rows, INSTRUMENTS, lambda _, part: [_alliance_outcome_of(part)])
 
 
-def _alliance_outcome_of(part: Columns) -> dict:
+def _alliance_outcome_of(part: Columns) -> Record:
     alliance, pre, post = part["alliance_pomp"], part["pre_score"], part["post_score"]
     therapists = part["therapist_code"]
     headline = partial_correlation(alliance, post, pre, level=LEVEL)
@@ -68,7 +71,7 @@ def _alliance_outcome_of(part: Columns) -> dict:
     )
 
 
-def within_between_alliance(strata: Columns, rows: Columns) -> list[dict]:
+def within_between_alliance(strata: Columns, rows: Columns) -> list[Record]:
     """Fit the within–between model: one record per scope, pair of instruments and parameter.
 
     Parameters
@@ -88,7 +91,7 @@ def within_between_alliance(strata: Columns, rows: Columns) -> list[dict]:
     )
 
 
-def _within_between_of(part: Columns, direction: int) -> list[dict]:
+def _within_between_of(part: Columns, direction: int) -> list[Record]:
     found = within_between(totals_from_sums(part), direction=direction, level=LEVEL)
     estimates = {
         "within": found.within.times(ALLIANCE_POINTS),

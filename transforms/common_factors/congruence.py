@@ -10,6 +10,7 @@ from transforms.common_factors.rows import (
 from transforms.common_factors.table import USABLE, ByStratum, CfTable, Row
 from transforms.statistics.response_surface import SURFACE, response_surface
 from transforms.statistics.truth_and_bias import truth_and_bias
+from transforms.statistics.withheld import Record
 
 BIAS_KEYS = ("client_instrument_id", "therapist_instrument_id")
 SURFACE_KEYS = (*BIAS_KEYS, "outcome_instrument_id")
@@ -17,7 +18,7 @@ BIASES = ("bias", "truth_within", "truth_between", "tracking_within", "tracking_
 SLOPES_AND_SURFACE = (*(f"b{number}" for number in range(1, 6)), *SURFACE)
 
 
-def biases(strata: Columns, rows: Columns) -> list[dict]:
+def biases(strata: Columns, rows: Columns) -> list[Record]:
     """Fit truth and bias: one record per scope, pair of instruments and parameter.
 
     Parameters
@@ -31,7 +32,7 @@ def biases(strata: Columns, rows: Columns) -> list[dict]:
     )
 
 
-def _biases_of(part: Columns) -> list[dict]:
+def _biases_of(part: Columns) -> list[Record]:
     found = truth_and_bias(
         part["dyad_code"],
         part["client_pomp"],
@@ -51,7 +52,7 @@ def _biases_of(part: Columns) -> list[dict]:
     ]
 
 
-def _biases_without_estimate(part: Columns) -> list[dict]:
+def _biases_without_estimate(part: Columns) -> list[Record]:
     shared = {
         "analysis": "bias",
         "n_clients": count_distinct(part["dyad_code"]),
@@ -60,7 +61,7 @@ def _biases_without_estimate(part: Columns) -> list[dict]:
     return [shared | {"parameter": name} for name in BIASES]
 
 
-def surfaces(strata: Columns, rows: Columns) -> list[dict]:
+def surfaces(strata: Columns, rows: Columns) -> list[Record]:
     """Fit the response surface: one record per scope, instruments and parameter.
 
     Parameters
@@ -79,7 +80,7 @@ def surfaces(strata: Columns, rows: Columns) -> list[dict]:
     )
 
 
-def _surface_of(part: Columns) -> list[dict]:
+def _surface_of(part: Columns) -> list[Record]:
     found = response_surface(
         part["early_client"],
         part["early_therapist"],

@@ -21,6 +21,7 @@ from transforms.statistics.dropout_risk import (
     dropout_by_tertile,
     hazard_ratio_per_sd,
 )
+from transforms.statistics.withheld import Record
 
 INSTRUMENT = ("alliance_instrument_id",)
 EARLY = (
@@ -37,7 +38,7 @@ DEFINITIONS = (
 )
 
 
-def early_alliance_dropout(strata: Columns, rows: Columns) -> list[dict]:
+def early_alliance_dropout(strata: Columns, rows: Columns) -> list[Record]:
     """Compare dropout by alliance at session 3: one record per scope, instrument and metric.
 
     Parameters
@@ -57,7 +58,7 @@ def early_alliance_dropout(strata: Columns, rows: Columns) -> list[dict]:
     )
 
 
-def _early_records(part: Columns) -> Iterator[dict]:
+def _early_records(part: Columns) -> Iterator[Record]:
     known = {name: column[part["dropped_out"] >= 0] for name, column in part.items()}
     found = dropout_by_tertile(known["alliance_pomp"], known["dropped_out"] == 1, level=LEVEL)
     n_therapists = count_distinct(known["therapist_code"])
@@ -66,7 +67,7 @@ def _early_records(part: Columns) -> Iterator[dict]:
     yield _hazard_record(part) | {"n_therapists": count_distinct(part["therapist_code"])}
 
 
-def _risk_records(found: EarlyAllianceDropout) -> list[dict]:
+def _risk_records(found: EarlyAllianceDropout) -> list[Record]:
     ends = (None, found.cuts.low_ends_at, found.cuts.middle_ends_at, None)
     return [
         {"metric": f"risk_{name}", "analysis": "risk"}
@@ -82,7 +83,7 @@ def _risk_records(found: EarlyAllianceDropout) -> list[dict]:
     ]
 
 
-def _comparison_records(found: EarlyAllianceDropout) -> list[dict]:
+def _comparison_records(found: EarlyAllianceDropout) -> list[Record]:
     low, high = 0, 2
     counts = {
         "n_clients": found.n_clients[low] + found.n_clients[high],
@@ -98,7 +99,7 @@ def _comparison_records(found: EarlyAllianceDropout) -> list[dict]:
     ]
 
 
-def _hazard_record(part: Columns) -> dict:
+def _hazard_record(part: Columns) -> Record:
     is_event = part["dropped_out"] == 1
     hazard = hazard_ratio_per_sd(
         part["sessions_attended"],
@@ -122,7 +123,7 @@ def _smallest_cell(found: EarlyAllianceDropout, positions: list[int]) -> int:
     return min(min(pair) for pair in pairs)
 
 
-def dropout_definitions(strata: Columns, rows: Columns) -> list[dict]:
+def dropout_definitions(strata: Columns, rows: Columns) -> list[Record]:
     """Count dropout by every definition and how each pair agrees: several records per scope.
 
     Parameters
@@ -137,7 +138,7 @@ def dropout_definitions(strata: Columns, rows: Columns) -> list[dict]:
     )
 
 
-def _definitions_without_estimate(part: Columns) -> list[dict]:
+def _definitions_without_estimate(part: Columns) -> list[Record]:
     shared = {"n_eligible": len(part["therapist_code"])}
     rates = [("rate", name, None) for name in DEFINITIONS]
     pairs = [("agreement", *pair) for pair in combinations(DEFINITIONS, 2)]
@@ -147,7 +148,7 @@ def _definitions_without_estimate(part: Columns) -> list[dict]:
     ]
 
 
-def _definition_records(part: Columns) -> list[dict]:
+def _definition_records(part: Columns) -> list[Record]:
     judged = {name: np.where(part[name] < 0, np.nan, part[name]) for name in DEFINITIONS}
     shared = {
         "n_eligible": len(part["therapist_code"]),
@@ -158,15 +159,15 @@ def _definition_records(part: Columns) -> list[dict]:
         n_known, n_dropouts = int((~np.isnan(values)).sum()), int(np.nansum(values))
         rate = wilson_interval(n_dropouts, n_known, level=LEVEL)
         records.append(
-            {"metric": "rate", "definition": name, "compared_definition": None}
-            | fields_of(rate)
+            fields_of(rate)
+            | {"metric": "rate", "definition": name, "compared_definition": None}
             | {"n_positive": n_dropouts}
             | shared
         )
     for pair in agreement_matrix(judged, level=LEVEL):
         records.append(
-            {"metric": "agreement", "definition": pair.first, "compared_definition": pair.second}
-            | fields_of(pair.share)
+            fields_of(pair.share)
+            | {"metric": "agreement", "definition": pair.first, "compared_definition": pair.second}
             | {"n_positive": pair.n_agree}
             | shared
         )

@@ -19,7 +19,7 @@ from transforms.common_factors.rows import LEVEL, fields_of
 from transforms.common_factors.table import Interval
 from transforms.statistics.correlation import mean_ranks, wilson_interval
 from transforms.statistics.estimate import Estimate, two_sided_z
-from transforms.statistics.withheld import attempt, is_defect
+from transforms.statistics.withheld import Record, attempt, is_defect
 
 FEWEST_EVENTS = 30  # dropouts among finished courses, below which nobody is judged
 PENALTY = 1.0  # ridge on standardized predictors: perfect separation stays finite
@@ -173,7 +173,9 @@ def calibration_line(hazard: Floats, event: Floats) -> tuple[float, float]:
     return float(intercept), float(slope)
 
 
-def report_card(columns: dict[str, Floats], hazard: Floats, threshold: float | None) -> list[dict]:
+def report_card(
+    columns: dict[str, Floats], hazard: Floats, threshold: float | None
+) -> list[Record]:
     """Return one record per metric over the sessions whose ending is known (bin 0: all)."""
     return attempt(
         lambda: _card(columns, hazard, threshold),
@@ -181,7 +183,7 @@ def report_card(columns: dict[str, Floats], hazard: Floats, threshold: float | N
     )
 
 
-def _card(columns: dict[str, Floats], hazard: Floats, threshold: float | None) -> list[dict]:
+def _card(columns: dict[str, Floats], hazard: Floats, threshold: float | None) -> list[Record]:
     known = (columns["event"] >= 0) & ~np.isnan(hazard)
     event, p = columns["event"][known].astype(float), hazard[known]
     n = len(event)
@@ -218,7 +220,7 @@ def _plain(value: float, n: int) -> Estimate:
     return Estimate(value, None, None, LEVEL, n)
 
 
-def _record(number: int, metric: str, estimate: Estimate, expected: float | None) -> dict:
+def _record(number: int, metric: str, estimate: Estimate, expected: float | None) -> Record:
     return {"risk_bin": number, "metric": metric, "nominal": expected} | fields_of(estimate)
 
 

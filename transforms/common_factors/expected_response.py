@@ -15,10 +15,11 @@ import pyarrow as pa
 from transforms.arrow import numbers_of, table_of, table_of_columns
 from transforms.common_factors.rows import LEVEL, fields_of
 from transforms.common_factors.table import Interval
+from transforms.statistics.arrays import Bools, Ints
 from transforms.statistics.correlation import wilson_interval
 from transforms.statistics.estimate import Estimate
 from transforms.statistics.expected_response import Forms, Prediction, fit, predict_forms
-from transforms.statistics.withheld import attempt
+from transforms.statistics.withheld import Record, attempt
 
 LAST_CURVE_SESSION = 20
 # Order of the metrics of a report card; see docs/expected-response.md.
@@ -34,7 +35,9 @@ METRICS = (
 )
 
 
-def expected_forms(columns: dict, direction: int, rate: float) -> tuple[dict, Forms, Prediction]:
+def expected_forms(
+    columns: Record, direction: int, rate: float
+) -> tuple[Record, Forms, Prediction]:
     """Predict one instrument's forms.
 
     Parameters
@@ -67,7 +70,7 @@ def expected_forms(columns: dict, direction: int, rate: float) -> tuple[dict, Fo
     return raw, forms, found
 
 
-def curve_records(forms: Forms, found: Prediction, direction: int, rate: float) -> list[dict]:
+def curve_records(forms: Forms, found: Prediction, direction: int, rate: float) -> list[Record]:
     """Return the curve of each intake band at its mean intake score, in raw points."""
     if found.reason:
         return []
@@ -101,7 +104,7 @@ def curve_records(forms: Forms, found: Prediction, direction: int, rate: float) 
     return records
 
 
-def report_card(forms: Forms, found: Prediction, outcome: dict, rate: float) -> list[dict]:
+def report_card(forms: Forms, found: Prediction, outcome: Record, rate: float) -> list[Record]:
     """Return one record per intake band (0: all) and metric.
 
     Parameters
@@ -125,7 +128,7 @@ def report_card(forms: Forms, found: Prediction, outcome: dict, rate: float) -> 
 class _Courses:
     """One element per finished course: was it flagged before its last score, and when."""
 
-    def __init__(self, forms: Forms, found: Prediction, outcome: dict, rows: np.ndarray) -> None:
+    def __init__(self, forms: Forms, found: Prediction, outcome: Record, rows: np.ndarray) -> None:
         order = rows[np.lexsort((forms.t[rows], forms.episode[rows]))]
         episode, t = forms.episode[order], forms.t[order]
         is_last = np.append(episode[1:] != episode[:-1], True) if len(order) else np.zeros(0, bool)
@@ -144,13 +147,21 @@ class _Courses:
         self.improved = outcome["is_improved"][last]
 
 
-def _of_band(band, forms, found, rows, courses, picked, rate) -> list[dict]:
+def _of_band(
+    band: int,
+    forms: Forms,
+    found: Prediction,
+    rows: Ints,
+    courses: _Courses,
+    picked: Bools,
+    rate: float,
+) -> list[Record]:
     below = int((forms.score[rows] < found.lower[rows]).sum())
     above = int((forms.score[rows] > found.upper[rows]).sum())
     flagged = picked & courses.is_assessable & courses.is_flagged
     judged = picked & courses.is_assessable
 
-    def share(metric: str, among: np.ndarray, of: np.ndarray) -> dict:
+    def share(metric: str, among: np.ndarray, of: np.ndarray) -> Record:
         return _record(band, metric, wilson_interval(int((among & of).sum()), int(of.sum())), None)
 
     known = judged & (courses.deteriorated >= 0)
@@ -173,24 +184,28 @@ def _of_band(band, forms, found, rows, courses, picked, rate) -> list[dict]:
     ]
 
 
-def _record(band: int, metric: str, estimate: Estimate, nominal: float | None) -> dict:
+def _record(band: int, metric: str, estimate: Estimate, nominal: float | None) -> Record:
     return {"intake_band": band, "metric": metric, "nominal": nominal} | fields_of(estimate)
 
 
-def _of_instrument(columns: dict, direction: int, rate: float) -> tuple[dict, list, list]:
+def _of_instrument(
+    columns: Record, direction: int, rate: float
+) -> tuple[Record, list[Record], list[Record]]:
     raw, forms, found = expected_forms(columns, direction, rate)
     curve = curve_records(forms, found, direction, rate)
     return raw, curve, report_card(forms, found, columns, rate)
 
 
-def _nothing_expected(columns: dict, reason: str) -> tuple[dict, list, list]:
+def _nothing_expected(columns: Record, reason: str) -> tuple[Record, list[Record], list[Record]]:
     n = len(columns["form_code"])
     raw = {"form_code": columns["form_code"], "intake_band": np.ones(n, dtype=int)}
     raw |= {name: np.full(n, np.nan) for name in ("expected", "lower", "upper")}
     return raw, [], [_record(0, name, Estimate.missing(reason), None) for name in METRICS]
 
 
-def all_instruments(strata: list[dict], rows: dict, rate: float) -> tuple[dict, list, list]:
+def all_instruments(
+    strata: list[Record], rows: Record, rate: float
+) -> tuple[Record, list[Record], list[Record]]:
     """Predict every instrument's forms.
 
     Parameters
@@ -240,8 +255,10 @@ class ExpectedResponseRow(Interval, total=False):
 
 
 STRATUM = ("instrument_code", "instrument_id", "version", "direction")
-FORM = ("form_code", "score_pre", "score", "sessions_since_first", "fold", "episode_code")
-FORM += ("instrument_code", "is_training", "is_deteriorated", "is_improved")
+FORM = (
+    *("form_code", "score_pre", "score", "sessions_since_first", "fold", "episode_code"),
+    *("instrument_code", "is_training", "is_deteriorated", "is_improved"),
+)
 
 
 def expected_response(forms: pa.Table, rate: float) -> pa.Table:

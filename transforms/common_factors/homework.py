@@ -10,13 +10,14 @@ from transforms.common_factors.rows import (
     records_by_scope,
 )
 from transforms.common_factors.table import ByStratum, CfTable, Row
+from transforms.statistics.withheld import Record
 from transforms.statistics.within_between import within_between
 
 PARAMETERS = ("within", "between", "within_standardized", "repeated_measures_r")
 KEYS = ("measure", "outcome_instrument_id")
 
 
-def homework_slopes(strata: Columns, rows: Columns) -> list[dict]:
+def homework_slopes(strata: Columns, rows: Columns) -> list[Record]:
     """Fit the within–between model of §4.2 with homework in the place of the alliance.
 
     Parameters
@@ -36,7 +37,7 @@ def homework_slopes(strata: Columns, rows: Columns) -> list[dict]:
     )
 
 
-def _slopes_of(part: Columns, direction: int) -> list[dict]:
+def _slopes_of(part: Columns, direction: int) -> list[Record]:
     found = within_between(totals_from_sums(part), direction=direction, level=LEVEL)
     shared = {
         "n_pairs": found.n_rows,

@@ -8,6 +8,7 @@ counted beside it: therapists who practise only one of them, and severity at the
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -32,13 +33,13 @@ from transforms.statistics.equivalence import (
 from transforms.statistics.estimate import Estimate
 from transforms.statistics.reml import GroupTotals, RandomInterceptFit, fit_random_intercept
 from transforms.statistics.therapist_effect import case_mix_design, model_in_words
-from transforms.statistics.withheld import withheld
+from transforms.statistics.withheld import Record, withheld
 
 INSTRUMENT = ("outcome_instrument_id",)
 CATEGORIES = ("problem", "step")
 
 
-def modality_equivalence(strata: Columns, rows: Columns) -> list[dict]:
+def modality_equivalence(strata: Columns, rows: Columns) -> list[Record]:
     """Compare every pair of modalities: one record per scope, outcome instrument and pair.
 
     Parameters
@@ -57,18 +58,20 @@ def modality_equivalence(strata: Columns, rows: Columns) -> list[dict]:
     pairs = zip(strata["modality_code"], strata["modality"], strict=True)
     names = {int(code): str(name) for code, name in pairs}
 
-    def pairs_of(part: Columns) -> Iterator[tuple[dict, np.ndarray, np.ndarray]]:
+    def pairs_of(part: Columns) -> Iterator[tuple[Record, np.ndarray, np.ndarray]]:
         codes = part["modality_code"].astype(int)
-        for one, other in combinations(sorted(np.unique(codes), key=names.get), 2):
+        for one, other in combinations(
+            sorted(np.unique(codes).tolist(), key=lambda code: names[code]), 2
+        ):
             label = {"modality": names[one], "compared_modality": names[other]}
             yield label, codes == one, codes == other
 
-    def describe(_: Scope, part: Columns) -> Iterator[dict]:
+    def describe(_: Scope, part: Columns) -> Iterator[Record]:
         for label, is_one, is_other in pairs_of(part):
             # Each pair has a model of its own: one that breaks off leaves the others.
             facts = label | _counts_of_pair(part, is_one, is_other)
             yield from withheld(
-                _each(lambda pair=(is_one, is_other): _comparison(part, *pair), facts),
+                _each(partial(_comparison, part, is_one, is_other), facts),
                 [facts],
                 {"ci_level": EQUIVALENCE_LEVEL, "n_used": facts["n_clients"]},
             )
@@ -76,11 +79,11 @@ def modality_equivalence(strata: Columns, rows: Columns) -> list[dict]:
     return records_by_scope(strata, rows, INSTRUMENT, describe)
 
 
-def _each(compare: Callable[[], dict], facts: dict) -> Iterator[dict]:
+def _each(compare: Callable[[], Record], facts: Record) -> Iterator[Record]:
     yield compare() | facts
 
 
-def _counts_of_pair(part: Columns, is_one: np.ndarray, is_other: np.ndarray) -> dict:
+def _counts_of_pair(part: Columns, is_one: np.ndarray, is_other: np.ndarray) -> Record:
     therapists = [set(part["therapist_code"][side].tolist()) for side in (is_one, is_other)]
     return {
         "margin": PRIMARY_MARGIN,
@@ -94,7 +97,7 @@ def _counts_of_pair(part: Columns, is_one: np.ndarray, is_other: np.ndarray) -> 
     }
 
 
-def _comparison(part: Columns, is_one: np.ndarray, is_other: np.ndarray) -> dict:
+def _comparison(part: Columns, is_one: np.ndarray, is_other: np.ndarray) -> Record:
     both = is_one | is_other
     of_pair = {name: column[both] for name, column in part.items()}
     first = is_one[both]
@@ -133,10 +136,8 @@ def _estimates(
     fit: RandomInterceptFit, pooled_sd: float | None, n_therapists: int
 ) -> tuple[Estimate, Estimate, float | None]:
     """Return the 90 % and the 95 % estimate and the TOST p, with (therapists − 2) freedom."""
-    reason = fit.reason
-    if reason is None and (pooled_sd is None or "modality" not in fit.names):
-        reason = "the modality cannot be told from the case mix"
-    if reason is not None:
+    if fit.reason is not None or pooled_sd is None or "modality" not in fit.names:
+        reason = fit.reason or "the modality cannot be told from the case mix"
         none = [Estimate.missing(reason, fit.n_rows, level) for level in (EQUIVALENCE_LEVEL, LEVEL)]
         return none[0], none[1], None
     at = fit.names.index("modality")

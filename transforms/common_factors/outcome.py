@@ -13,12 +13,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from transforms.common_factors.rows import LEVEL, Columns, fields_of, place_of
-from transforms.common_factors.scopes import scopes
+from transforms.common_factors.scopes import Scope, scopes
 from transforms.common_factors.table import CfTable, PerClinic, Row
 from transforms.instruments.change import EffectSizes, effect_sizes_from_moments
 from transforms.statistics.correlation import wilson_interval
 from transforms.statistics.estimate import Estimate, two_sided_z
-from transforms.statistics.withheld import withheld
+from transforms.statistics.withheld import Record, withheld
 
 RATE_KEYS = ("instrument_id", "version", "method", "metric", "denominator")
 EFFECT_KEYS = ("instrument_id", "version")
@@ -34,7 +34,7 @@ FORMULAS = {
 }
 
 
-def outcome_rates(rows: Columns) -> list[dict]:
+def outcome_rates(rows: Columns) -> list[Record]:
     """Return one share per scope, instrument, method and metric.
 
     Parameters
@@ -45,13 +45,14 @@ def outcome_rates(rows: Columns) -> list[dict]:
     for scope, (events, total) in _sums(rows, RATE_KEYS, ("n_events", "n_denominator")):
         label = place_of(scope, RATE_KEYS) | {"n_events": events}
         found = (
-            label | fields_of(wilson_interval(*pair, level=LEVEL)) for pair in [(events, total)]
+            label | fields_of(wilson_interval(n_events, n, level=LEVEL))
+            for n_events, n in [(int(events), int(total))]
         )
         records += withheld(found, [label], {"ci_level": LEVEL, "n_used": total})
     return records
 
 
-def effect_size_records(rows: Columns) -> list[dict]:
+def effect_size_records(rows: Columns) -> list[Record]:
     """Return five effect sizes per scope and instrument, each with its formula.
 
     Parameters
@@ -73,7 +74,7 @@ def effect_size_records(rows: Columns) -> list[dict]:
     return records
 
 
-def _each_effect_size(labels: list[dict], sums: list[float], direction: int) -> Iterator[dict]:
+def _each_effect_size(labels: list[Record], sums: list[float], direction: int) -> Iterator[Record]:
     found = _effect_sizes(sums, direction)
     for label in labels:
         yield (
@@ -83,7 +84,9 @@ def _each_effect_size(labels: list[dict], sums: list[float], direction: int) -> 
         )
 
 
-def _sums(rows: Columns, keys: tuple[str, ...], names: tuple[str, ...]):
+def _sums(
+    rows: Columns, keys: tuple[str, ...], names: tuple[str, ...]
+) -> Iterator[tuple[Scope, list[float]]]:
     lists = {name: rows[name].tolist() for name in ("clinic_id", "clinic_group", *keys)}
     strata = list(zip(*(lists[key] for key in keys), strict=True))
     totals = np.column_stack([rows[name].astype(float) for name in names])
@@ -96,7 +99,7 @@ def _sums(rows: Columns, keys: tuple[str, ...], names: tuple[str, ...]):
 
 
 def _effect_sizes(sums: list[float], direction: int) -> EffectSizes:
-    n, pre, post, pre_pre, post_post, pre_post = sums
+    n, (pre, post, pre_pre, post_post, pre_post) = int(sums[0]), sums[1:]
     if n < FEWEST_PAIRS:
         return EffectSizes(n, reason="fewer than 3 complete pairs")
     var_pre = max((pre_pre - pre**2 / n) / (n - 1), 0.0)
@@ -116,10 +119,10 @@ def _effect_sizes(sums: list[float], direction: int) -> EffectSizes:
 
 
 def _estimate(found: EffectSizes, metric: str) -> Estimate:
-    value = getattr(found, metric)
+    value: float | None = getattr(found, metric)
     if value is None:
-        return Estimate.missing(found.reason, found.n, LEVEL)
-    if metric not in ("d_pre", "g_pre"):
+        return Estimate.missing(found.reason or "it cannot be estimated", found.n, LEVEL)
+    if metric not in ("d_pre", "g_pre") or found.correlation is None:
         return Estimate(value, None, None, LEVEL, found.n)
     variance = 2 * (1 - found.correlation) / found.n + value**2 / (2 * found.n)
     half_width = two_sided_z(LEVEL) * math.sqrt(variance)

@@ -18,14 +18,19 @@ from transforms.statistics.correlation import (
     spearman,
 )
 from transforms.statistics.dependent_correlations import compare_measures
+from transforms.statistics.withheld import Record
 
-KEYS = ("table_name", "metric", "target", "rater", "instrument_id", "version")
-KEYS += ("target_instrument_id",)
-PAIR_KEYS = ("rater", "instrument_id", "version", "compared_rater", "compared_instrument_id")
-PAIR_KEYS += ("compared_version", "target_instrument_id")
+KEYS = (
+    *("table_name", "metric", "target", "rater", "instrument_id", "version"),
+    "target_instrument_id",
+)
+PAIR_KEYS = (
+    *("rater", "instrument_id", "version"),
+    *("compared_rater", "compared_instrument_id", "compared_version", "target_instrument_id"),
+)
 
 
-def measure_outcomes(strata: Columns, rows: Columns) -> list[dict]:
+def measure_outcomes(strata: Columns, rows: Columns) -> list[Record]:
     """Correlate each measure with its target: one record per scope and analysis.
 
     Parameters
@@ -43,7 +48,7 @@ def measure_outcomes(strata: Columns, rows: Columns) -> list[dict]:
     return records_by_scope(strata, rows, KEYS, lambda _, part: [_correlations_of(part)])
 
 
-def _correlations_of(part: Columns) -> dict:
+def _correlations_of(part: Columns) -> Record:
     x, y, given = part["x"], part["y"], part["given"].astype(float)
     has_given = not np.isnan(given).any()
     headline = (
@@ -68,7 +73,7 @@ def _correlations_of(part: Columns) -> dict:
     )
 
 
-def empathy_differences(strata: Columns, rows: Columns) -> list[dict]:
+def empathy_differences(strata: Columns, rows: Columns) -> list[Record]:
     """Compare two raters' empathy as predictors of one outcome: one record per scope and pair.
 
     Parameters
@@ -83,7 +88,7 @@ def empathy_differences(strata: Columns, rows: Columns) -> list[dict]:
     )
 
 
-def _difference_of(part: Columns) -> dict:
+def _difference_of(part: Columns) -> Record:
     found = compare_measures(part["x_one"], part["x_other"], part["y"], part["given"])
     return fields_of(found.difference) | {
         "williams_t": found.t,

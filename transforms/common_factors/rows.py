@@ -11,10 +11,10 @@ import numpy as np
 
 from transforms.common_factors.scopes import Scope, StratifiedRows, scopes
 from transforms.statistics.estimate import Estimate
-from transforms.statistics.withheld import withheld
+from transforms.statistics.withheld import Facts, Record, withheld
 
 Columns = Mapping[str, np.ndarray]
-Labels = Sequence[Mapping] | Callable[[Columns], Sequence[Mapping]]
+Labels = Sequence[Facts] | Callable[[Columns], Sequence[Facts]]
 LEVEL = 0.95
 
 
@@ -40,9 +40,9 @@ def records_by_scope(
     strata: Columns,
     rows: Columns,
     keys: Sequence[str],
-    describe: Callable[[Scope, dict[str, np.ndarray]], Iterable[dict]],
+    describe: Callable[[Scope, dict[str, np.ndarray]], Iterable[Record]],
     labels: Labels = ({},),
-) -> list[dict]:
+) -> list[Record]:
     """Return the records of every scope, placed; scopes of the same strata are estimated once.
 
     Where one clinic is all there is of an instrument, clinic, group and overall hold equal rows.
@@ -53,7 +53,7 @@ def records_by_scope(
         If ``describe`` breaks off, each label it did not come to has a record without an
         estimate, see :func:`transforms.statistics.withheld.withheld`.
     """
-    known: dict[tuple[int, ...], list[dict]] = {}
+    known: dict[tuple[int, ...], list[Record]] = {}
     records = []
     for scope, part in each_scope(strata, rows, keys):
         if scope.strata not in known:
@@ -66,7 +66,7 @@ def records_by_scope(
     return records
 
 
-def counts_of(part: Columns) -> dict:
+def counts_of(part: Columns) -> Record:
     """Return the columns a record has even without an estimate, of rows that are clients."""
     n = len(next(iter(part.values())))
     counts = {"ci_level": LEVEL, "n_used": n, "n_clients": n}
@@ -76,10 +76,10 @@ def counts_of(part: Columns) -> dict:
 
 
 def _while_read(
-    describe: Callable[[Scope, dict[str, np.ndarray]], Iterable[dict]],
+    describe: Callable[[Scope, dict[str, np.ndarray]], Iterable[Record]],
     scope: Scope,
     part: dict[str, np.ndarray],
-) -> Iterator[dict]:
+) -> Iterator[Record]:
     """Begin the estimate only when the first record is read, where a defect is caught."""
     yield from describe(scope, part)
 
@@ -90,7 +90,7 @@ def direction_of(strata: Columns) -> dict[str, int]:
     return {str(instrument): int(direction) for instrument, direction in pairs}
 
 
-def place_of(scope: Scope, keys: Sequence[str]) -> dict:
+def place_of(scope: Scope, keys: Sequence[str]) -> Record:
     """Return the columns that say which rows a record covers."""
     return {
         "scope_level": scope.level,
@@ -99,7 +99,7 @@ def place_of(scope: Scope, keys: Sequence[str]) -> dict:
     }
 
 
-def fields_of(estimate: Estimate) -> dict:
+def fields_of(estimate: Estimate) -> Record:
     """Return the columns of a record's headline estimate."""
     return {
         "estimate": estimate.value,
@@ -111,7 +111,7 @@ def fields_of(estimate: Estimate) -> dict:
     }
 
 
-def side_fields_of(estimate: Estimate, name: str) -> dict:
+def side_fields_of(estimate: Estimate, name: str) -> Record:
     """Return the columns of a second estimate of the same rows, named ``name``."""
     return {
         name: estimate.value,
@@ -125,7 +125,7 @@ def count_distinct(codes: np.ndarray) -> int:
     return len(np.unique(codes))
 
 
-def unstack(shared: Mapping, columns: Mapping[str, np.ndarray]) -> list[dict]:
+def unstack(shared: Facts, columns: Mapping[str, np.ndarray]) -> list[Record]:
     """Return one record per entry of the arrays, each with the shared fields."""
     lists = {name: column.tolist() for name, column in columns.items()}
     names = list(lists)
@@ -139,5 +139,5 @@ def _without_mask(column: np.ndarray) -> np.ndarray:
     if not np.ma.isMaskedArray(column):
         return np.asarray(column)
     # filled(None) would mean numpy's own filler, '?' for text.
-    missing = None if column.dtype == object else np.nan
+    missing = np.array(None if column.dtype == object else np.nan)
     return np.where(np.ma.getmaskarray(column), missing, column.data)

@@ -22,6 +22,7 @@ from transforms.common_factors.table import ByStratum, CfTable, Row
 from transforms.statistics.correlation import fisher_interval, wilson_interval
 from transforms.statistics.dropout_risk import risk_difference
 from transforms.statistics.estimate import Estimate
+from transforms.statistics.withheld import Record
 
 KEYS = ("detector", "instrument_id", "version", "outcome_instrument_id")
 CLASSES = ("none", "repaired", "unrepaired")
@@ -113,7 +114,7 @@ def point_biserial(group: Group, reference: Group, *, level: float = LEVEL) -> E
     return Estimate(r, low, high, level, n)
 
 
-def rupture_outcome(strata: Columns, rows: Columns) -> list[dict]:
+def rupture_outcome(strata: Columns, rows: Columns) -> list[Record]:
     """Compare the classes: one record per scope, detector, pair of forms and class.
 
     Parameters
@@ -125,13 +126,13 @@ def rupture_outcome(strata: Columns, rows: Columns) -> list[dict]:
     return records_by_scope(strata, rows, KEYS, _classes_of, _classes_without_estimate)
 
 
-def _classes_of(_: object, part: Columns) -> Iterator[dict]:
+def _classes_of(_: object, part: Columns) -> Iterator[Record]:
     sums = _sums_of(part)
     for name in CLASSES:
         yield _record_of(name, sums)
 
 
-def _classes_without_estimate(part: Columns) -> list[dict]:
+def _classes_without_estimate(part: Columns) -> list[Record]:
     return [{"rupture_class": name} | _counts_of(own) for name, own in _sums_of(part).items()]
 
 
@@ -142,11 +143,11 @@ def _sums_of(part: Columns) -> dict[str, dict[str, float]]:
     }
 
 
-def _counts_of(own: Mapping[str, float]) -> dict:
+def _counts_of(own: Mapping[str, float]) -> Record:
     return {"n_clients": int(own["client_count"]), "n_therapists": int(own["therapist_count"])}
 
 
-def _record_of(name: str, sums: Mapping[str, Mapping[str, float]]) -> dict:
+def _record_of(name: str, sums: Mapping[str, Mapping[str, float]]) -> Record:
     own = sums[name]
     n = int(own["client_count"])
     record = (
@@ -170,21 +171,23 @@ def _record_of(name: str, sums: Mapping[str, Mapping[str, float]]) -> dict:
     return record | side_fields_of(r, "repair_r")
 
 
-def _difference_fields(name: str, reference: str, sums: Mapping[str, Mapping[str, float]]) -> dict:
+def _difference_fields(
+    name: str, reference: str, sums: Mapping[str, Mapping[str, float]]
+) -> Record:
     own, other = sums[name], sums[reference]
     found = {
         "improvement": welch_difference(_improvement(own), _improvement(other)),
         "reliably_improved_percent": _share_difference(own, other, "reliable"),
         "dropout_percent": _share_difference(own, other, "dropout"),
     }
-    fields: dict = {}
+    fields: Record = {}
     for measure, estimate in found.items():
         shown = estimate if name != reference else Estimate.missing("the reference itself")
         fields |= side_fields_of(shown, f"{measure}_vs_{reference}")
     return fields
 
 
-def _share_fields(name: str, own: Mapping[str, float], counts: str) -> dict:
+def _share_fields(name: str, own: Mapping[str, float], counts: str) -> Record:
     n, n_events = int(own[f"{counts}_known_count"]), int(own[f"{counts}_count"])
     share = wilson_interval(n_events, n, level=LEVEL).times(100)
     return side_fields_of(share, f"{name}_percent") | {
@@ -193,7 +196,9 @@ def _share_fields(name: str, own: Mapping[str, float], counts: str) -> dict:
     }
 
 
-def _share_difference(own: Mapping, other: Mapping, counts: str) -> Estimate:
+def _share_difference(
+    own: Mapping[str, float], other: Mapping[str, float], counts: str
+) -> Estimate:
     return risk_difference(
         int(own[f"{counts}_count"]),
         int(own[f"{counts}_known_count"]),

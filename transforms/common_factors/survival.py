@@ -16,6 +16,7 @@ from transforms.statistics.competing_risks import DROPOUT, CumulativeIncidence, 
 from transforms.statistics.cox_time_varying import SessionCoxFit, fit_session_cox
 from transforms.statistics.dropout_risk import LANDMARK_SESSION, TERTILES, tertiles
 from transforms.statistics.estimate import Estimate
+from transforms.statistics.withheld import Record
 
 INSTRUMENT = ("alliance_instrument_id",)
 ALLIANCE_POINTS = 10
@@ -23,7 +24,9 @@ HAZARDS = ("hazard_ratio_per_10", "hazard_ratio_per_10_carried", "hazard_ratio_n
 SMALLEST_STEP = 11  # clients that must have left between two points that are shown
 
 
-def dropout_curves(strata: Columns, rows: Columns, *, smallest: int = SMALLEST_STEP) -> list[dict]:
+def dropout_curves(
+    strata: Columns, rows: Columns, *, smallest: int = SMALLEST_STEP
+) -> list[Record]:
     """Estimate cumulative incidence of dropout: one record per scope, curve and session.
 
     Parameters
@@ -44,14 +47,14 @@ def dropout_curves(strata: Columns, rows: Columns, *, smallest: int = SMALLEST_S
 
 def dropout_curves_by_alliance(
     strata: Columns, rows: Columns, *, smallest: int = SMALLEST_STEP
-) -> list[dict]:
+) -> list[Record]:
     """Estimate the curves of the thirds of the alliance at session 3, from session 3 on.
 
     As :func:`dropout_curves`, of clients who rated session 3, with alliance_pomp; strata also
     have alliance_instrument_id.
     """
 
-    def describe(_: object, part: Columns) -> Iterator[dict]:
+    def describe(_: object, part: Columns) -> Iterator[Record]:
         codes = tertiles(part["alliance_pomp"]).codes
         for position, name in enumerate(TERTILES):
             yield from _curve_records(part, codes == position, name, smallest)
@@ -63,7 +66,7 @@ def dropout_curves_by_alliance(
     )
 
 
-def _curve_records(part: Columns, chosen: np.ndarray, name: str, smallest: int) -> list[dict]:
+def _curve_records(part: Columns, chosen: np.ndarray, name: str, smallest: int) -> list[Record]:
     cause = part["cause"][chosen].astype(int)
     # The last session seen of a censored client is one after which staying is not known.
     time = part["sessions_attended"][chosen] - np.where(cause == 0, 0.5, 0.0)
@@ -120,7 +123,7 @@ def publishable(curve: CumulativeIncidence, n: int, smallest: int) -> np.ndarray
     return shown
 
 
-def dropout_hazards(strata: Columns, rows: Columns) -> list[dict]:
+def dropout_hazards(strata: Columns, rows: Columns) -> list[Record]:
     """Fit the Cox model with the alliance of the session before: one record per metric.
 
     Parameters
@@ -140,7 +143,7 @@ def dropout_hazards(strata: Columns, rows: Columns) -> list[dict]:
     )
 
 
-def _hazard_counts(part: Columns) -> dict:
+def _hazard_counts(part: Columns) -> Record:
     n_clients, n_left = count_distinct(part["client_code"]), int((part["has_left"] == 1).sum())
     return {
         "n_clients": n_clients,
@@ -151,11 +154,11 @@ def _hazard_counts(part: Columns) -> dict:
     }
 
 
-def _hazards_without_estimate(part: Columns) -> list[dict]:
+def _hazards_without_estimate(part: Columns) -> list[Record]:
     return [{"metric": metric} | _hazard_counts(part) for metric in HAZARDS]
 
 
-def _hazard_records(part: Columns) -> list[dict]:
+def _hazard_records(part: Columns) -> list[Record]:
     has_left = part["has_left"] == 1
     latest, is_missing = _session_fit(part, "alliance_pomp", has_left)
     carried, _ = _session_fit(part, "alliance_carried_pomp", has_left)

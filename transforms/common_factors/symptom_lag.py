@@ -22,13 +22,14 @@ from transforms.common_factors.rows import (
 )
 from transforms.common_factors.scopes import Scope
 from transforms.common_factors.table import ByStratum, CfTable, Row
+from transforms.statistics.withheld import Record
 from transforms.statistics.within_between import within_between
 
 KEYS = ("lag_direction", "alliance_instrument_id", "outcome_instrument_id")
 TO_SYMPTOM, TO_ALLIANCE = "alliance_to_symptom", "symptom_to_alliance"
 
 
-def alliance_symptom_lag(strata: Columns, rows: Columns) -> list[dict]:
+def alliance_symptom_lag(strata: Columns, rows: Columns) -> list[Record]:
     """Fit both directions: one record per scope, direction, instruments and parameter.
 
     Parameters
@@ -43,7 +44,7 @@ def alliance_symptom_lag(strata: Columns, rows: Columns) -> list[dict]:
     )
 
 
-def _records_of(scope: Scope, part: Columns) -> list[dict]:
+def _records_of(scope: Scope, part: Columns) -> list[Record]:
     found = within_between(totals_from_sums(part), direction=1, level=LEVEL)
     times = ALLIANCE_POINTS if scope.key[0] == TO_SYMPTOM else 1
     estimates = {

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from transforms.arrow import numbers_of, table_of
+from transforms.statistics.withheld import Record
 
 PLACE = ("clinic_id", "clinic_group")
 USABLE = "exclusion_reason is null"
@@ -44,7 +45,7 @@ class ByStratum:
     (``stratum`` and ``values``), in an order that does not hang on how the engine read them.
     """
 
-    estimate: Callable[[dict, dict], list[dict]]
+    estimate: Callable[[Record, Record], list[Record]]
     keys: tuple[str, ...]
     values: tuple[str, ...]
     where: str = USABLE
@@ -55,7 +56,7 @@ class ByStratum:
         """The columns of the candidates that are read, each once."""
         return tuple(dict.fromkeys([self.stratum, *PLACE, *self.keys, *self.values]))
 
-    def rows_of(self, candidates: pa.Table) -> list[dict]:
+    def rows_of(self, candidates: pa.Table) -> list[Record]:
         """Return the rows of every scope."""
         # Rows that are equal in every column are interchangeable, so this is a full order.
         rows = numbers_of(_in_order(candidates.select([self.stratum, *self.values])))
@@ -71,7 +72,7 @@ class ByStratum:
 class PerClinic:
     """Estimates from counts or sums, one row per clinic and ``keys``."""
 
-    estimate: Callable[[dict], list[dict]]
+    estimate: Callable[[Record], list[Record]]
     keys: tuple[str, ...]
     values: tuple[str, ...]
     where: str = "true"
@@ -81,7 +82,7 @@ class PerClinic:
         """The columns of the candidates that are read."""
         return (*PLACE, *self.keys, *self.values)
 
-    def rows_of(self, candidates: pa.Table) -> list[dict]:
+    def rows_of(self, candidates: pa.Table) -> list[Record]:
         """Return the rows of every scope."""
         return self.estimate(numbers_of(_in_order(candidates, ("clinic_id", *self.keys))))
 

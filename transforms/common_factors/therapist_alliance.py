@@ -13,6 +13,7 @@ from transforms.common_factors.rows import LEVEL, Columns, fields_of, records_by
 from transforms.common_factors.table import ByStratum, CfTable, Row
 from transforms.statistics.estimate import Estimate, wald
 from transforms.statistics.reml import GroupTotals, RandomInterceptFit, fit_random_intercept
+from transforms.statistics.withheld import Record
 
 INSTRUMENTS = ("alliance_instrument_id", "outcome_instrument_id")
 ALLIANCE_POINTS = 10  # slopes are printed per 10 points of the 0-100 alliance scale
@@ -25,7 +26,7 @@ PARAMETERS = {
 }
 
 
-def within_between_therapist(strata: Columns, rows: Columns) -> list[dict]:
+def within_between_therapist(strata: Columns, rows: Columns) -> list[Record]:
     """Fit post ~ pre + therapist mean + client deviation + (1 | therapist).
 
     Parameters
@@ -45,7 +46,7 @@ def within_between_therapist(strata: Columns, rows: Columns) -> list[dict]:
     )
 
 
-def _without_estimate(part: Columns) -> list[dict]:
+def _without_estimate(part: Columns) -> list[Record]:
     _, caseloads = np.unique(part["therapist_code"], return_counts=True)
     full = {"n_therapists_with_caseload": int((caseloads >= FULL_CASELOAD).sum())}
     return [full | {"parameter": name} for name in PARAMETERS]
@@ -58,7 +59,7 @@ def split_alliance(alliance: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray,
     return means - alliance.mean(), alliance - means
 
 
-def _records_of(part: Columns) -> list[dict]:
+def _records_of(part: Columns) -> list[Record]:
     _, codes = np.unique(part["therapist_code"], return_inverse=True)
     between, within = split_alliance(part["alliance_pomp"], codes)
     pre = part["pre_score"] - part["pre_score"].mean()

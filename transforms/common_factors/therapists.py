@@ -17,11 +17,8 @@ from transforms.common_factors.rows import (
 from transforms.common_factors.scopes import Scope
 from transforms.common_factors.table import USABLE, ByStratum, CfTable, Row
 from transforms.statistics.estimate import Estimate
-from transforms.statistics.logistic_mixed import (
-    BinomialRows,
-    fit_logistic_intercept,
-    icc_interval_of,
-)
+from transforms.statistics.logistic_mixed import fit_logistic_intercept, icc_interval_of
+from transforms.statistics.logistic_quadrature import BinomialRows
 from transforms.statistics.nested_reml import fit_nested, share_interval
 from transforms.statistics.reml import GroupTotals
 from transforms.statistics.therapist_effect import (
@@ -31,13 +28,14 @@ from transforms.statistics.therapist_effect import (
     model_in_words,
     therapist_effect,
 )
+from transforms.statistics.withheld import Record
 
 INSTRUMENT = ("outcome_instrument_id",)
 NESTED = {"therapist": "group", "clinic": "cluster"}
 CATEGORIES = ("problem", "step", "gender", "employment")
 
 
-def therapist_effects(strata: Columns, rows: Columns) -> list[dict]:
+def therapist_effects(strata: Columns, rows: Columns) -> list[Record]:
     """Estimate the therapist share of variance: records per scope, outcome instrument and metric.
 
     ``icc`` always; ``icc_nested_therapist`` and ``icc_nested_clinic`` of the model with
@@ -53,14 +51,14 @@ def therapist_effects(strata: Columns, rows: Columns) -> list[dict]:
     return records_by_scope(strata, rows, INSTRUMENT, _effects_of, _effects_without_estimate)
 
 
-def therapist_effects_on_events(strata: Columns, rows: Columns, metric: str) -> list[dict]:
+def therapist_effects_on_events(strata: Columns, rows: Columns, metric: str) -> list[Record]:
     """Estimate the latent-scale therapist share of a yes–no outcome: one record per scope.
 
     Parameters are those of :func:`therapist_effects`, with ``is_event`` (1 or 0) for post_score.
     ``metric`` names the records.
     """
 
-    def describe(_: Scope, part: Columns) -> list[dict]:
+    def describe(_: Scope, part: Columns) -> list[Record]:
         # Unlike the linear model, every client stays a row here: first score and age only.
         design, names = case_mix_design(part["pre_score"], {"age": part["age_years"]})
         codes = _therapists_of(part)
@@ -82,12 +80,12 @@ def therapist_effects_on_events(strata: Columns, rows: Columns, metric: str) -> 
     return records_by_scope(strata, rows, INSTRUMENT, describe, [{"metric": metric}])
 
 
-def _effects_without_estimate(part: Columns) -> list[dict]:
+def _effects_without_estimate(part: Columns) -> list[Record]:
     nested = NESTED if count_distinct(part["clinic_code"]) > 1 else {}
     return [{"metric": metric} for metric in ("icc", *(f"icc_nested_{name}" for name in nested))]
 
 
-def _effects_of(scope: Scope, part: Columns) -> Iterable[dict]:
+def _effects_of(scope: Scope, part: Columns) -> Iterable[Record]:
     effect, codes = _effect_of(part)
     fit = effect.fit
     counts = {"n_clients": fit.n_rows, "n_therapists": fit.n_groups}
@@ -110,7 +108,7 @@ def _effects_of(scope: Scope, part: Columns) -> Iterable[dict]:
             yield _nested_record(effect.totals, clinics, name, which) | counts
 
 
-def _nested_record(totals: GroupTotals, clinics: np.ndarray, name: str, which: str) -> dict:
+def _nested_record(totals: GroupTotals, clinics: np.ndarray, name: str, which: str) -> Record:
     fit = fit_nested(totals, clinics)
     share = share_interval(totals, clinics, which, level=LEVEL)
     if fit.n_clusters < 2:
@@ -128,20 +126,20 @@ def _nested_record(totals: GroupTotals, clinics: np.ndarray, name: str, which: s
     )
 
 
-def therapist_caterpillar(strata: Columns, rows: Columns) -> list[dict]:
+def therapist_caterpillar(strata: Columns, rows: Columns) -> list[Record]:
     """Estimate every therapist: one record per scope, outcome instrument and therapist code.
 
     Parameters are those of :func:`therapist_effects`.
     """
     directions = direction_of(strata)
 
-    def describe(scope: Scope, part: Columns) -> list[dict]:
+    def describe(scope: Scope, part: Columns) -> list[Record]:
         return _caterpillar_of(*_effect_of(part), part, directions[scope.key[0]])
 
     return records_by_scope(strata, rows, INSTRUMENT, describe, _therapists_without_estimate)
 
 
-def _therapists_without_estimate(part: Columns) -> list[dict]:
+def _therapists_without_estimate(part: Columns) -> list[Record]:
     codes, sizes = np.unique(part["therapist_code"], return_counts=True)
     shared = {"n_clients_in_model": len(part["therapist_code"])}
     return unstack(shared, {"therapist_code": codes, "n_clients": sizes})
@@ -149,7 +147,7 @@ def _therapists_without_estimate(part: Columns) -> list[dict]:
 
 def _caterpillar_of(
     effect: TherapistEffect, codes: np.ndarray, part: Columns, direction: int
-) -> list[dict]:
+) -> list[Record]:
     sizes = np.bincount(codes)
     change = direction * (part["post_score"] - part["pre_score"])
     columns = {

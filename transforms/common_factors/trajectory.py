@@ -18,10 +18,13 @@ from transforms.common_factors.rows import (
     records_by_scope,
     unstack,
 )
+from transforms.common_factors.scopes import Scope
 from transforms.common_factors.table import ByStratum, CfTable, Row
+from transforms.statistics.arrays import Bools, Ints
 from transforms.statistics.correlation import pearson, wilson_interval
 from transforms.statistics.estimate import Estimate, two_sided_z
 from transforms.statistics.random_slopes import ClientSums, SlopesFit, fit_random_slopes
+from transforms.statistics.withheld import Record
 
 INSTRUMENT = ("alliance_instrument_id",)
 SHAPES = ("flat", "rising", "falling", "u", "v")
@@ -30,7 +33,7 @@ FEWEST_FOR_U = 8
 MIDDLE_HALF = (0.25, 0.75)
 
 
-def trajectory_records(strata: Columns, rows: Columns) -> tuple[list[dict], list[dict]]:
+def trajectory_records(strata: Columns, rows: Columns) -> tuple[list[Record], list[Record]]:
     """Return one record per client, and per scope, alliance instrument and metric.
 
     Parameters
@@ -42,17 +45,17 @@ def trajectory_records(strata: Columns, rows: Columns) -> tuple[list[dict], list
         sum_s, sum_s2, sum_s3, sum_s4, sum_sy, sum_s2y; first_session, last_session, has_v (0/1)
         and improvement (NULL if unknown). Slopes of clients come from the overall model.
     """
-    clients: list[dict] = []
+    clients: list[Record] = []
     shape_of: dict[int, int] = {}
 
-    def of_everybody(_: object, part: Columns) -> list[dict]:
+    def of_everybody(_: object, part: Columns) -> list[Record]:
         fit = fit_random_slopes(sums_of(part))
         shapes = shapes_of(fit, part)
         if shapes is not None:
             shape_of.update(zip(part["episode_code"].tolist(), shapes.tolist(), strict=True))
         return [*_summary(fit, part, shapes), *_client_records(fit, part, shapes)]
 
-    def describe(scope: object, part: Columns) -> list[dict]:
+    def describe(scope: Scope, part: Columns) -> list[Record]:
         if scope.level == "overall":
             return of_everybody(scope, part)
         fit = fit_random_slopes(sums_of(part))
@@ -75,9 +78,9 @@ def sums_of(part: Columns) -> ClientSums:
     return ClientSums(*(part[name].astype(float) for name in names))
 
 
-def shapes_of(fit: SlopesFit, part: Columns) -> np.ndarray | None:
+def shapes_of(fit: SlopesFit, part: Columns) -> Ints | None:
     """Return the position in ``SHAPES`` of every client; None without a model."""
-    if fit.reason:
+    if fit.reason is not None:
         return None
     half_width = two_sided_z(LEVEL) * fit.client_slope_sds
     shapes = np.zeros(fit.n_clients, dtype=int)
@@ -88,7 +91,7 @@ def shapes_of(fit: SlopesFit, part: Columns) -> np.ndarray | None:
     return shapes
 
 
-def is_u_shaped(part: Columns) -> np.ndarray:
+def is_u_shaped(part: Columns) -> Bools:
     """Return who has 8 ratings or more on a parabola that opens upward with its bottom inside.
 
     The quadratic term must be above 0 by Student's t (two-sided 95 %, n − 3 degrees of freedom)
@@ -111,7 +114,9 @@ def is_u_shaped(part: Columns) -> np.ndarray:
     is_convex = beta[:, 2] > stdtrit(freedom, 0.5 + LEVEL / 2) * se
     bottom = -beta[:, 1] / np.where(is_convex, 2 * beta[:, 2], 1.0)
     place = (bottom + 1) / 2
-    return usable & is_convex & (place >= MIDDLE_HALF[0]) & (place <= MIDDLE_HALF[1])
+    is_inside = (place >= MIDDLE_HALF[0]) & (place <= MIDDLE_HALF[1])
+    is_u: Bools = usable & is_convex & is_inside
+    return is_u
 
 
 def _shifted_powers(part: Columns, middle: np.ndarray, half: np.ndarray) -> list[np.ndarray]:
@@ -134,8 +139,8 @@ def _shifted_products(part: Columns, middle: np.ndarray, half: np.ndarray) -> li
     return [y, (sy - middle * y) / half, (s2y - 2 * middle * sy + middle**2 * y) / half**2]
 
 
-def _client_records(fit: SlopesFit, part: Columns, shapes: np.ndarray | None) -> list[dict]:
-    if shapes is None:
+def _client_records(fit: SlopesFit, part: Columns, shapes: Ints | None) -> list[Record]:
+    if shapes is None or fit.reason is not None:
         return []
     half_width = two_sided_z(LEVEL) * fit.client_slope_sds
     return unstack(
@@ -150,29 +155,32 @@ def _client_records(fit: SlopesFit, part: Columns, shapes: np.ndarray | None) ->
     )
 
 
-def _summary(fit: SlopesFit, part: Columns, shapes: np.ndarray | None) -> list[dict]:
+def _summary(fit: SlopesFit, part: Columns, shapes: Ints | None) -> list[Record]:
     n = fit.n_clients
     missing = Estimate.missing(fit.reason or "no overall model", n, LEVEL)
     known = ~np.isnan(part["improvement"])
     estimates = {
         "typical_slope": fit.typical_slope(LEVEL),
-        "slope_sd": missing if fit.reason else Estimate(fit.slope_sd, None, None, LEVEL, n),
+        "slope_sd": missing
+        if fit.reason is not None
+        else Estimate(fit.slope_sd, None, None, LEVEL, n),
         "slope_improvement_r": missing
-        if fit.reason
+        if fit.reason is not None
         else pearson(fit.client_slopes[known], part["improvement"][known], level=LEVEL),
     }
-    counts = dict.fromkeys(estimates)
+    counts: dict[str, int] = {}
     for position, shape in enumerate(SHAPES):
         name = f"share_{shape}"
-        counts[name] = None if shapes is None else int((shapes == position).sum())
-        estimates[name] = (
-            missing if shapes is None else wilson_interval(counts[name], n, level=LEVEL)
-        )
+        if shapes is None:
+            estimates[name] = missing
+            continue
+        counts[name] = int((shapes == position).sum())
+        estimates[name] = wilson_interval(counts[name], n, level=LEVEL)
     return [
         {"metric": metric}
         | fields_of(estimate)
         | {
-            "n_of_shape": counts[metric],
+            "n_of_shape": counts.get(metric),
             "n_clients": int(known.sum()) if metric == "slope_improvement_r" else n,
             "n_therapists": count_distinct(part["therapist_code"]),
         }
@@ -180,7 +188,7 @@ def _summary(fit: SlopesFit, part: Columns, shapes: np.ndarray | None) -> list[d
     ]
 
 
-def _clients_and_summaries(strata: Columns, rows: Columns) -> list[dict]:
+def _clients_and_summaries(strata: Columns, rows: Columns) -> list[Record]:
     clients, summaries = trajectory_records(strata, rows)
     return [*clients, *summaries]
 

@@ -28,6 +28,7 @@ from transforms.statistics.reml import (
     profile_at,
     why_not_estimable,
 )
+from transforms.statistics.withheld import Record
 
 INSTRUMENTS = ("alliance_instrument_id", "outcome_instrument_id")
 SOURCES = ("alliance", "therapist", "modality")
@@ -35,7 +36,7 @@ ORDER_WEIGHT = {0: 1 / 3, 1: 1 / 6, 2: 1 / 3}  # by how many of the other two en
 N_BLOCKS = 20  # therapists are left out in so many blocks to get a standard error
 
 
-def variance_shares(strata: Columns, rows: Columns) -> list[dict]:
+def variance_shares(strata: Columns, rows: Columns) -> list[Record]:
     """Divide the variance: one record per scope, pair of instruments and source.
 
     Parameters
@@ -50,12 +51,12 @@ def variance_shares(strata: Columns, rows: Columns) -> list[dict]:
     )
 
 
-def _without_estimate(part: Columns) -> list[dict]:
+def _without_estimate(part: Columns) -> list[Record]:
     n_modalities = count_distinct(part["modality_code"])
     return [{"source": name, "n_modalities": n_modalities} for name in (*SOURCES, "residual")]
 
 
-def _records_of(part: Columns) -> list[dict]:
+def _records_of(part: Columns) -> list[Record]:
     _, codes = np.unique(part["therapist_code"], return_inverse=True)
     modalities = np.unique(part["modality_code"])
     levels = [(part["modality_code"] == code).astype(float) for code in modalities[1:]]
@@ -121,15 +122,14 @@ def shares_of(
         return "fewer than 2 modalities"
     if reason := why_not_estimable(totals):
         return reason
-    left = {
-        subset: _residual_variance(totals, subset, near)
-        for size in range(len(SOURCES) + 1)
-        for subset in combinations(SOURCES, size)
-    }
-    if None in left.values():
-        return "rows of one therapist do not differ after the predictors"
+    left: dict[tuple[str, ...], float] = {}
+    for subset in (one for size in range(len(SOURCES) + 1) for one in combinations(SOURCES, size)):
+        variance = _residual_variance(totals, subset, near)
+        if variance is None:
+            return "rows of one therapist do not differ after the predictors"
+        left[subset] = variance
     start = left[()]
-    shares = {}
+    shares: dict[str, float] = {}
     for source in SOURCES:
         others = [other for other in SOURCES if other != source]
         shares[source] = sum(

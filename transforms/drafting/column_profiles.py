@@ -113,7 +113,7 @@ def profiles(con: duckdb.DuckDBPyConnection, source: Source) -> list[Profile]:
             for expression in _COUNTS
         )
         query = f"select {asked} from (select {cells} from {source.relation})"
-        row = sql.execute_quietly(con, query, step="counting what columns hold").fetchone()
+        row = sql.only_row(sql.execute_quietly(con, query, step="counting what columns hold"))
         width = len(_COUNTS)
         found += [
             Profile(name, *row[at * width : (at + 1) * width]) for at, name in enumerate(some)

@@ -21,7 +21,7 @@ from transforms.drafting.instruments import (
     plain_group,
 )
 from transforms.drafting.wide_feeds import waves, wide_feeds
-from transforms.drafting.yaml_text import FeedDraft, Value
+from transforms.drafting.yaml_text import FeedDraft, Keys
 from transforms.formats.format import Format
 from transforms.formats.source import Source
 from transforms.instruments.definition import Instrument
@@ -75,9 +75,9 @@ def _placed(feed: FeedDraft, key: str, value: str) -> FeedDraft:
     return replace(feed, keys=dict([table, (key, value), *others]))
 
 
-def _people(columns: list[Profile]) -> tuple[dict[str, Value], list[Guess], list[str]]:
+def _people(columns: list[Profile]) -> tuple[Keys, list[Guess], list[str]]:
     """Return the keys every feed shares: columns, dates and their format."""
-    mapped: dict[str, Value] = {}
+    mapped: Keys = {}
     guesses, notes = [], []
     for name in ("client_id", "session_id", "therapist_id", "response_id", "instrument", "rater"):
         column, guess = role([one for one in columns if not one.is_date], name)
@@ -88,21 +88,21 @@ def _people(columns: list[Profile]) -> tuple[dict[str, Value], list[Guess], list
             guesses.append(guess)
             mapped[name] = CHANGE_ME
             notes.append("no column names the client: write the right one for client_id")
-    column, guess = date_column(columns)
+    dated, guess = date_column(columns)
     guesses.append(guess)
-    if column and guess.confidence != "high":
-        notes.append(f"completed_at is {column.name}: {guess.reason}")
-    keys: dict[str, Value] = {"columns": mapped}
-    if column is None:
+    if dated and guess.confidence != "high":
+        notes.append(f"completed_at is {dated.name}: {guess.reason}")
+    keys: Keys = {"columns": mapped}
+    if dated is None:
         return keys | {"set": {"completed_at": DAY}}, guesses, [*notes, _no_date()]
-    mapped["completed_at"] = column.name
-    written, guess = date_format(column)
+    mapped["completed_at"] = dated.name
+    written, guess = date_format(dated)
     guesses.append(guess)
     if written:
         option = "timestamp_format" if "%H" in written or "%I" in written else "date_format"
         keys[option] = written
         if guess.confidence == "low":
-            notes.append(f"day or month first in {column.name}: the dates do not say ({written})")
+            notes.append(f"day or month first in {dated.name}: the dates do not say ({written})")
     return keys, guesses, notes
 
 
@@ -113,7 +113,7 @@ def _no_date() -> str:
 def _flat_feeds(
     source: Source,
     columns: list[Profile],
-    people: dict[str, Value],
+    people: Keys,
     format_: Format,
     registry: Registry,
 ) -> tuple[list[FeedDraft], list[Guess]]:
@@ -148,16 +148,15 @@ def _flat_keys(
     columns: list[Profile],
     group: ItemGroup,
     instrument: Instrument | None,
-    people: dict[str, Value],
+    people: Keys,
     format_: Format,
-) -> dict[str, Value]:
+) -> Keys:
     mapped = dict(people["columns"])
     constants = _constants(instrument, mapped) | dict(people.get("set", {}))
     mapped |= _row_key(source, mapped, format_)
-    keys: dict[str, Value] = {"table": "responses", "set": constants, "columns": mapped}
+    keys: Keys = {"table": "responses", "set": constants, "columns": mapped}
     keys["items"] = group.pattern if _is_pattern(group) else list(group.columns)
-    total = instrument and _submitted(columns, group, instrument)
-    if total:
+    if instrument and (total := _submitted(columns, group, instrument)):
         keys["submitted"] = {instrument.primary_scale: total}
     return keys | {name: one for name, one in people.items() if name not in ("columns", "set")}
 
@@ -166,9 +165,9 @@ def _is_pattern(group: ItemGroup) -> bool:
     return group.pattern is not None and group.pattern.count("{n}") == 1
 
 
-def _constants(instrument: Instrument | None, mapped: dict[str, Value]) -> dict[str, Value]:
+def _constants(instrument: Instrument | None, mapped: Keys) -> Keys:
     name = instrument.instrument_id if instrument else CHANGE_ME
-    constants: dict[str, Value] = {} if "instrument" in mapped else {"instrument": name}
+    constants: Keys = {} if "instrument" in mapped else {"instrument": name}
     if instrument and "instrument" in constants:
         constants["version"] = instrument.version
     if "rater" not in mapped:
@@ -176,7 +175,7 @@ def _constants(instrument: Instrument | None, mapped: dict[str, Value]) -> dict[
     return constants
 
 
-def _row_key(source: Source, mapped: dict[str, Value], format_: Format) -> dict[str, Value]:
+def _row_key(source: Source, mapped: Keys, format_: Format) -> Keys:
     """Tell the rows of a client apart by what the format writes for that, such as an event."""
     parts = [name for name in format_.row_parts if name in source.columns]
     if not parts or "response_id" in mapped:
@@ -196,7 +195,7 @@ def _submitted(columns: list[Profile], group: ItemGroup, instrument: Instrument)
     return found[0] if len(found) == 1 else None
 
 
-def _long(columns: list[Profile], people: dict[str, Value]) -> tuple[Profile, Profile] | None:
+def _long(columns: list[Profile], people: Keys) -> tuple[Profile, Profile] | None:
     """Return the columns with the item and with the answer of a file with a row per answer."""
     found = []
     for wanted in (r"item([ _-]?(id|no|nr|code|number))?|question([ _-]?(id|code))?",
@@ -208,19 +207,17 @@ def _long(columns: list[Profile], people: dict[str, Value]) -> tuple[Profile, Pr
     return found[0], found[1]
 
 
-def _long_feeds(
-    long: tuple[Profile, Profile], people: dict[str, Value]
-) -> tuple[list[FeedDraft], list[Guess]]:
+def _long_feeds(long: tuple[Profile, Profile], people: Keys) -> tuple[list[FeedDraft], list[Guess]]:
     item, answer = long
     mapped = dict(people["columns"])
     key = [mapped[name] for name in ("client_id", "completed_at", "session_id") if name in mapped]
-    shape: dict[str, Value] = {"key": key, "item": item.name, "value": answer.name}
+    shape: Keys = {"key": key, "item": item.name, "value": answer.name}
     notes: tuple[str, ...] = ("which columns together are one response: `key`",)
     if not item.is_number:
         shape["items"] = f"{CHANGE_ME}{{n}}"
         notes = (*notes, "items: write the items' codes with {n} for the number")
     constants = _constants(None, mapped) | dict(people.get("set", {}))
-    keys: dict[str, Value] = {"table": "responses", "columns": mapped, "long": shape}
+    keys: Keys = {"table": "responses", "columns": mapped, "long": shape}
     if constants:
         keys["set"] = constants
     extra = {k: v for k, v in people.items() if k not in ("columns", "set")}

@@ -21,7 +21,7 @@ from transforms.drafting.column_roles import (
     is_called,
 )
 from transforms.drafting.feeds import drafted_feeds
-from transforms.drafting.yaml_text import Draft, FeedDraft
+from transforms.drafting.yaml_text import Draft, FeedDraft, Keys
 from transforms.errors import FileRefused
 from transforms.formats.archive import unpacked
 from transforms.formats.format import Format, file_pattern
@@ -106,7 +106,8 @@ def _read(
 
 
 def _with_options(trial: Clinic, options: Options) -> Clinic:
-    return trial.model_copy(update={trial.own_format.block.key: options})
+    block = trial.own_format.block
+    return trial.model_copy(update={block.key: options}) if block else trial
 
 
 def _names_clients(source: Source) -> bool:
@@ -147,15 +148,15 @@ def _tells_rows_apart(con: duckdb.DuckDBPyConnection, source: Source) -> bool:
 def _trial_clinic(file: Path, found: Recognized, clinic: str, scratch: Path) -> Clinic:
     delimiter = None if found.delimiter == "," else found.delimiter
     block, options = found.format.block, found.options
-    return Clinic(
-        clinic=clinic,
-        format=found.format.name,
-        delimiter=delimiter,
-        header_row=found.header_row,
-        dictionary=found.dictionary,
-        feeds=_trial_feeds(file, found, scratch),
-        **({block.key: options} if block and options else {}),
-    )
+    keys: Keys = {
+        "clinic": clinic,
+        "format": found.format.name,
+        "delimiter": delimiter,
+        "header_row": found.header_row,
+        "dictionary": found.dictionary,
+        "feeds": _trial_feeds(file, found, scratch),
+    }
+    return Clinic.model_validate(keys | ({block.key: options} if block and options else {}))
 
 
 def _trial_feeds(file: Path, found: Recognized, scratch: Path) -> list[Feed]:
@@ -204,11 +205,11 @@ def _inspected(
     if not found.format.needs_feeds:
         guesses += _canonical_guesses(everything)
     keys = _top_keys(path, found, trial, guesses)
-    notes = list(dict.fromkeys(notes))
-    draft = Draft(path.name, keys, tuple(feeds), tuple(notes), tuple(guesses))
+    once = tuple(dict.fromkeys(notes))
+    draft = Draft(path.name, keys, tuple(feeds), once, tuple(guesses))
     tables = tuple((one.place or path.name, one.n_rows, len(one.columns)) for one in sources)
-    said = tuple(note.text for one in sources for note in one.notes)
-    return Inspected(tables, tuple(guesses), said, draft)
+    told = tuple(note.text for one in sources for note in one.notes)
+    return Inspected(tables, tuple(guesses), told, draft)
 
 
 def _own_profiles(

@@ -35,6 +35,11 @@ class ItemGroup:
     high: float | None
 
     @property
+    def span(self) -> tuple[float, float] | None:
+        """Lowest and highest answer; None where they are no numbers."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+    @property
     def stem(self) -> str:
         """What the names have in common."""
         return (self.pattern or "").partition("{n}")[0]
@@ -60,7 +65,8 @@ def item_groups(columns: list[Profile], *, texts: bool = False) -> list[ItemGrou
             if 1 <= number <= 999:
                 pattern = f"{name[: match.start()]}{{n}}{name[match.end() :]}"
                 by_pattern[pattern].setdefault(number, name)
-    found, taken = [], set()
+    found: list[ItemGroup] = []
+    taken: set[str] = set()
     ranked = sorted(by_pattern.items(), key=lambda one: _rank(one, usable))
     for pattern, numbered in ranked:
         if len(numbered) < 2 or taken & set(numbered.values()):
@@ -120,28 +126,29 @@ def instrument_of(group: ItemGroup, registry: Registry) -> tuple[Instrument | No
     fits = [one for one in with_items if _fits(one, group)]
     both = [one for one in fits if one in named]
     if both:
-        both = [one for one in both if one.items.n == n] or both
+        both = [one for one in both if one.grid.n == n] or both
         # A form with a lower highest answer would have been used to its end.
-        nearest = min(one.items.max for one in both)
-        one = _default([one for one in both if one.items.max == nearest], registry)
+        nearest = min(one.grid.max for one in both)
+        one = _default([one for one in both if one.grid.max == nearest], registry)
         others = sorted({other.instrument_id for other in both} - {one.instrument_id})
         more = f"; {', '.join(others)} as well" if others else ""
         sure = "medium" if others else "high"
         return one, _instrument_guess(group, one, sure, f"name, {shown} fit{more}")
-    if named and not any(one.items.n == n for one in named):
-        reason = f"by name only; {shown} do not fit its {named[0].items.n} items"
+    if named and not any(one.grid.n == n for one in named):
+        reason = f"by name only; {shown} do not fit its {named[0].grid.n} items"
         return None, Guess(group.stem, CHANGE_ME, "none", reason)
     if named:
         one = _default(named, registry)
-        reason = f"by name; {shown}, but the registry has {one.items.min:g} to {one.items.max:g}"
+        reason = f"by name; {shown}, but the registry has {one.grid.min:g} to {one.grid.max:g}"
         return one, _instrument_guess(group, one, "low", reason)
-    exactly = [one for one in fits if one.items.n == n]
+    exactly = [one for one in fits if one.grid.n == n]
     ids = sorted({one.instrument_id for one in exactly})
-    is_scale = group.low is not None and group.high > group.low and n >= FEWEST_ITEMS
+    span = group.span
+    is_scale = span is not None and span[1] > span[0] and n >= FEWEST_ITEMS
     if is_scale and group.is_whole and len(ids) == 1:
         one = _default(exactly, registry)
         return one, _instrument_guess(group, one, "low", f"{shown} fit no other questionnaire")
-    most = max(one.items.n_columns or one.items.n for one in with_items)
+    most = max(one.grid.n_columns or one.grid.n for one in with_items)
     if n > most and group.pattern:
         shown += "; more than any one questionnaire has: give each a feed with a list of its items"
     many = f"; fits {', '.join(ids)}" if group.low is not None and group.is_whole and ids else ""
@@ -175,19 +182,20 @@ def is_named(instrument_id: str, stem: str, *, whole: bool = False) -> bool:
 
 def _span(group: ItemGroup) -> str:
     """Write the range of the answers; of columns that may be no answers at all, nothing."""
-    if group.low is None:
+    if group.span is None:
         return "not numbers"
-    if group.pattern is None or max(-group.low, group.high) > WIDEST:
+    low, high = group.span
+    if group.pattern is None or max(-low, high) > WIDEST:
         return "not a questionnaire's, perhaps"
-    return f"{group.low:g} to {group.high:g}"
+    return f"{low:g} to {high:g}"
 
 
 def _fits(one: Instrument, group: ItemGroup) -> bool:
-    if len(group.columns) not in (one.items.n, one.items.n_columns):
+    if len(group.columns) not in (one.grid.n, one.grid.n_columns):
         return False
-    if group.low is None:
+    if group.span is None:
         return True
-    return one.items.min <= group.low and group.high <= one.items.max
+    return one.grid.min <= group.span[0] and group.span[1] <= one.grid.max
 
 
 def _default(some: list[Instrument], registry: Registry) -> Instrument:

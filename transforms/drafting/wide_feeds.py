@@ -14,7 +14,7 @@ from transforms.drafting.instruments import (
     instrument_of,
     named_like,
 )
-from transforms.drafting.yaml_text import FeedDraft, Value
+from transforms.drafting.yaml_text import FeedDraft, Keys
 from transforms.formats.source import plural
 from transforms.instruments.definition import Instrument
 from transforms.instruments.registry import Registry
@@ -64,7 +64,8 @@ def waves(columns: list[Profile]) -> list[Waves]:
         for match in re.finditer(r"\d+", pattern):
             whole = f"{pattern[: match.start()]}{{item}}{pattern[match.end() :]}"
             numbered[whole].setdefault(int(match[0]), pattern)
-    found, taken = [], set()
+    found: list[Waves] = []
+    taken: set[str] = set()
     for whole, items in sorted(numbered.items(), key=lambda one: -len(one[1])):
         if len(items) > 1 and not taken & {*items.values()} and "}{" not in whole:
             taken |= {*items.values()}
@@ -75,7 +76,7 @@ def waves(columns: list[Profile]) -> list[Waves]:
 
 
 def wide_feeds(
-    found: list[Waves], columns: list[Profile], people: dict[str, Value], registry: Registry
+    found: list[Waves], columns: list[Profile], people: Keys, registry: Registry
 ) -> tuple[list[FeedDraft], list[Guess]]:
     """Return a feed per questionnaire, with the date of each session where there is one."""
     dates = _by_session([one for one in columns if one.is_date])
@@ -84,7 +85,9 @@ def wide_feeds(
         instrument, guess = _instrument(one, registry)
         guesses.append(guess)
         day = next((p for p, some in dates.items() if {*one.sessions} <= {*some}), None)
-        notes = () if guess.confidence == "high" else (f"instrument: {guess.reason}",)
+        notes: tuple[str, ...] = ()
+        if guess.confidence != "high":
+            notes = (f"instrument: {guess.reason}",)
         if day is None:
             notes += ("one date for all sessions: see `dates` and `per_session` in docs/formats",)
         feeds.append(
@@ -132,26 +135,22 @@ def _instrument(one: Waves, registry: Registry) -> tuple[Instrument | None, Gues
     return instrument, Guess(what, instrument.instrument_id, "medium", f"by name; {sessions}")
 
 
-def _keys(
-    one: Waves, instrument: Instrument | None, day: str | None, people: dict[str, Value]
-) -> dict[str, Value]:
+def _keys(one: Waves, instrument: Instrument | None, day: str | None, people: Keys) -> Keys:
     client = people["columns"]["client_id"]
-    mapped: dict[str, Value] = {
+    mapped: Keys = {
         "client_id": client,
         "session_id": {"join": [client, "_session"]},
     }
     if "therapist_id" in people["columns"]:
         mapped["therapist_id"] = people["columns"]["therapist_id"]
-    shape: dict[str, Value] = {}
+    shape: Keys = {}
     if one.n_items:
         shape["items"] = one.pattern
     else:
         shape["submitted"] = {instrument.primary_scale if instrument else "total": one.pattern}
     if not all(session.isdigit() for session in one.sessions):
         shape["sessions"] = list(one.sessions)
-    constants: dict[str, Value] = {
-        "instrument": instrument.instrument_id if instrument else CHANGE_ME
-    }
+    constants: Keys = {"instrument": instrument.instrument_id if instrument else CHANGE_ME}
     if instrument:
         constants |= {"version": instrument.version}
     constants |= {"rater": instrument.rater if instrument else "client"}

@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from transforms.drafting.column_roles import Guess
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORDS = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 Value = str | int | list["Value"] | dict[str, "Value"]
+Keys = dict[str, Any]  # of a YAML map, each with a Value; what is put in is read again by its key
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class FeedDraft:
         highest rank of a file are written as YAML.
     """
 
-    keys: dict[str, Value]
+    keys: Keys
     notes: tuple[str, ...] = ()
     is_active: bool = True
     rank: int = 2
@@ -33,7 +35,7 @@ class Draft:
     """A clinic's YAML. ``keys`` are the top-level ones in order, without the feeds."""
 
     file: str
-    keys: dict[str, Value]
+    keys: Keys
     feeds: tuple[FeedDraft, ...] = ()
     notes: tuple[str, ...] = ()
     guesses: tuple[Guess, ...] = field(default=())

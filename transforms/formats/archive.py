@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import mkdtemp
+from typing import IO, BinaryIO, Protocol
 
 from transforms.errors import FileRefused
 
@@ -208,12 +209,24 @@ def refuse_ratio(n_bytes: int, n_packed: int) -> None:
         )
 
 
-def _create(target: Path):
+def _create(target: Path) -> BinaryIO:
     """Open a new file that its owner only can read."""
     return open(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
 
 
-def inflated(stream, info: zipfile.ZipInfo) -> Iterator[tuple[bytes, int]]:
+class _Unpacker(Protocol):
+    """What `zlib.decompressobj` gives."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    @property
+    def unconsumed_tail(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = ..., /) -> bytes: ...
+
+
+def inflated(stream: IO[bytes], info: zipfile.ZipInfo) -> Iterator[tuple[bytes, int]]:
     """Yield a member chunk by chunk, each with the packed bytes read so far.
 
     Raises
@@ -235,7 +248,7 @@ def inflated(stream, info: zipfile.ZipInfo) -> Iterator[tuple[bytes, int]]:
         raise Damaged
 
 
-def _steps(stream, unpack, n_left: int) -> Iterator[tuple[bytes, int]]:
+def _steps(stream: IO[bytes], unpack: _Unpacker | None, n_left: int) -> Iterator[tuple[bytes, int]]:
     tail = b""
     while n_left or tail:
         raw = tail or stream.read(min(CHUNK, n_left))
@@ -256,7 +269,7 @@ def _steps(stream, unpack, n_left: int) -> Iterator[tuple[bytes, int]]:
         yield chunk, n_left
 
 
-def _skip_local_header(stream, info: zipfile.ZipInfo) -> None:
+def _skip_local_header(stream: IO[bytes], info: zipfile.ZipInfo) -> None:
     if info.header_offset < 0:
         raise Damaged
     stream.seek(info.header_offset)

@@ -123,7 +123,7 @@ def without_empty_unnamed(
     if not unnamed:
         return names, ()
     counts = ", ".join(f"count({sql.name(name)})" for _, name in unnamed)
-    filled = con.execute(f"select {counts} from {relation}").fetchone()
+    filled = sql.only_row(con.execute(f"select {counts} from {relation}"))
     for (position, _), n_filled in zip(unnamed, filled, strict=True):
         if n_filled:
             raise FileRefused(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 import duckdb
 
@@ -20,6 +20,13 @@ from transforms.formats.source import HeaderPlace, Source
 from transforms.instruments.registry import Registry
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)
+
+
+class Dialect(TypedDict):
+    """How text is written, where the clinic's YAML says so."""
+
+    delimiter: str | None
+    encoding: str | None
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ class Request:
         return self.options
 
     @property
-    def dialect(self) -> dict[str, str | None]:
+    def dialect(self) -> Dialect:
         """The declared delimiter and encoding."""
         return {"delimiter": self.delimiter, "encoding": self.encoding}
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -152,10 +153,10 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def in_batches(rows: Iterable[tuple], n_columns: int) -> Iterator[list[tuple]]:
+def in_batches(rows: Iterable[tuple[Any, ...]], n_columns: int) -> Iterator[list[tuple[Any, ...]]]:
     """Cut rows into lists of about half a million cells."""
     size = max(1, CELLS_AT_ONCE // max(1, n_columns))
-    batch: list[tuple] = []
+    batch: list[tuple[Any, ...]] = []
     for row in rows:
         batch.append(row)
         if len(batch) == size:
@@ -169,7 +170,7 @@ def load_rows(
     con: duckdb.DuckDBPyConnection,
     scratch: Path,
     columns: tuple[str, ...],
-    rows: Iterable[tuple],
+    rows: Iterable[tuple[Any, ...]],
 ) -> tuple[str, int]:
     """Load rows of (line, cell, cell, …) into a new temporary table; return name and count.
 

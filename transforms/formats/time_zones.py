@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -85,14 +86,14 @@ class ZonedTimes:
 
     def note(self) -> Note:
         """Say what became of the times."""
-        if self.zone is None:
+        if self.zone is None or self.clinic is None:
             return Note("timezone", "times kept as written: no `timezone` in the clinic's YAML")
         by = "stated in the file" if self.stated else "declared in the YAML"
         told = f"times of {self.zone.key}, {by}, by the clock of {self.clinic.key}"
         return Note("timezone", told)
 
 
-def _parser(pattern: str):
+def _parser(pattern: str) -> Callable[[str], datetime]:
     return lambda text: datetime.strptime(text, pattern)
 
 

@@ -63,7 +63,7 @@ def _refusal_of(
 ) -> FileRefused | None:
     reading = reading_of(mapping, clinic)
     query = _count_query(column, mapping, clinic, reading)
-    found = sql.execute_quietly(con, query, step="telling day from month").fetchone()
+    found = sql.only_row(sql.execute_quietly(con, query, step="telling day from month"))
     n_filled, n_day, n_month, n_either, days, months, either = found
     if not (n_day or n_month or n_either):  # all bad dates are another source's
         return None

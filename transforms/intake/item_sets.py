@@ -81,6 +81,8 @@ def _item_set(clinic: Clinic, mapping: ColumnMapping) -> ItemSet:
     constants = {name: text.strip().lower() for name, text in mapping.constants.items()}
     return ItemSet(
         clinic.feeds.index(mapping.feed) + 1 if mapping.feed in clinic.feeds else None,
-        *(constants.get(name) for name in ("instrument", "version", "rater")),
+        constants.get("instrument"),
+        constants.get("version"),
+        constants.get("rater"),
         frozenset(number for number, column in mapping.items.items() if column in there),
     )

@@ -107,9 +107,9 @@ class _Part:
                 cells[f"v_{column.name}"] = converted(text, column.kind, self.reading)
         if self._is_given("client_id"):
             cells["n_client_id"] = nobody_cell(self.mapping, self.clinic, "client_id")
-        for number, column in self.mapping.items.items():
+        for number, item in self.mapping.items.items():
             is_plain = is_item_plain(self.mapping, self.clinic, number)
-            text = sql.name(column) if is_plain else item_text(self.mapping, self.clinic, number)
+            text = sql.name(item) if is_plain else item_text(self.mapping, self.clinic, number)
             cells[f"v_item_{number}"] = converted(text, "number", self.reading)
             cells[f"t_item_{number}"] = text
         for scale in self.mapping.submitted:

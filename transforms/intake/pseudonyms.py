@@ -50,7 +50,7 @@ class GroupKey:
         return cls(group, letters)
 
     @property
-    def parameters(self) -> list:
+    def parameters(self) -> list[str | bytes]:
         """Prepared parameters $1 and $2 of `pseudonym`: the inner pad and the outer pad."""
         inner = bytes(byte ^ 0x36 for byte in self.letters).decode("ascii")
         outer = bytes(byte ^ 0x5C for byte in self.letters)

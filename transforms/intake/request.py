@@ -51,7 +51,8 @@ def request_for(
 
 def _feed_request(feed: Feed, clinic: Clinic) -> FeedRequest:
     constants = feed.constants
-    instrument = (constants.get("instrument"), constants.get("version"), constants.get("rater"))
+    instrument = constants.get("instrument")
+    version, rater = constants.get("version"), constants.get("rater")
     return FeedRequest(
         form=feed.form,
         sheet=feed.sheet,
@@ -63,7 +64,7 @@ def _feed_request(feed: Feed, clinic: Clinic) -> FeedRequest:
         header=_header(feed, clinic),
         time_formats=_time_formats(feed),
         missing_codes=frozenset(feed.missing_codes),
-        instrument=instrument if instrument[0] is not None else None,
+        instrument=None if instrument is None else (instrument, version, rater),
         item_columns=lambda source: [*item_columns(feed, source).values()],
         item_texts=lambda source: [
             item_text(mapping, clinic, number)

@@ -38,4 +38,6 @@ def reshaped(
 def _shaped(con: duckdb.DuckDBPyConnection, source: Source, feed: Feed, reading: Reading) -> Source:
     if feed.wide:
         return unfold(con, source, feed.wide, reading)
+    if feed.long is None:
+        raise ValueError("a feed that is not reshaped was to be reshaped")
     return fold(con, source, feed.long, reading, feed.when)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -50,7 +51,7 @@ def stage(
     source_file: str,
     received_at: datetime,
     key: GroupKey,
-    registry_rows: list[dict],
+    registry_rows: list[dict[str, Any]],
     out: Path,
     identities: Path,
 ) -> Staged:
@@ -123,16 +124,17 @@ def _count(
         chosen = row_filter(mapping, clinic, skip_unanswered=False)
         kept = row_filter(mapping, clinic)
         if chosen == kept == "true":
-            counts = (mapping.source.n_rows, mapping.source.n_rows)
+            n_chosen = n_through = mapping.source.n_rows
         else:
-            counts = sql.execute_quietly(
+            counted = sql.execute_quietly(
                 con,
                 f"select count(*) filter (where {chosen}), count(*) filter (where {kept}) "
                 f"from {mapping.source.relation}",
                 step="counting rows",
-            ).fetchone()
-        n_source += counts[0]
-        n_kept += counts[1]
+            )
+            n_chosen, n_through = sql.only_row(counted)
+        n_source += n_chosen
+        n_kept += n_through
     return n_source, n_kept
 
 
@@ -145,10 +147,10 @@ def _n_bad_dates(con: duckdb.DuckDBPyConnection, table: Table, out: Path) -> dic
     if not names:
         return {}
     query = f"select {counts} from read_parquet({sql.text(str(out))}) where bad_cells is not null"
-    return dict(zip(names, con.execute(query).fetchone(), strict=True))
+    return dict(zip(names, sql.only_row(con.execute(query)), strict=True))
 
 
-def _copy(con: duckdb.DuckDBPyConnection, query: str, parameters: list, out: Path) -> int:
+def _copy(con: duckdb.DuckDBPyConnection, query: str, parameters: list[Any], out: Path) -> int:
     out.parent.mkdir(parents=True, exist_ok=True)
     out.unlink(missing_ok=True)
     out.touch(mode=0o600)
@@ -156,4 +158,5 @@ def _copy(con: duckdb.DuckDBPyConnection, query: str, parameters: list, out: Pat
     copied = sql.execute_quietly(
         con, f"copy ({query}) to {target}", parameters, step="writing staged rows"
     )
-    return copied.fetchone()[0]
+    (n_rows,) = sql.only_row(copied)
+    return int(n_rows)

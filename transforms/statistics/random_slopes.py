@@ -7,7 +7,8 @@ client, so the cost is that of the clients. Checked against lme4 1.1-31,
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy.optimize import minimize
@@ -50,8 +51,8 @@ class ClientSums:
 
 
 @dataclass(frozen=True)
-class SlopesFit:
-    """Typical line, spread of the client lines and each client's own, or why there is none.
+class SlopesFitted:
+    """Typical line, spread of the client lines and each client's own.
 
     ``slope`` and ``slope_sd`` are in points per unit of t; ``client_slopes`` are empirical-Bayes
     estimates of γ1 + u1, ``client_slope_sds`` their conditional SDs (typical line as known).
@@ -59,25 +60,47 @@ class SlopesFit:
 
     n_rows: int
     n_clients: int
-    reason: str | None = None
-    intercept: float | None = None
-    slope: float | None = None
-    slope_se: float | None = None
-    intercept_sd: float | None = None
-    slope_sd: float | None = None
-    correlation: float | None = None
-    residual_sd: float | None = None
-    log_likelihood: float | None = None
-    client_slopes: Floats | None = None
-    client_slope_sds: Floats | None = None
+    intercept: float
+    slope: float
+    slope_se: float
+    intercept_sd: float
+    slope_sd: float
+    correlation: float | None
+    residual_sd: float
+    log_likelihood: float
+    client_slopes: Floats
+    client_slope_sds: Floats
+    reason: ClassVar[None] = None
 
     def typical_slope(self, level: float = 0.95) -> Estimate:
         """Return γ1 with its interval."""
-        if self.reason:
-            return Estimate.missing(self.reason, self.n_clients, level)
-        if self.slope is None or self.slope_se is None:
-            raise ValueError("a fit without a reason has a slope and its standard error")
         return wald(self.slope, self.slope_se, self.n_clients, level)
+
+
+@dataclass(frozen=True)
+class SlopesNotFitted:
+    """The reason why there is no line; every number is None."""
+
+    n_rows: int
+    n_clients: int
+    reason: str
+    intercept: ClassVar[None] = None
+    slope: ClassVar[None] = None
+    slope_se: ClassVar[None] = None
+    intercept_sd: ClassVar[None] = None
+    slope_sd: ClassVar[None] = None
+    correlation: ClassVar[None] = None
+    residual_sd: ClassVar[None] = None
+    log_likelihood: ClassVar[None] = None
+    client_slopes: ClassVar[None] = None
+    client_slope_sds: ClassVar[None] = None
+
+    def typical_slope(self, level: float = 0.95) -> Estimate:
+        """Return why there is no γ1."""
+        return Estimate.missing(self.reason, self.n_clients, level)
+
+
+SlopesFit = SlopesFitted | SlopesNotFitted
 
 
 def fit_random_slopes(sums: ClientSums) -> SlopesFit:
@@ -89,9 +112,8 @@ def fit_random_slopes(sums: ClientSums) -> SlopesFit:
         Without numbers and with a reason when there are fewer than 3 clients, nobody has 3
         ratings, or t or y does not vary.
     """
-    blank = SlopesFit(sums.n_rows, sums.n_clients)
     if reason := _why_not(sums):
-        return replace(blank, reason=reason)
+        return SlopesNotFitted(sums.n_rows, sums.n_clients, reason)
     t_mean, y_mean = sums.t.sum() / sums.n_rows, sums.y.sum() / sums.n_rows
     centered = sums.shifted(t_mean, y_mean)
     t_scale = math.sqrt(centered.tt.sum() / sums.n_rows)
@@ -103,8 +125,9 @@ def fit_random_slopes(sums: ClientSums) -> SlopesFit:
     parts = _Parts.of(scaled)
     root = _best_root(parts)
     if root is None:
-        return replace(blank, reason="ratings of one client do not differ from a line")
-    return _described(blank, parts, root, (t_mean, t_scale), (y_mean, y_scale))
+        reason = "ratings of one client do not differ from a line"
+        return SlopesNotFitted(sums.n_rows, sums.n_clients, reason)
+    return _described(sums, parts, root, (t_mean, t_scale), (y_mean, y_scale))
 
 
 @dataclass(frozen=True)
@@ -205,12 +228,12 @@ def _best_root(parts: _Parts) -> Floats | None:
 
 
 def _described(
-    blank: SlopesFit,
+    sums: ClientSums,
     parts: _Parts,
     root: Floats,
     t_unit: tuple[float, float],
     y_unit: tuple[float, float],
-) -> SlopesFit:
+) -> SlopesFitted:
     """Return the fit in the units it was asked in; t and y were standardized before."""
     found = _at(parts, root)
     lower = np.array([[root[0], 0.0], [root[1], root[2]]])
@@ -227,8 +250,9 @@ def _described(
     correlation = float(covariance[0, 1] / sds.prod()) if sds.prod() > 0 else None
     fixed = at_origin @ found.fixed
     shift = (parts.n_rows - 2) * math.log(y_unit[1]) + math.log(t_unit[1])
-    return replace(
-        blank,
+    return SlopesFitted(
+        sums.n_rows,
+        sums.n_clients,
         intercept=float(fixed[0]) + y_unit[0],
         slope=float(fixed[1]),
         slope_se=math.sqrt(residual_variance * found.inverse[1, 1]) * per_t,

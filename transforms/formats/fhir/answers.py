@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from transforms.formats.fhir.codes import DISPLAYS, LOINC
+from transforms.formats.fhir.json_stream import Json
 from transforms.formats.fhir.questionnaire import (
     Item,
     Malformed,
@@ -55,20 +56,21 @@ class Answers:
     def __init__(self) -> None:
         self.findings: Counter[str] = Counter()
         self.n_uncoded = 0
-        self._known: dict[tuple, str] = {}
+        self._known: dict[tuple[object, ...], str] = {}
 
-    def cell(self, target: Target, given: list[dict]) -> str | None:
+    def cell(self, target: Target, given: list[Json]) -> str | None:
         """Return the text of a cell; None for no answer."""
         key = _plain_key(target, given)
-        if key in self._known:
+        if key is not None and key in self._known:
             return self._known[key]
         text = self._cell(target, given)
-        is_sound = text is not None and text not in _SHOWN
-        if key is not None and is_sound and len(self._known) < _MOST_KNOWN:
+        if text is None or key is None:
+            return text
+        if text not in _SHOWN and len(self._known) < _MOST_KNOWN:
             self._known[key] = text
         return text
 
-    def _cell(self, target: Target, given: list[dict]) -> str | None:
+    def _cell(self, target: Target, given: list[Json]) -> str | None:
         texts = [text for one in given if (text := self._text(target, one)) is not None]
         if len(texts) > 1:
             return self.finding(SEVERAL) if target.is_scored else ", ".join(texts)
@@ -86,7 +88,7 @@ class Answers:
             for what, n in sorted(self.findings.items())
         ]
 
-    def _text(self, target: Target, answer: dict) -> str | None:
+    def _text(self, target: Target, answer: Json) -> str | None:
         keys = [key for key, one in answer.items() if key.startswith("value") and one is not None]
         if not keys:
             return None
@@ -158,7 +160,7 @@ class Answers:
         return as_text(next(iter(said)))
 
 
-def _plain_key(target: Target, given: list[dict]) -> tuple | None:
+def _plain_key(target: Target, given: list[Json]) -> tuple[object, ...] | None:
     """Return what decides about an answer that is one coding without extensions, else None.
 
     Nearly all answers are, and few differ: each is worked out once.
@@ -175,7 +177,7 @@ def _plain_key(target: Target, given: list[dict]) -> tuple | None:
     return None
 
 
-def _contradicts(item: Item, coding: dict, code: str, display: str, shown: str | None) -> bool:
+def _contradicts(item: Item, coding: Json, code: str, display: str, shown: str | None) -> bool:
     """Whether code and display mean different options."""
     if shown is not None and shown != code:
         return True
@@ -184,7 +186,7 @@ def _contradicts(item: Item, coding: dict, code: str, display: str, shown: str |
     return display in DISPLAYS.values() and DISPLAYS[code] != display
 
 
-def _worth(target: Target, coding: dict, code: str) -> set[float]:
+def _worth(target: Target, coding: Json, code: str) -> set[float]:
     """Return what the Questionnaire and LOINC say the code is worth."""
     worth = {target.item.numbers[code]} if code in target.item.numbers else set()
     if code in target.answers and coding.get("system") in (LOINC, None):
@@ -192,7 +194,7 @@ def _worth(target: Target, coding: dict, code: str) -> set[float]:
     return worth
 
 
-def _beside(answer: dict, key: str) -> set[float]:
+def _beside(answer: Json, key: str) -> set[float]:
     extra = answer.get(f"_{key}")
     return set(ordinals(extra)) if isinstance(extra, dict) else set()
 

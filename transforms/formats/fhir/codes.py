@@ -47,7 +47,7 @@ class Codes:
     @cached_property
     def scored(self) -> frozenset[int]:
         """Item numbers that are not optional."""
-        return frozenset(range(1, self.instrument.items.n + 1))
+        return frozenset(range(1, self.instrument.grid.n + 1))
 
     def knows(self, code: str) -> bool:
         """Whether the code is an item or score of the instrument."""
@@ -66,8 +66,8 @@ def codes_of(instrument: Instrument) -> Codes:
             panels.add(loinc.code)
         elif loinc.what in instrument.scales:
             scales[loinc.code] = loinc.what
-        elif loinc.what == "difficulty" and instrument.items.optional:
-            items[loinc.code] = instrument.items.optional[0].item
+        elif loinc.what == "difficulty" and instrument.grid.optional:
+            items[loinc.code] = instrument.grid.optional[0].item
     return Codes(instrument, frozenset(panels), items, scales, answers)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from transforms.errors import FileRefused
 from transforms.formats.text.encoding import TextFile, as_utf8
@@ -27,6 +28,9 @@ _RESPONSE = re.compile(r'\s*\{\s*"resourceType"\s*:\s*"QuestionnaireResponse"')
 _REMEDY = "Export it again as FHIR R4 JSON"
 
 
+Json = dict[str, Any]  # one object; what a key holds is looked at where it is used
+
+
 class _Odd(Exception):  # noqa: N818 - never leaves this module
     """JSON we do not accept; says why, without the text."""
 
@@ -36,7 +40,7 @@ class Found:
     """One resource. ``position`` is its line in NDJSON, its entry's number in a Bundle, else 1."""
 
     position: int
-    resource: dict
+    resource: Json
     full_url: str = ""
 
     @property
@@ -112,13 +116,14 @@ class ResourceFile:
             raise FileRefused("F06", "The file is no FHIR Bundle", _REMEDY)
 
     def _of_entry(self, entry: object, number: int) -> Found:
-        resource = entry.get("resource") if isinstance(entry, dict) else None
+        own = entry if isinstance(entry, dict) else {}
+        resource = own.get("resource")
         if not isinstance(resource, dict) or resource.get("resourceType") == "Bundle":
             raise self.refusal(number, "of the Bundle holds no resource")
-        full_url = entry.get("fullUrl", "")
+        full_url = own.get("fullUrl", "")
         return Found(number, resource, full_url if isinstance(full_url, str) else "")
 
-    def _decoded(self, line: str, number: int) -> dict:
+    def _decoded(self, line: str, number: int) -> Json:
         try:
             return decoded(line)
         except _Odd as odd:
@@ -126,14 +131,19 @@ class ResourceFile:
         raise self.refusal(number, why)
 
 
-def decoded(text: str) -> dict:
+def decoded(text: str) -> Json:
     """Decode one JSON object."""
-    value, end = _value(text, _BLANKS.match(text, 0).end())
-    if _BLANKS.match(text, end).end() != len(text):
+    value, end = _value(text, _after_blanks(text, 0))
+    if _after_blanks(text, end) != len(text):
         raise _Odd("is not one JSON object")
     if not isinstance(value, dict):
         raise _Odd("is not a JSON object")
     return value
+
+
+def _after_blanks(text: str, start: int) -> int:
+    blanks = _BLANKS.match(text, start)
+    return blanks.end() if blanks else start
 
 
 def _value(text: str, start: int) -> tuple[object, int]:
@@ -154,7 +164,7 @@ def _refuse_odd_characters(value: object) -> None:
         raise _Odd("holds characters that cannot be stored")
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict:
+def _once(pairs: list[tuple[str, object]]) -> Json:
     content = dict(pairs)
     if len(content) != len(pairs):
         raise _Odd("has a key twice in one object")
@@ -189,7 +199,7 @@ class _Walk:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
-        self.top: dict = {}
+        self.top: Json = {}
         self.n_entries = 0
         self.has_entries = False
         self._state = "begin"
@@ -247,7 +257,7 @@ class _Walk:
         return entry if entry is not None else {}
 
     def _skip(self) -> None:
-        self.at = _BLANKS.match(self.text, self.at).end()
+        self.at = _after_blanks(self.text, self.at)
 
     def _peek(self) -> str:
         self._skip()

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 
 from transforms.formats.fhir.codes import LOINC
-from transforms.formats.fhir.json_stream import Found
+from transforms.formats.fhir.json_stream import Found, Json
 from transforms.formats.fhir.questionnaire import (
     Malformed,
     Questionnaire,
@@ -36,8 +36,8 @@ class Entity:
 
     kind: str
     id: str
-    identifiers: dict[str, str] = field(default_factory=dict)
-    practitioner: dict | None = None
+    identifiers: dict[str, str] = field(default_factory=Json)
+    practitioner: Json | None = None
 
     def name(self, system: str | None) -> str | None:
         """Return its identifier under a system; without one its id, else its only identifier."""
@@ -81,7 +81,7 @@ class Links:
             if name:
                 self.entities[name] = entity
 
-    def _add_score(self, resource: dict) -> None:
+    def _add_score(self, resource: Json) -> None:
         code = resource.get("code")
         if not isinstance(code, dict):
             return
@@ -106,7 +106,7 @@ class Links:
         names = (_local("QuestionnaireResponse", found.resource), found.full_url)
         return set().union(*(self.scores.get(name, ()) for name in names if name))
 
-    def resolve(self, reference: object, kind: str, system: str | None, holder: dict) -> str | None:
+    def resolve(self, reference: object, kind: str, system: str | None, holder: Json) -> str | None:
         """Return the identifier a reference stands for; None if it cannot be told."""
         reference = reference if isinstance(reference, dict) else {}
         name = reference.get("reference")
@@ -116,14 +116,14 @@ class Links:
         self.n_unresolved += found is None
         return found
 
-    def name_of_practitioner(self, reference: object, holder: dict) -> str | None:
+    def name_of_practitioner(self, reference: object, holder: Json) -> str | None:
         """Return a practitioner's identifier; not finding one is no finding."""
         name = reference.get("reference") if isinstance(reference, dict) else None
         if not isinstance(name, str):
             return None
         return self._by_name(name, "Practitioner", None, holder)
 
-    def _by_name(self, name: str, kind: str, system: str | None, holder: dict) -> str | None:
+    def _by_name(self, name: str, kind: str, system: str | None, holder: Json) -> str | None:
         entity = self.entity(name, kind, holder)
         if entity is not None:
             return entity.name(system) if entity.kind == kind else None
@@ -131,7 +131,7 @@ class Links:
         # Without the resource at hand only its id is known.
         return match[2] if match and match[1] == kind and system is None else None
 
-    def entity(self, name: str, kind: str, holder: dict) -> Entity | None:
+    def entity(self, name: str, kind: str, holder: Json) -> Entity | None:
         """Return what a reference points to, if it is in the file, beside it or contained."""
         if name.startswith("#"):
             for one in children(holder, "contained"):
@@ -158,12 +158,12 @@ def _without_version(name: str) -> str:
     return name.partition("/_history/")[0]
 
 
-def _local(kind: str, resource: dict) -> str:
+def _local(kind: str, resource: Json) -> str:
     one = resource.get("id")
     return f"{kind}/{one}" if isinstance(one, str) and one else ""
 
 
-def _entity(resource: dict, kind: str) -> Entity:
+def _entity(resource: Json, kind: str) -> Entity:
     identifiers: dict[str, str] = {}
     for identifier in children(resource, "identifier"):
         value = identifier.get("value")
@@ -175,7 +175,7 @@ def _entity(resource: dict, kind: str) -> Entity:
     return Entity(kind, own if isinstance(own, str) else "", identifiers, practitioner)
 
 
-def _practitioner(encounter: dict) -> dict | None:
+def _practitioner(encounter: Json) -> Json | None:
     """Return the reference to an encounter's practitioner if it names exactly one."""
     found = {}
     for participant in children(encounter, "participant"):
@@ -193,7 +193,7 @@ def _logical(identifier: object, system: str | None) -> str | None:
     return value.strip() or None if isinstance(value, str) else None
 
 
-def _observed(resource: dict) -> float | None:
+def _observed(resource: Json) -> float | None:
     quantity = resource.get("valueQuantity")
     if isinstance(quantity, dict):
         return None if "comparator" in quantity else number_of(quantity.get("value"))

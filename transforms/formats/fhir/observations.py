@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
 from transforms.formats.fhir.codes import LOINC
+from transforms.formats.fhir.json_stream import Json
 from transforms.instruments.definition import Instrument
 from transforms.instruments.registry import Registry
 
@@ -40,7 +41,7 @@ def observations(
     ------
     Observation, in the order of the rows. A row without a score yields nothing.
     """
-    names: dict[tuple, tuple[Instrument | None, dict]] = {}
+    names: dict[tuple[Any, ...], tuple[Instrument | None, Json]] = {}
     for row in rows:
         if row["score"] is None:
             continue
@@ -60,7 +61,7 @@ def ndjson(resources: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 
 def _observation(
-    row: Mapping[str, Any], instrument: Instrument | None, code: dict, zone: tzinfo | None
+    row: Mapping[str, Any], instrument: Instrument | None, code: Json, zone: tzinfo | None
 ) -> dict[str, Any]:
     written = {
         "resourceType": "Observation",
@@ -96,7 +97,7 @@ def _id(row: Mapping[str, Any]) -> str:
     return str(uuid.uuid5(uuid.UUID(str(row["response_key"])), scale))
 
 
-def _meta(row: Mapping[str, Any]) -> dict | None:
+def _meta(row: Mapping[str, Any]) -> Json | None:
     version = row.get("score_version")
     return {"tag": [{"system": "urn:rapport:score-version", "code": version}]} if version else None
 
@@ -130,7 +131,7 @@ def _reference(kind: str, space: str, key: object) -> dict[str, Any] | None:
     return {"type": kind, "identifier": {"system": f"urn:rapport:{space}", "value": str(key)}}
 
 
-def _performer(row: Mapping[str, Any]) -> list[dict] | None:
+def _performer(row: Mapping[str, Any]) -> list[Json] | None:
     """Return who answered; an observer is not known."""
     kind, space = _PEOPLE.get(row["rater"], ("", ""))
     reference = _reference(kind, space, row.get(f"{space}_key")) if kind else None
@@ -154,20 +155,20 @@ def _number(score: float) -> int | float:
     return int(score) if float(score).is_integer() else float(score)
 
 
-def _note(row: Mapping[str, Any]) -> list[dict] | None:
+def _note(row: Mapping[str, Any]) -> list[Json] | None:
     if not row.get("is_prorated"):
         return None
     return [{"text": f"Prorated from {row['n_answered']} of {row['n_items']} answers"}]
 
 
-def _method(row: Mapping[str, Any]) -> dict | None:
+def _method(row: Mapping[str, Any]) -> Json | None:
     source = row.get("score_source")
     if source is None:
         return None
     return {"coding": [{"system": "urn:rapport:score-source", "code": source}]}
 
 
-def _range(instrument: Instrument | None, scale: str) -> list[dict] | None:
+def _range(instrument: Instrument | None, scale: str) -> list[Json] | None:
     """Return the range of possible scores; says nothing about what is normal."""
     if instrument is None or scale not in instrument.scales:
         return None

@@ -97,7 +97,7 @@ class Plan:
         return self.places[link_id]
 
     def _place(self, link_id: str) -> Place | None:
-        item = Item(link_id, code_in(link_id))
+        item: Item | None = Item(link_id, code_in(link_id))
         if self.questionnaire:
             item = self.questionnaire.items.get(link_id)
         if link_id in self.ignored:
@@ -196,7 +196,7 @@ def _output(codes: Codes, feed: FormFeed | None) -> Output:
 
 
 def _mapped_columns(questionnaire: Questionnaire | None, feed: FormFeed) -> tuple[str, ...]:
-    if questionnaire is None:
+    if questionnaire is None or feed.is_mapped is None:
         return feed.listed
     return tuple(link_id for link_id in questionnaire.items if feed.is_mapped(link_id))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from transforms.errors import FileRefused
 from transforms.formats.fhir.codes import LOINC
+from transforms.formats.fhir.json_stream import Json
 
 DEEPEST = 40
 MOST_ITEMS = 5_000
@@ -30,8 +31,8 @@ class Item:
     link_id: str
     loinc: str | None = None
     options: frozenset[str] = frozenset()
-    numbers: dict[str, float] = field(default_factory=dict)
-    codes: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, float] = field(default_factory=Json)
+    codes: dict[str, str] = field(default_factory=Json)
     is_open: bool = False
 
 
@@ -48,7 +49,7 @@ class Malformed(Exception):  # noqa: N818 - becomes a refusal that names the pla
     """A resource that is not built as FHIR says; says why, without its content."""
 
 
-def children(node: dict, key: str) -> list:
+def children(node: Json, key: str) -> list[Json]:
     """Return a list of objects; empty if the key is absent."""
     value = node.get(key)
     if value is None:
@@ -59,7 +60,8 @@ def children(node: dict, key: str) -> list:
             is_list = False
     if not is_list:
         raise Malformed(f"is not FHIR: {key} is no list of objects")
-    return value
+    objects: list[Json] = value
+    return objects
 
 
 def display_key(display: object) -> str:
@@ -72,7 +74,7 @@ def number_of(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def ordinals(node: dict) -> Iterator[float]:
+def ordinals(node: Json) -> Iterator[float]:
     """Yield what the extensions of an element say it is worth."""
     for extension in children(node, "extension"):
         url = extension.get("url")
@@ -83,7 +85,7 @@ def ordinals(node: dict) -> Iterator[float]:
                     yield number
 
 
-def parse_questionnaire(resource: dict) -> Questionnaire:
+def parse_questionnaire(resource: Json) -> Questionnaire:
     """Read a Questionnaire of R4, R5 or STU3.
 
     Raises
@@ -99,7 +101,7 @@ def parse_questionnaire(resource: dict) -> Questionnaire:
     raise FileRefused("F08", f"A Questionnaire {why}", _REMEDY)
 
 
-def _parse(resource: dict) -> Questionnaire:
+def _parse(resource: Json) -> Questionnaire:
     sets = {
         f"#{one.get('id')}": one
         for one in children(resource, "contained")
@@ -121,7 +123,7 @@ def _parse(resource: dict) -> Questionnaire:
     return Questionnaire(items, frozenset(loinc), is_stu3)
 
 
-def _nodes(resource: dict) -> Iterator[dict]:
+def _nodes(resource: Json) -> Iterator[Json]:
     stack = [(node, 1) for node in reversed(children(resource, "item"))]
     n_nodes = 0
     while stack:
@@ -133,7 +135,7 @@ def _nodes(resource: dict) -> Iterator[dict]:
         stack += [(child, depth + 1) for child in reversed(children(node, "item"))]
 
 
-def _loinc_codes(node: dict) -> list[str]:
+def _loinc_codes(node: Json) -> list[str]:
     return [
         coding["code"]
         for coding in children(node, "code")
@@ -141,7 +143,7 @@ def _loinc_codes(node: dict) -> list[str]:
     ]
 
 
-def _item(node: dict, link_id: str, loinc: str | None, sets: dict[str, dict]) -> Item:
+def _item(node: Json, link_id: str, loinc: str | None, sets: dict[str, Json]) -> Item:
     numbers: dict[str, float] = {}
     codes: dict[str, str] = {}
     options = set()
@@ -157,7 +159,7 @@ def _item(node: dict, link_id: str, loinc: str | None, sets: dict[str, dict]) ->
     return Item(link_id, loinc, frozenset(options), numbers, codes, is_open)
 
 
-def _options(node: dict, sets: dict[str, dict]) -> Iterator[tuple[str, str, set[float]]]:
+def _options(node: Json, sets: dict[str, Json]) -> Iterator[tuple[str, str, set[float]]]:
     """Yield code, display and worth of every option, wherever the item keeps them."""
     for option in (*children(node, "answerOption"), *children(node, "option")):
         coding = option.get("valueCoding")
@@ -171,19 +173,19 @@ def _options(node: dict, sets: dict[str, dict]) -> Iterator[tuple[str, str, set[
             yield from _option(concept, set())
 
 
-def _option(coding: dict, worth: set[float]) -> Iterator[tuple[str, str, set[float]]]:
+def _option(coding: Json, worth: set[float]) -> Iterator[tuple[str, str, set[float]]]:
     code = coding.get("code")
     if isinstance(code, str) and code:
         yield code, display_key(coding.get("display")), worth | set(ordinals(coding))
 
 
-def _scalar_ordinals(option: dict) -> Iterator[float]:
+def _scalar_ordinals(option: Json) -> Iterator[float]:
     beside = option.get("_valueCoding")
     if isinstance(beside, dict):
         yield from ordinals(beside)
 
 
-def _concepts(value_set: dict) -> Iterator[dict]:
+def _concepts(value_set: Json) -> Iterator[Json]:
     for part in ("compose", "expansion"):
         content = value_set.get(part)
         if not isinstance(content, dict):

@@ -22,7 +22,7 @@ from transforms.formats.fhir.answers import (
     as_text,
 )
 from transforms.formats.fhir.codes import Codes
-from transforms.formats.fhir.json_stream import Found, ResourceFile
+from transforms.formats.fhir.json_stream import Found, Json, ResourceFile
 from transforms.formats.fhir.links import USED, Links
 from transforms.formats.fhir.options import FhirOptions
 from transforms.formats.fhir.plan import (
@@ -147,14 +147,14 @@ class _Reader:
         self._add_stored(found, plan, rows)
         self._add_rows(found, plan, rows)
 
-    def _key(self, resource: dict) -> str:
+    def _key(self, resource: Json) -> str:
         name = resource.get("questionnaire")
         if isinstance(name, dict):  # STU3: a reference
             self.counts["stu3"] += 1
             name = name.get("reference")
         return name.partition("|")[0].lower() if isinstance(name, str) else ""
 
-    def _plan(self, resource: dict) -> Plan | None:
+    def _plan(self, resource: Json) -> Plan | None:
         key = self._key(resource)
         if key not in self.plans:
             questionnaire = self.links.questionnaires.get(key)
@@ -169,7 +169,7 @@ class _Reader:
         return self.plans[key]
 
     def _read_item(
-        self, node: dict, given: list[dict], plan: Plan, rows: dict[int, Row], position: int
+        self, node: Json, given: list[Json], plan: Plan, rows: dict[int, Row], position: int
     ) -> None:
         link_id = node.get("linkId")
         if not isinstance(link_id, str):
@@ -178,13 +178,13 @@ class _Reader:
         if place is None:
             plan.unknown[position] += 1
             return
-        if place.output is None:
+        column = place.target.column
+        if place.output is None or column is None:
             return
         cell = self.answers.cell(place.target, given)
         if cell is None:
             return
         row = rows.setdefault(id(place.output), {})
-        column = place.target.column
         if row.setdefault(column, cell) != cell:
             row[column] = self.answers.finding(SEVERAL)
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from transforms.formats.fhir.json_stream import Json
 from transforms.formats.fhir.links import Links
 from transforms.formats.fhir.options import FhirOptions
 from transforms.formats.fhir.questionnaire import (
@@ -29,7 +30,7 @@ class Envelope:
         self.options = options
         self.counts = counts
 
-    def of(self, resource: dict) -> dict[str, str | None]:
+    def of(self, resource: Json) -> dict[str, str | None]:
         """Return the cells every row has."""
         options, links = self.options, self.links
         encounter = resource.get("encounter")
@@ -53,7 +54,7 @@ class Envelope:
             "answered_by": kind_of(source),
         }
 
-    def _therapist(self, encounter: object, resource: dict) -> str | None:
+    def _therapist(self, encounter: object, resource: Json) -> str | None:
         name = encounter.get("reference") if isinstance(encounter, dict) else None
         if not isinstance(name, str):
             return None
@@ -79,7 +80,7 @@ class Envelope:
             return UNREADABLE
 
 
-def nodes(resource: dict) -> Iterator[tuple[dict, list[dict]]]:
+def nodes(resource: Json) -> Iterator[tuple[Json, list[Json]]]:
     """Yield every item with its answers, at every depth, also those below an answer."""
     if "group" in resource:
         raise Malformed("is of DSTU2, which has groups instead of items")
@@ -88,7 +89,7 @@ def nodes(resource: dict) -> Iterator[tuple[dict, list[dict]]]:
         n_nodes += len(level)
         if depth > DEEPEST or n_nodes > MOST_ITEMS:
             raise Malformed("has too many items or levels of them")
-        below: list[dict] = []
+        below: list[Json] = []
         for node in level:
             answers = children(node, "answer")
             yield node, answers
@@ -100,7 +101,7 @@ def nodes(resource: dict) -> Iterator[tuple[dict, list[dict]]]:
         level, depth = below, depth + 1
 
 
-def scores_in_extensions(resource: dict, scales: dict[str, str]) -> Iterator[tuple[str, float]]:
+def scores_in_extensions(resource: Json, scales: dict[str, str]) -> Iterator[tuple[str, float]]:
     """Yield (scale, score) of the extensions the YAML names."""
     if not scales:
         return

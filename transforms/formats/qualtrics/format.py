@@ -63,7 +63,8 @@ def _refuse_texts(request: Request, feed: FeedRequest, source: Source) -> None:
         for text in answers
     )
     query = f"select {counts} from {source.relation}"
-    found = sql.execute_quietly(request.con, query, step="looking for choice text").fetchone()
+    counted = sql.execute_quietly(request.con, query, step="looking for choice text")
+    found = sql.only_row(counted)
     words = [n for filled, n in zip(found[::2], found[1::2], strict=True) if n * 2 > filled]
     if words:
         raise FileRefused(

@@ -216,7 +216,7 @@ def _header(raws: list[_Raw], n_rows: int, timezone: str | None) -> Header:
     )
 
 
-def _sole(name: str, names: Counter, ids: Counter) -> str:
+def _sole(name: str, names: Counter[str], ids: Counter[str]) -> str:
     """Return the name if no other column is called so, by name or by id; else nothing."""
     key = name.lower()
     return name if name and names[key] == 1 and ids[key] == 0 else ""
@@ -227,7 +227,7 @@ def _may_name(name: str) -> bool:
     return not (_QUESTION.fullmatch(name) or name in SYSTEM.values())
 
 
-def _with_aliases(raws: list[_Raw], names: Counter) -> tuple[Column, ...]:
+def _with_aliases(raws: list[_Raw], names: Counter[str]) -> tuple[Column, ...]:
     taken = {raw.id.lower() for raw in raws}
     columns = []
     for raw in raws:

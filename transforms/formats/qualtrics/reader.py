@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -153,7 +154,7 @@ class _Survey:
         self.times = [found[name] for name in TIMES if name in found]
         self.rule = _Rule(rules, [found.get(name) for name in _RULED])
 
-    def rows(self, records: Iterator[Record]) -> Iterator[tuple]:
+    def rows(self, records: Iterator[Record]) -> Iterator[tuple[Any, ...]]:
         """Yield the responses that count."""
         for line, cells in records:
             if not self.widths.fits(line, cells):

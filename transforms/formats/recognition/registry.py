@@ -19,7 +19,9 @@ def formats() -> tuple[Format, ...]:
     """Return every format, in the order they are listed and asked."""
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         importlib.import_module(module.name)
-    found = sorted((one() for one in _named(Format)), key=lambda one: (one.order, one.name))
+    # Format itself is never made, only its subclasses.
+    named = _named(Format)  # type: ignore[type-abstract]
+    found = sorted((one() for one in named), key=lambda one: (one.order, one.name))
     names = [one.name for one in found]
     if len({*names}) < len(names):
         raise TypeError(f"Two formats have the same name: {', '.join(names)}")

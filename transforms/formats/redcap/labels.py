@@ -7,7 +7,7 @@ A label the dictionary does not have, or has for two codes, is marked so that a 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -108,7 +108,8 @@ def names_of(header: list[str], dictionary: Dictionary) -> list[str]:
     """
     labels = [without_markup(cell) for cell in header]
     candidates = _candidates(dictionary)
-    total, seen = Counter(labels), Counter()
+    total = Counter(labels)
+    seen: Counter[str] = Counter()
     names: list[str] = []
     for position, label in enumerate(labels, 1):
         known = candidates.get(label, [])
@@ -198,7 +199,11 @@ def _choices(column: str, dictionary: Dictionary) -> tuple[tuple[str, str], ...]
     return _STATUS if form != column and form in dictionary.forms else ()
 
 
-def _n_labels(con: duckdb.DuckDBPyConnection, whole: Source, choices: dict) -> int:
+def _n_labels(
+    con: duckdb.DuckDBPyConnection,
+    whole: Source,
+    choices: Mapping[str, Collection[tuple[str, str]]],
+) -> int:
     counts = [
         f"count(*) filter (where trim({sql.name(column)}) in ({sql.texts(sorted(words))}))"
         for column, pairs in choices.items()
@@ -207,7 +212,8 @@ def _n_labels(con: duckdb.DuckDBPyConnection, whole: Source, choices: dict) -> i
     if not counts:
         return 0
     query = f"select {' + '.join(counts)} from {whole.relation}"
-    return sql.execute_quietly(con, query, step="looking for labels").fetchone()[0]
+    (n,) = sql.only_row(sql.execute_quietly(con, query, step="looking for labels"))
+    return int(n)
 
 
 def _code(column: str, pairs: Iterable[tuple[str, str]], missing_codes: Collection[str]) -> str:
@@ -235,9 +241,10 @@ def _refuse_unknown_repeats(
     con: duckdb.DuckDBPyConnection, whole: Source, dictionary: Dictionary
 ) -> None:
     known = sql.texts(dictionary.forms)
-    (n,) = con.execute(
+    unknown = con.execute(
         f"select count(*) from {whole.relation} where {_plain_name(REPEAT)} not in ({known})"
-    ).fetchone()
+    )
+    (n,) = sql.only_row(unknown)
     if n:
         raise FileRefused(
             "F08",
@@ -269,7 +276,7 @@ def refuse_labels(
             )
     if not counts:
         return
-    found = con.execute(f"select {', '.join(counts)} from {source.relation}").fetchone()
+    found = sql.only_row(con.execute(f"select {', '.join(counts)} from {source.relation}"))
     if any(found):
         n_columns = sum(bool(number) for number in found)
         raise FileRefused(

@@ -149,9 +149,10 @@ def _unknown_repeat_notes(
     if REPEAT not in whole.columns:
         return ()
     known = sql.texts(dictionary.forms)
-    (n,) = con.execute(
+    unknown = con.execute(
         f"select count(*) from {whole.relation} where {sql.name(REPEAT)} not in ({known})"
-    ).fetchone()
+    )
+    (n,) = sql.only_row(unknown)
     what = f"{plural(n, 'row')} of a repeated form that is not in the dictionary left out"
     return (Note("skipped_rows", what),) if n else ()
 
@@ -220,10 +221,11 @@ def _form_source(
         f"create temp view {view} as select {', '.join(cells)}, {LINE} "
         f"from {whole.relation} where ({belongs}) and not ({unfinished})"
     )
-    n_rows, n_left_out = con.execute(
+    counted = con.execute(
         f"select count(*) filter (where not ({unfinished})), count(*) filter (where {unfinished}) "
         f"from {whole.relation} where {belongs}"
-    ).fetchone()
+    )
+    n_rows, n_left_out = sql.only_row(counted)
     return Source(
         form,
         view,

@@ -205,7 +205,7 @@ def _pivot(
         f"from {rows} group by {', '.join(keys)}",
         step="joining item rows",
     )
-    (n_rows,) = con.execute(f"select count(*) from {relation}").fetchone()
+    (n_rows,) = sql.only_row(con.execute(f"select count(*) from {relation}"))
     return relation, n_rows
 
 
@@ -214,10 +214,11 @@ def _unknown_notes(
 ) -> list[Note]:
     """Say where undeclared items stand; their codes may be anything and are not shown."""
     code = cleaned(sql.name(long.item), reading)
-    n, lines = con.execute(
+    unknown = con.execute(
         f"select count(*), list({LINE} order by {LINE})[1:{_SHOWN}] from {rows} "
         f"where {places.is_unknown(code)}"
-    ).fetchone()
+    )
+    n, lines = sql.only_row(unknown)
     if not n:
         return []
     more = ", …" if n > _SHOWN else ""
@@ -237,9 +238,9 @@ def _difference_notes(
         f"count(distinct {sql.name(name)}) as c{i}" for i, name in enumerate(carried)
     )
     totals = ", ".join(f"count(*) filter (where c{i} > 1)" for i in range(len(carried)))
-    found = con.execute(
-        f"select {totals} from (select {counts} from {rows} group by {keys})"
-    ).fetchone()
+    found = sql.only_row(
+        con.execute(f"select {totals} from (select {counts} from {rows} group by {keys})")
+    )
     return [
         Note(
             "differing_rows",

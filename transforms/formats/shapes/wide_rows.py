@@ -77,7 +77,7 @@ def unfold(con: duckdb.DuckDBPyConnection, source: Source, wide: Wide, reading: 
         f"create temp table {relation} as {' union all '.join(parts)}",
         step="reading wide rows",
     )
-    (n_rows,) = con.execute(f"select count(*) from {relation}").fetchone()
+    (n_rows,) = sql.only_row(con.execute(f"select count(*) from {relation}"))
     n_empty = source.n_rows * len(grid.sessions) - n_rows
     note = Note(
         "sessions",
@@ -107,8 +107,7 @@ def find_grid(columns: tuple[str, ...], wide: Wide) -> Grid:
     taken: dict[str, str] = {}
     for target, pattern in _patterns(wide).items():
         fits = _compiled(pattern, wide.sessions)
-        found = [(fits.fullmatch(column), column) for column in columns]
-        found = [(match, column) for match, column in found if match]
+        found = [(match, column) for column in columns if (match := fits.fullmatch(column))]
         if not found:
             raise FileRefused(
                 "F02",
@@ -228,7 +227,12 @@ def _session_rows(
 
 def _date(dates: SessionDates, n_intervals: int, reading: Reading) -> str:
     """Return SQL for a session's date as text, in the format the clinic's dates are read in."""
-    text = cleaned(sql.name(dates.start), reading) if dates.start else sql.text(dates.on)
+    if dates.start:
+        text = cleaned(sql.name(dates.start), reading)
+    elif dates.on:
+        text = sql.text(dates.on)
+    else:
+        raise ValueError("dates by rule have a start, a column or a date")
     own = reading if dates.start else Reading()
     formats = own.date_formats or own.timestamp_formats
     start = converted(text, "timestamp", replace(own, date_formats=formats))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, islice
+from typing import Any
 
 import duckdb
 
@@ -118,7 +119,7 @@ class _Answers:
         self.columns = (*names, *(name for _, named in self.choices for name in named.values()))
         _refuse_clash(self.columns)
 
-    def rows(self, records: Iterator[Record]) -> Iterator[tuple]:
+    def rows(self, records: Iterator[Record]) -> Iterator[tuple[Any, ...]]:
         """Yield the responses that count."""
         for line, cells in records:
             if not any(map(tidy, cells)) or not self.widths.fits(line, cells):

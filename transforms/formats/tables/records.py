@@ -46,16 +46,18 @@ class Records:
             self.text.path.unlink(missing_ok=True)
 
     def __iter__(self) -> Iterator[Record]:
-        return self._of_workbook() if self.is_workbook else self._of_text()
+        if self.text is None or self.delimiter is None:
+            return self._of_workbook()
+        return self._of_text(self.text, self.delimiter)
 
     def _of_workbook(self) -> Iterator[Record]:
         for number, *cells in first_sheet(self.path):
             yield number, [cell or "" for cell in cells]
 
-    def _of_text(self) -> Iterator[Record]:
+    def _of_text(self, text: TextFile, delimiter: str) -> Iterator[Record]:
         line, is_broken = 1, False
-        with self.text.path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, delimiter=self.delimiter, strict=True)
+        with text.path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, delimiter=delimiter, strict=True)
             try:
                 for cells in reader:
                     if any(cells):

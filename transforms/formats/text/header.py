@@ -182,10 +182,8 @@ def _n_expected(line: str, delimiter: str, options: ReadOptions) -> int:
     return len(names & options.expected) if options.expected else len(names)
 
 
-def reordered_refusal(lines: list[int], total: int) -> FileRefused | None:
+def reordered_refusal(lines: list[int], total: int) -> FileRefused:
     """Return the refusal of rows that hold the header's names in another order."""
-    if not total:
-        return None
     return FileRefused(
         "F04",
         f"The column names stand again, in another order, in {shown_lines(lines, total)}",

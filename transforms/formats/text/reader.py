@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -124,7 +125,7 @@ def _load_in_parallel(
         raise
     except duckdb.Error:
         return None
-    (n_rows,) = con.execute(f"select count(*) from {relation}").fetchone()
+    (n_rows,) = sql.only_row(con.execute(f"select count(*) from {relation}"))
     if n_rows + header.last_line != text.n_lines:
         con.execute(f"drop table {relation}")
         return None
@@ -137,7 +138,7 @@ def _with_lines(
     """Give the rows their lines; leave out blank rows and repeated headers."""
     first = header.last_line + 1
     is_blank = " and ".join(_is_blank_cell(name) for name in header.names)
-    (n_blank,) = con.execute(f"select count(*) from {relation} where {is_blank}").fetchone()
+    (n_blank,) = sql.only_row(con.execute(f"select count(*) from {relation} where {is_blank}"))
     repeats, reordered = _repeat_conditions(header)
     lines, n_headers = _lines_where(con, relation, repeats, first)
     odd_lines, n_odd = _lines_where(con, relation, f"({reordered}) and not ({repeats})", first)
@@ -159,7 +160,7 @@ def _lines_where(
     con: duckdb.DuckDBPyConnection, relation: str, condition: str, first: int
 ) -> tuple[list[int], int]:
     where = f"from {relation} where {condition}"
-    (total,) = con.execute(f"select count(*) {where}").fetchone()
+    (total,) = sql.only_row(con.execute(f"select count(*) {where}"))
     if not total:
         return [], 0
     found = con.execute(f"select rowid + {first} {where} order by rowid limit {_SHOWN}")
@@ -242,7 +243,7 @@ class _Rows:
         self.is_broken = False
         self.line = header.last_line + 1
 
-    def read(self) -> Iterator[tuple]:
+    def read(self) -> Iterator[tuple[Any, ...]]:
         with self.text.path.open(encoding="utf-8-sig", newline="") as stream:
             for _ in islice(stream, self.header.last_line):
                 pass
@@ -255,7 +256,7 @@ class _Rows:
             except csv.Error:
                 self.is_broken = True
 
-    def _row(self, cells: list[str]) -> tuple | None:
+    def _row(self, cells: list[str]) -> tuple[Any, ...] | None:
         trimmed = [cell.strip(_BLANKS) for cell in cells]
         if not any(trimmed):
             self.n_blank += 1
@@ -293,7 +294,9 @@ class _Rows:
                 "The file may be cut off, or a cell may hold an unquoted delimiter. "
                 "Export it again",
             )
-        return reordered_refusal(self.reordered.lines, self.reordered.total)
+        if self.reordered.total:
+            return reordered_refusal(self.reordered.lines, self.reordered.total)
+        return None
 
 
 def _dialect_notes(text: TextFile, header: TextHeader, loaded: _Loaded) -> tuple[Note, ...]:

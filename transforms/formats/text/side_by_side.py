@@ -78,7 +78,7 @@ def _refuse_difference(con: duckdb.DuckDBPyConnection, joined: str, here: str, t
         f"{left} is not distinct from {right} "
         f"or try_cast({left} as double) = try_cast({right} as double)"
     )
-    (n,) = con.execute(f"select count(*) filter (where not ({same})) {joined}").fetchone()
+    (n,) = sql.only_row(con.execute(f"select count(*) filter (where not ({same})) {joined}"))
     if n:
         raise FileRefused(
             "F08",

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import duckdb
 from python_calamine import (
@@ -77,6 +78,9 @@ def read(
     return sources
 
 
+T = TypeVar("T")
+
+
 def _checked(path: Path) -> dict[str, SheetPart]:
     """Refuse what is no whole workbook; return what its XML tells about its sheets."""
     if path.stat().st_size == 0:
@@ -98,7 +102,7 @@ def _checked(path: Path) -> dict[str, SheetPart]:
     return _undamaged(lambda: check_parts(path))
 
 
-def _undamaged(action):
+def _undamaged(action: Callable[[], T]) -> T:
     """Run an action on the archive a workbook is; refuse in our own words what is no archive."""
     try:
         return action()
@@ -117,7 +121,7 @@ def _damaged() -> FileRefused:
     )
 
 
-def _quietly(path: Path, action):
+def _quietly(path: Path, action: Callable[[CalamineWorkbook], T]) -> T:
     """Run an action on the workbook; refuse in our own words whatever goes wrong in it."""
     is_locked = False
     try:
@@ -190,7 +194,7 @@ class _Repeated:
         self.last = last
         self.lines: list[int] = []
 
-    def data(self) -> Iterator[tuple]:
+    def data(self) -> Iterator[tuple[Any, ...]]:
         """Yield row number and cells."""
         names = next(cells for number, cells in self.sheet.rows if number == self.last)
         for number, cells in self.sheet.rows:
@@ -209,7 +213,7 @@ class _Repeated:
         return (Note("repeated_headers", said),)
 
 
-def first_sheet(path: Path) -> Iterator[tuple]:
+def first_sheet(path: Path) -> Iterator[tuple[Any, ...]]:
     """Yield the filled rows of the first visible sheet: row number, then cells as text.
 
     Raises
