@@ -74,6 +74,14 @@ def run(home: HomeOption = None) -> None:
     publishes nothing. Exit code 0: done or nothing to do; 1: not published, the earlier release
     stays; 3: somebody else writes (every command that writes), nothing was changed.
     """
+    with _writing(home, "rapport run") as place:
+        is_done = _night(place)
+    if not is_done:
+        raise typer.Exit(1)
+
+
+def _night(place) -> bool:
+    """Run a night, print its summary and return whether it went well."""
     from pipeline.orchestration.run_locally import (
         configure_airflow,
         only_progress_shown,
@@ -82,17 +90,16 @@ def run(home: HomeOption = None) -> None:
     from pipeline.steps.summary import summary_text
     from pipeline.storage.ledger import Ledger
 
-    with _writing(home, "rapport run") as place:
-        before = {row["run_id"] for row in Ledger(place).all_runs()}
-        configure_airflow(place)
-        with only_progress_shown(place) as log:
-            state = run_nightly(place)
+    before = {row["run_id"] for row in Ledger(place).all_runs()}
+    configure_airflow(place)
+    with only_progress_shown(place) as log:
+        state = run_nightly(place)
     for row in Ledger(place).all_runs():
         if row["run_id"] not in before:
             typer.echo(summary_text(place, row["run_id"]), nl=False)
     if state != "success":
         typer.echo(f"What Airflow said is in {log}. docs/runbook.md says what to do.", err=True)
-        raise typer.Exit(1)
+    return state == "success"
 
 
 @app.command()
@@ -215,6 +222,74 @@ def inspect(
         raise typer.Exit(CANNOT_READ) from None
     print_inspected(found, file.name, Console(stderr=True, highlight=False, markup=False))
     typer.echo(draft_text(found.draft), nl=False)
+
+
+@app.command()
+def withdraw(
+    file: Annotated[
+        str, typer.Argument(help="File below landing/<clinic>/, clinic/file, or its file_id.")
+    ],
+    why: Annotated[str, typer.Option("--why", help="Kept for good; no patient data.")],
+    clinic: Annotated[str | None, typer.Option("--clinic", help="Its folder in landing/.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Take back a file that was sent in error: what it had replaced is current again.
+
+    Rows that a later file only repeated come back under that file; rows of it held back are
+    forgotten. The next night publishes without it, also when nothing new came. What was known on
+    an earlier date stays what it was. The same content may be sent again under a new name. Safe to
+    repeat after it broke off.
+
+    Example: rapport withdraw responses_2026-11.csv --clinic harbor --why "test export"
+    """
+    from pipeline import night
+
+    name = file.replace("\\", "/").split("landing/")[-1]
+    if clinic is None:
+        clinic, _, name = name.partition("/")
+    if not name or not why.strip():
+        typer.echo("withdraw: name the file as clinic/file (or --clinic), and say --why.", err=True)
+        raise typer.Exit(2)
+    with _writing(home, "rapport withdraw") as place:
+        done = night.withdraw(place, clinic, name, why.strip())
+    typer.echo(
+        f"{clinic}/{done.source_file} is withdrawn: {done.n_taken_back:,} row(s) taken back, "
+        f"{done.n_restored:,} restored. The next night (`rapport run`) publishes without it."
+    )
+
+
+@app.command()
+def erase(
+    client_id: Annotated[
+        str, typer.Option("--client-id", help="Identifier, exactly as the clinic's export has it.")
+    ],
+    clinic: Annotated[str, typer.Option("--clinic", help="Its folder name in landing/.")],
+    home: HomeOption = None,
+) -> None:
+    """Erase one person, publish anew, prove by a search that nothing is left, and say so.
+
+    Goes from vault, lake, quarantine, counts, releases, pages and logs; earlier releases are
+    dropped, since their difference from the new one would show this person's scores. The person is
+    kept out of every later delivery. Files in landing/ are the clinic's: those that still hold the
+    identifier are named, for the clinic to delete. Clinics of one group share people, and the
+    person goes from all of them. Safe to repeat after it broke off.
+
+    Exit code 0: the certificate is printed; 1: not finished, give the same command again.
+
+    Example: rapport erase --clinic harbor --client-id C-10423
+    """
+    from datetime import UTC, datetime
+
+    from pipeline import night
+    from pipeline.commands.certificate import certificate_text
+    from pipeline.steps.erase import certify, needs_release
+
+    with _writing(home, "rapport erase") as place:
+        erasure = night.erase(place, clinic, client_id)
+        if needs_release(place):
+            _night(place)
+        done = certify(place, erasure, datetime.now(UTC))
+    typer.echo(certificate_text(done), nl=False)
 
 
 @app.command()

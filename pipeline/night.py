@@ -18,9 +18,11 @@ from pipeline.progress import log, say, timed
 from pipeline.steps import accept as accepting
 from pipeline.steps import approval, leaving_out
 from pipeline.steps import build as building
+from pipeline.steps import erase as erasing
 from pipeline.steps import intake as taking_in
 from pipeline.steps import judge as judging
 from pipeline.steps import publish as publishing
+from pipeline.steps import withdraw as withdrawing
 from pipeline.steps.gate import load_gate
 from pipeline.steps.report_page import (
     address,
@@ -80,16 +82,8 @@ def open_run() -> dict:
     since the last published release.
     """
     home, now = Home.from_environment(), datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-    home.prepare()
-    ledger = Ledger(home)
-    master_key(home)
-    sweep_scratch(home)
-    publishing.clear_build(home)
-    approval.hold_undecided(home, ledger)
+    ledger = _tidied_up(home, now)
     load_gate(home)  # a gate that cannot be read is found now, not after the build
-    ledger.end_unfinished()
-    leftovers.sweep(home, ledger)
-    lake.write_empty_tables(home)
     write_registry(home)
     write_waivers_and_rules(home, now.date())
     approval.write_log(home, ledger)
@@ -287,6 +281,38 @@ def _keeps_the_lock(name: str, run_id: str | None, result: object) -> str | None
     return None if is_over else run_id
 
 
+def withdraw(home: Home, clinic_id: str, name: str, why: str) -> withdrawing.Withdrawal:
+    """Take back a file sent in error; a run that waits for approval is rejected by it."""
+    now = _now()
+    ledger = _tidied_up(home, now)
+    file = withdrawing.find(ledger, clinic_id, name)
+    return withdrawing.withdraw(home, ledger, file, why, _unused_run_id(ledger, now), now)
+
+
+def erase(home: Home, clinic_id: str, client_id: str) -> erasing.Erasure:
+    """Take a person out of everything but landing/; a night and `erase.certify` come after."""
+    ledger = _tidied_up(home, _now())
+    erasure = erasing.begin(home, ledger, clinic_id, client_id)
+    erasing.purge(home, ledger, erasure)
+    return erasure
+
+
+def _tidied_up(home: Home, now: datetime) -> Ledger:
+    """Clear away what a killed writer left, and settle what nobody decided; return the ledger."""
+    home.prepare()
+    ledger = Ledger(home)
+    master_key(home)
+    sweep_scratch(home)
+    publishing.clear_build(home)
+    approval.hold_undecided(home, ledger)
+    ledger.end_unfinished()
+    leftovers.sweep(home, ledger)
+    lake.write_empty_tables(home)
+    withdrawing.finish(home, ledger, now)
+    erasing.resume(home, ledger)
+    return ledger
+
+
 def _write_deliveries(home: Home, run_id: str, deliveries: list[Delivery]) -> None:
     path: Path = home.work(run_id) / "deliveries.json"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -305,6 +331,8 @@ def _is_stale(home: Home, ledger: Ledger, state: str) -> bool:
     accepted = [row["run_id"] for row in ledger.all_files() if row["status"] == "accepted"]
     if publishing.published_run(home) is None:
         return bool(accepted)
+    if erasing.needs_release(home):
+        return True
     latest = next((row for row in ledger.all_runs() if row["status"] == "published"), None)
     if latest is None or latest["fingerprint"] != state:
         return True

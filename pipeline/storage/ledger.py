@@ -6,6 +6,7 @@ Holds file names, hashes, counts and reasons; never a cell of a file.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -68,7 +69,8 @@ files = Table(
     Column("received_at", DateTime, nullable=False),
     Column("run_id", String, ForeignKey("runs.run_id"), nullable=False),
     # accepted; rejected = read, but too much of it broke a fatal rule; refused = could not be read;
-    # held = kept out of the release by a person's decision, or for want of one
+    # held = kept out of the release by a person's decision, or for want of one; withdrawn = taken
+    # back by a person for good, its rows stay as history
     Column("status", String, nullable=False),
     Column("reason", String),
     Column("fingerprint", String, nullable=False),
@@ -284,7 +286,43 @@ class Ledger:
                     .where((files.c.clinic_id == clinic_id) & (files.c.file_id == file_id))
                     .values(status="held", reason=reason, fingerprint="")  # new again next time
                 )
+            # A withdrawal that goes with all its clinic delivered leaves nothing to account for.
+            for row in self.all_files():
+                restored = row["clinic_id"], restored_id(row["file_id"])
+                if row["status"] == "withdrawn" and restored in held:
+                    connection.execute(delete(file_tables).where(_is(file_tables, row)))
         return held
+
+    def withdraw(self, taken: dict, reason: str, restored: dict, tables: list[dict]) -> None:
+        """Mark a file as withdrawn and record the delivery that restores what it had replaced."""
+        with self._transaction() as connection:
+            connection.execute(
+                update(files).where(_is(files, taken)).values(status="withdrawn", reason=reason)
+            )
+            connection.execute(delete(loading).where(_is(loading, restored)))
+            connection.execute(insert(files).values(**restored))
+            if tables:
+                connection.execute(insert(file_tables), tables)
+
+    def set_counts(self, rows: list[dict]) -> None:
+        """Set the row counts of files and tables; the same again changes nothing."""
+        with self._transaction() as connection:
+            for row in rows:
+                of_table = _is(file_tables, row) & (file_tables.c.table_name == row["table_name"])
+                counts = {n: row[n] for n in ("n_accepted", "n_quarantined", "n_erased")}
+                connection.execute(update(file_tables).where(of_table).values(**counts))
+
+    def forget_names(self, gone: Iterable[tuple[str, str, str]]) -> None:
+        """Forget that contents ever lay under these names: they may be sent again."""
+        with self._transaction() as connection:
+            for clinic_id, source_file, sha256 in gone:
+                connection.execute(
+                    delete(names).where(
+                        (names.c.clinic_id == clinic_id)
+                        & (names.c.source_file == source_file)
+                        & (names.c.sha256 == sha256)
+                    )
+                )
 
     def writer(self) -> dict | None:
         """Return who writes, None for nobody."""
@@ -344,6 +382,11 @@ class Ledger:
                 .where((files.c.clinic_id == clinic_id) & (files.c.file_id == file_id))
                 .values(score_fingerprint=fingerprint)
             )
+
+
+def restored_id(file_id: str) -> str:
+    """Return the delivery that restores what a withdrawn file had replaced."""
+    return hashlib.sha256(f"{file_id} withdrawn".encode()).hexdigest()[:16]
 
 
 def _key(row) -> File:
