@@ -23,6 +23,10 @@ app = typer.Typer(
 )
 export = typer.Typer(no_args_is_help=True, help="Published scores for other systems.")
 app.add_typer(export, name="export")
+audit = typer.Typer(
+    no_args_is_help=True, help="What was done here, in a chain that shows tampering."
+)
+app.add_typer(audit, name="audit")
 alerts = typer.Typer(no_args_is_help=True, help="Alerts for the next clinical morning.")
 app.add_typer(alerts, name="alerts")
 BUSY = 3  # exit code: somebody else writes, the same may be tried again
@@ -50,6 +54,9 @@ def main(
     ] = False,
 ) -> None:
     """Options of `rapport` itself; its help is the one given to `app`."""
+    from pipeline.home import keep_private
+
+    keep_private()
 
 
 @app.command()
@@ -283,12 +290,16 @@ def erase(
     from pipeline import night
     from pipeline.commands.certificate import certificate_text
     from pipeline.steps.erase import certify, needs_release
+    from pipeline.storage.ledger import Ledger
 
     with _writing(home, "rapport erase") as place:
         erasure = night.erase(place, clinic, client_id)
         if needs_release(place):
             _night(place)
         done = certify(place, erasure, datetime.now(UTC))
+        Ledger(place).note(
+            "certificate of erasure", number=done.number, clinic=done.clinic_id, run=done.release
+        )
     typer.echo(certificate_text(done), nl=False)
 
 
@@ -300,9 +311,11 @@ def rollback(
     """Point readers back to an earlier release (default: the one before the published one)."""
     from pipeline.steps.publish import rollback as go_back
     from pipeline.steps.report_page import write_index
+    from pipeline.storage.ledger import Ledger
 
     with _writing(home, "rapport rollback") as place:
         release = go_back(place, run_id)
+        Ledger(place).note("rollback", run=release)
         write_index(place)
     typer.echo(f"published/analytics.duckdb is now the release of run {release}.")
 
@@ -366,9 +379,11 @@ def regrade(
     quarantined or rejected: that takes a new night (`rapport run`).
     """
     from pipeline.commands.regrade import regrade as grade_again
+    from pipeline.storage.ledger import Ledger
 
     with _writing(home, "rapport regrade") as place:
         done = grade_again(place, since.date())
+        Ledger(place).note("regrade", since=since.date(), changed=done.n_changed)
     typer.echo(
         f"{done.n_changed:,} of {done.n_results:,} results of {len(done.run_ids)} run(s) changed "
         "their grade. What was loaded or held back is as it was."
@@ -387,13 +402,18 @@ def export_fhir(
     ] = None,
 ) -> None:
     """Write the published scores as FHIR R4 Observations, people as pseudonyms."""
+    import hashlib
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     from pipeline.commands.export_fhir import export_fhir as write
+    from pipeline.storage.ledger import Ledger
     from transforms.errors import RapportError
 
     try:
-        count = write(_home(home), target, ZoneInfo(timezone) if timezone else None)
+        place = _home(home)
+        count = write(place, target, ZoneInfo(timezone) if timezone else None)
+        content = hashlib.sha256(target.read_bytes()).hexdigest()
+        Ledger(place).note("export", format="fhir", observations=count, sha256=content)
     except ZoneInfoNotFoundError:
         typer.echo(f"{timezone} is not a time zone. Use a name such as Europe/Berlin.", err=True)
         raise typer.Exit(1) from None
@@ -413,33 +433,77 @@ def acknowledge_alert(
     from datetime import UTC, datetime
 
     from pipeline.storage.alert_log import acknowledge
+    from pipeline.storage.ledger import Ledger
 
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     with _writing(home, "rapport alerts acknowledge") as place:
         kind = acknowledge(place, alert_key, by, now)
+        Ledger(place).note("alert acknowledged", kind=kind, by=by.strip())
     typer.echo(f"Acknowledged ({kind}). process.fct_alerts shows it after the next build.")
+
+
+@audit.command("list")
+def list_audit(home: HomeOption = None) -> None:
+    """Print the audit chain, oldest first: number, time (UTC), event, details.
+
+    Runs with the version of code and configuration, files by hash, approvals, waivers,
+    withdrawals, erasures, rollbacks, exports. No identifier, no name of a file, no cell.
+    """
+    from pipeline.storage.ledger import Ledger
+
+    with _refusals():
+        for row in Ledger(_home(home)).audit_entries():
+            said = f"{row['entry']:>6}  {row['at']:%Y-%m-%d %H:%M:%S}  {row['event']:<14}"
+            typer.echo(f"{said}  {row['detail']}")
+
+
+@audit.command("verify")
+def verify_audit(home: HomeOption = None) -> None:
+    """Check that no entry of the audit chain was changed, removed, inserted or put elsewhere.
+
+    Prints the hash of the last entry. Whoever can write to ledger.sqlite could write a whole new
+    chain: note that hash where they cannot, and compare. Exit code 0: whole; 1: tampered with.
+
+    Example: rapport audit verify
+    """
+    from pipeline.storage.ledger import Ledger
+
+    with _refusals():
+        ledger = Ledger(_home(home))
+        rows, problems = ledger.audit_entries(), ledger.audit_problems()
+    for problem in problems:
+        typer.echo(problem, err=True)
+    if problems:
+        typer.echo("The audit chain was tampered with. Compare with the back-ups.", err=True)
+        raise typer.Exit(1)
+    last = f"; the last is {rows[-1]['hash']}" if rows else ""
+    typer.echo(f"{len(rows):,} entries, each as it was written{last}")
 
 
 @contextmanager
 def _refusals() -> Iterator[None]:
     """Say a refusal in its own words, without a traceback."""
-    from transforms.errors import BusyError, RapportError
+    from transforms.errors import BusyError, RapportError, VaultError
 
+    codes = {BusyError: BUSY, VaultError: 2}
     try:
         yield
     except RapportError as refusal:
         typer.echo(str(refusal), err=True)
-        raise typer.Exit(BUSY if isinstance(refusal, BusyError) else 1) from None
+        raise typer.Exit(codes.get(type(refusal), 1)) from None
 
 
 @contextmanager
 def _writing(folder: Path | None, owner: str) -> Iterator:
     """Hold the home's lock while a command writes; yield the home."""
     from pipeline.storage.writer_lock import writing
+    from pipeline.vault.keys import check_vault
 
     place = _home(folder)
-    with _refusals(), writing(place, owner):
-        yield place
+    with _refusals():
+        check_vault(place)  # at the door: a changed key makes nobody a new person
+        with writing(place, owner):
+            yield place
 
 
 def _home(folder: Path | None):

@@ -6,6 +6,7 @@ process. Steps return counts only; nothing with a cell value travels between tas
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.audit.fingerprint import fingerprint
-from pipeline.home import Home
+from pipeline.home import Home, keep_private
 from pipeline.progress import log, say, timed
 from pipeline.steps import accept as accepting
 from pipeline.steps import approval, leaving_out
@@ -53,6 +54,7 @@ def step(name: str, arguments: dict | None) -> object:
     if arguments is None:
         raise NothingToDoError(f"{name}: the run was never opened. See the first step's message.")
     wanted = {key: arguments[key] for key in PASSED_ON if key in arguments}
+    keep_private()
     home, run_id = Home.from_environment(), arguments.get("run_id")
     try:
         with writer_lock.step(home, run_id) as hold:
@@ -86,6 +88,7 @@ def open_run() -> dict:
     load_gate(home)  # a gate that cannot be read is found now, not after the build
     write_registry(home)
     write_waivers_and_rules(home, now.date())
+    ledger.note("waivers", only_if_new=True, **_waivers(home))
     approval.write_log(home, ledger)
     run_id, state = _unused_run_id(ledger, now), fingerprint(home)
     deliveries = new_deliveries(home, ledger, now, state)
@@ -311,6 +314,12 @@ def _tidied_up(home: Home, now: datetime) -> Ledger:
     withdrawing.finish(home, ledger, now)
     erasing.resume(home, ledger)
     return ledger
+
+
+def _waivers(home: Home) -> dict:
+    path = home.config / "waivers.yml"
+    content = path.read_bytes() if path.exists() else b""
+    return {"sha256": hashlib.sha256(content).hexdigest()}
 
 
 def _write_deliveries(home: Home, run_id: str, deliveries: list[Delivery]) -> None:

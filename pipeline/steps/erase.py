@@ -72,11 +72,13 @@ def begin(home: Home, ledger: Ledger, clinic_id: str, client_id: str) -> Erasure
             return going_on
     erasure = Erasure(stone, clinic_id, client_id, str(client_key))
     with duck(home) as con:
-        if not _is_held(con, home, erasure.client_key) and not erased.is_known(home, stone):
+        is_held = _is_held(con, home, erasure.client_key)
+        if not is_held and not erased.is_known(home, stone):
             raise NothingToDoError(
                 f"erase: nothing is held of a client of {clinic_id} with this identifier. Write it "
-                "exactly as the clinic's export does. Nothing was changed"
+                "exactly as the clinic's export does. Nothing was changed."
             )
+        erasure.is_purged = not is_held  # erased before: only to be proved once more
         erasure.keys = _keys(con, home, erasure.client_key)
         erasure.counts, erasure.lines = _counts(con, home, ledger, erasure.client_key)
     erased.write(home, erasure)
@@ -136,7 +138,7 @@ def certify(home: Home, erasure: Erasure, at: datetime) -> Certificate:
         raise BuildError(
             "erase: the person is out of every table, page and log, and of the published release; "
             "but no new release was published, so what is counted and averaged in it still has "
-            "them. See the night's message, `rapport run`, then give this command again"
+            "them. See the night's message, `rapport run`, then give this command again."
         )
     for run_id in releases(home):  # the difference of two releases would show one person's scores
         if run_id != release:
@@ -150,7 +152,7 @@ def certify(home: Home, erasure: Erasure, at: datetime) -> Certificate:
     if found.places:
         raise BuildError(
             f"erase: {len(found.places)} file(s) still hold the person, such as "
-            f"{', '.join(found.places[:5])}. The erasure is not finished; report this as a defect"
+            f"{', '.join(found.places[:5])}. The erasure is not finished; report this as a defect."
         )
     erased.close(home, erasure.tombstone, f"{at:%Y-%m-%d}")
     return Certificate(
@@ -293,10 +295,10 @@ def _is_theirs(con: duckdb.DuckDBPyConnection, relation: str, theirs: set[str]) 
 
 def _forget_lines(con: duckdb.DuckDBPyConnection, home: Home, erasure: Erasure) -> None:
     """Forget findings about rows without a key; those with one went with their key."""
-    for table, file_id in sorted({(table, file_id) for table, file_id, _ in erasure.lines}):
-        lines = [
-            str(line) for one, other, line in erasure.lines if (one, other) == (table, file_id)
-        ]
+    lines_of: dict[tuple[str, str], list[str]] = {}
+    for table, file_id, line in erasure.lines:
+        lines_of.setdefault((table, file_id), []).append(str(line))
+    for (table, file_id), lines in lines_of.items():
         for path in (home.lake / "quality" / "quarantine").glob(f"*/*_{file_id}_{table}.parquet"):
             copy_query(
                 con,

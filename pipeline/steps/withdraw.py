@@ -25,7 +25,7 @@ from pipeline.storage.configuration import read_registry
 from pipeline.storage.duckdb_session import duck, quoted
 from pipeline.storage.form_profiles import accepted_profiles
 from pipeline.storage.lake import lake_file
-from pipeline.storage.ledger import Ledger, restored_id
+from pipeline.storage.ledger import RESTORED, Ledger, restored_id
 from pipeline.storage.parquet import copy_unless_empty
 from pipeline.storage.snapshots import OWNER, of_source, snapshot_of
 from pipeline.vault.ages import write_client_ages
@@ -34,7 +34,6 @@ from transforms.contract import TABLES, Table
 from transforms.errors import NothingToDoError
 from transforms.sql import text, texts
 
-SUFFIX = " (restored rows)"
 STATUS = "withdrawn"  # of the file, and of the run that took it back
 MOST_NAMED = 8
 
@@ -58,7 +57,7 @@ def find(ledger: Ledger, clinic_id: str, name: str) -> dict:
     """
     name = name.replace("\\", "/").split(f"landing/{clinic_id}/")[-1].removeprefix(f"{clinic_id}/")
     files = [row for row in ledger.all_files() if row["clinic_id"] == clinic_id]
-    files = [row for row in files if not row["source_file"].endswith((SUFFIX, HELD_ROWS))]
+    files = [row for row in files if not row["source_file"].endswith((RESTORED, HELD_ROWS))]
     named = [row for row in files if name in (row["source_file"], row["file_id"])]
     if not named:
         raise NothingToDoError(
@@ -119,7 +118,7 @@ def finish(home: Home, ledger: Ledger, now: datetime) -> None:
             keep_therapist_flags(con, home, clinic_id)
         write_quality_tables(con, home, ledger)
     for run_id, row in pending.items():
-        message = f"{row['clinic_id']}/{row['source_file'].removesuffix(SUFFIX)} was withdrawn"
+        message = f"{row['clinic_id']}/{row['source_file'].removesuffix(RESTORED)} was withdrawn"
         ledger.close_run(run_id, now, STATUS, message)
 
 
@@ -171,7 +170,7 @@ def _take_back(
             "clinic_id": clinic_id,
             "file_id": new_id,
             "sha256": hashlib.sha256(new_id.encode()).hexdigest(),
-            "source_file": file["source_file"] + SUFFIX,
+            "source_file": file["source_file"] + RESTORED,
             "size_bytes": 0,
             "received_at": now,
             "run_id": run_id,
@@ -197,14 +196,14 @@ def _order(con: duckdb.DuckDBPyConnection, ledger: Ledger, file: dict) -> None:
         for place, row in enumerate(files)
         if row["status"] == "accepted"
         and row["file_id"] != file["file_id"]
-        and not row["source_file"].endswith(SUFFIX)
+        and not row["source_file"].endswith(RESTORED)
     ]
     con.execute(
         "create or replace temp table said (file_id varchar, place bigint, source_file varchar)"
     )
     if said:
         con.executemany("insert into said values (?, ?, ?)", said)
-    copies = [row["file_id"] for row in files if row["source_file"].endswith(SUFFIX)]
+    copies = [row["file_id"] for row in files if row["source_file"].endswith(RESTORED)]
     con.execute(
         "create or replace temp table copies as select unnest(?::varchar[]) as file_id", [copies]
     )
@@ -343,10 +342,8 @@ def _leave_deleted(
         kept = home.quarantine / table.name / f"clinic={clinic_id}" / f"{profile.file_id}.parquet"
         held = f"select {owner} from read_parquet({quoted(kept)})" if kept.exists() else ""
         spared = f"and {owner} not in ({held})" if held else ""
-        if (
-            held
-            and con.execute(f"select count(*) from ({held}) where {owner} is null").fetchone()[0]
-        ):
+        nobody = f"select count(*) from ({held}) where {owner} is null" if held else "select 0"
+        if con.execute(nobody).fetchone()[0]:
             continue  # it may be any row: nothing is deleted
         in_scope = of_source(
             con,

@@ -36,11 +36,8 @@ def take_back(clinic, name: str, hour: int = 12) -> withdrawing.Withdrawal:
 def account(clinic) -> dict[str, tuple]:
     """Return status, received, loaded, duplicate, superseded and quarantined by file."""
     table, place = TABLES["responses"], clinic.place
-    current = dict(
-        clinic.ask(
-            f"select file_id, count(*) from ({lake.current_rows(place, table, 'clinic')}) group by 1"
-        )
-    )
+    held = lake.current_rows(place, table, "clinic")
+    current = dict(clinic.ask(f"select file_id, count(*) from ({held}) group by 1"))
     rows = f"read_parquet('{place.lake}/responses/**/*.parquet', union_by_name = true)"
     stored = dict(clinic.ask(f"select file_id, count(*) from {rows} group by 1"))
     counts = {row["file_id"]: row for row in clinic.ledger.all_file_tables()}
@@ -199,10 +196,7 @@ STEPS = (
 
 
 @pytest.mark.parametrize(("where", "step"), STEPS, ids=[step for _, step in STEPS])
-@pytest.mark.parametrize("is_done", [False, True], ids=["before", "after"])
-def test_killed_at_any_step_and_repeated_it_is_as_if_undisturbed(
-    clinic, monkeypatch, where, step, is_done
-):
+def test_killed_at_any_step_and_repeated_it_is_as_if_undisturbed(clinic, monkeypatch, where, step):
     clinic.land("responses_1.csv", form("r1"), form("r2"))
     clinic.night()
     clinic.land("responses_2.csv", form("r2", 3), form("r3", 3), form("r4").replace("4 10", "x"))
@@ -211,8 +205,6 @@ def test_killed_at_any_step_and_repeated_it_is_as_if_undisturbed(
     armed = []
 
     def killed(*arguments, **options):
-        if armed and is_done:
-            real(*arguments, **options)
         if armed:
             raise KeyboardInterrupt
         return real(*arguments, **options)
@@ -247,7 +239,7 @@ def test_a_file_is_named_without_doubt(clinic):
 
     with pytest.raises(NothingToDoError, match=r"delivered 2 times. Name one by its id: [0-9a-f]"):
         withdrawing.find(clinic.ledger, "clinic", "responses.csv")
-    with pytest.raises(NothingToDoError, match="never delivered nothing.csv"):
+    with pytest.raises(NothingToDoError, match=r"never delivered nothing\.csv"):
         withdrawing.find(clinic.ledger, "clinic", "nothing.csv")
     first = clinic.ledger.all_files()[0]["file_id"]
     assert withdrawing.find(clinic.ledger, "clinic", first)["file_id"] == first
