@@ -43,9 +43,10 @@ def held(clinic) -> Clinic:
         f"s1,{WHO},t1,2026-01-05 10:00,attended",
         f"g1,{WHO},t1,2026-01-06 10:00,attended",
         f"s2,{OTHER},t1,2026-01-06 10:00,attended",
-        f",{WHO},t1,2026-01-07 10:00,attended",  # held back, without a key
         header=SESSIONS,
     )
+    # Held back, without a key.
+    clinic.land("sessions_2.csv", f",{WHO},t1,2026-01-07 10:00,attended", header=SESSIONS)
     clinic.land("responses_1.csv", form("r1", WHO), form("r2", OTHER), form("r3", WHO, at="soon"))
     clinic.night()
     clinic.land("responses_2.csv", form("r1", WHO, 3), form("r2", OTHER), form("r4", OTHER, 2))
@@ -114,7 +115,8 @@ def balance(clinic: Clinic) -> dict[tuple[str, str], tuple]:
 
 ERASED = {
     ("clients.csv", "clients"): (2, 1, 0, 0, 1),
-    ("sessions.csv", "sessions"): (4, 1, 0, 0, 3),
+    ("sessions.csv", "sessions"): (3, 1, 0, 0, 2),
+    ("sessions_2.csv", "sessions"): (1, 0, 0, 0, 1),
     ("responses_1.csv", "responses"): (3, 1, 0, 0, 2),
     ("responses_2.csv", "responses"): (3, 1, 1, 0, 1),
     ("responses_3.csv", "responses"): (2, 1, 1, 0, 0),
@@ -146,7 +148,14 @@ def test_nothing_is_left_but_in_landing_and_the_rest_stays(held):
     assert search(place, wanted, [own]).places == ()
     assert landing_files(place, wanted) == [
         f"landing/clinic/{name}.csv"
-        for name in ("clients", "responses_1", "responses_2", "responses_3", "sessions")
+        for name in (
+            "clients",
+            "responses_1",
+            "responses_2",
+            "responses_3",
+            "sessions",
+            "sessions_2",
+        )
     ]
     assert balance(held) == ERASED
     findings = f"read_parquet('{place.lake}/quality/quarantine/clinic/*.parquet')"
@@ -181,7 +190,7 @@ def test_the_certificate_names_nobody_and_waits_for_a_release_without_the_person
     done = erasing.certify(place, erasure, at)
 
     printed = certificate_text(done)
-    assert "erased       5 row(s) from the lake and 2 from quarantine, of 4 delivered" in printed
+    assert "erased       5 row(s) from the lake and 2 from quarantine, of 5 delivered" in printed
     assert WHO not in printed
     assert not erased.under_way(place)
     assert not place.release("run1").exists(), "its difference would show one person's scores"
