@@ -55,6 +55,7 @@ def test_a_home_from_before_is_closed_but_landing_is_left_as_it_is(tmp_path, car
         path.touch()
         path.chmod(0o664)
         path.parent.chmod(0o775)
+    place.lake.chmod(0o755)
 
     place.prepare()
 
