@@ -268,7 +268,8 @@ def withdraw(
 @app.command()
 def erase(
     client_id: Annotated[
-        str, typer.Option("--client-id", help="Identifier, exactly as the clinic's export has it.")
+        str,
+        typer.Option("--client-id", help="Exactly as the clinic's export has it; - asks for it."),
     ],
     clinic: Annotated[str, typer.Option("--clinic", help="Its folder name in landing/.")],
     home: HomeOption = None,
@@ -292,6 +293,8 @@ def erase(
     from pipeline.steps.erase import certify, needs_release
     from pipeline.storage.ledger import Ledger
 
+    if client_id == "-":  # what stands in a command is seen in the list of processes
+        client_id = typer.prompt("Identifier", hide_input=True)
     with _writing(home, "rapport erase") as place:
         erasure = night.erase(place, clinic, client_id)
         if needs_release(place):
