@@ -23,6 +23,10 @@ app = typer.Typer(
 )
 export = typer.Typer(no_args_is_help=True, help="Published scores for other systems.")
 app.add_typer(export, name="export")
+audit = typer.Typer(
+    no_args_is_help=True, help="What was done here, in a chain that shows tampering."
+)
+app.add_typer(audit, name="audit")
 alerts = typer.Typer(no_args_is_help=True, help="Alerts for the next clinical morning.")
 app.add_typer(alerts, name="alerts")
 BUSY = 3  # exit code: somebody else writes, the same may be tried again
@@ -50,6 +54,9 @@ def main(
     ] = False,
 ) -> None:
     """Options of `rapport` itself; its help is the one given to `app`."""
+    from pipeline.home import keep_private
+
+    keep_private()
 
 
 @app.command()
@@ -74,6 +81,14 @@ def run(home: HomeOption = None) -> None:
     publishes nothing. Exit code 0: done or nothing to do; 1: not published, the earlier release
     stays; 3: somebody else writes (every command that writes), nothing was changed.
     """
+    with _writing(home, "rapport run") as place:
+        is_done = _night(place)
+    if not is_done:
+        raise typer.Exit(1)
+
+
+def _night(place) -> bool:
+    """Run a night, print its summary and return whether it went well."""
     from pipeline.orchestration.run_locally import (
         configure_airflow,
         only_progress_shown,
@@ -82,17 +97,16 @@ def run(home: HomeOption = None) -> None:
     from pipeline.steps.summary import summary_text
     from pipeline.storage.ledger import Ledger
 
-    with _writing(home, "rapport run") as place:
-        before = {row["run_id"] for row in Ledger(place).all_runs()}
-        configure_airflow(place)
-        with only_progress_shown(place) as log:
-            state = run_nightly(place)
+    before = {row["run_id"] for row in Ledger(place).all_runs()}
+    configure_airflow(place)
+    with only_progress_shown(place) as log:
+        state = run_nightly(place)
     for row in Ledger(place).all_runs():
         if row["run_id"] not in before:
             typer.echo(summary_text(place, row["run_id"]), nl=False)
     if state != "success":
         typer.echo(f"What Airflow said is in {log}. docs/runbook.md says what to do.", err=True)
-        raise typer.Exit(1)
+    return state == "success"
 
 
 @app.command()
@@ -218,6 +232,81 @@ def inspect(
 
 
 @app.command()
+def withdraw(
+    file: Annotated[
+        str, typer.Argument(help="File below landing/<clinic>/, clinic/file, or its file_id.")
+    ],
+    why: Annotated[str, typer.Option("--why", help="Kept for good; no patient data.")],
+    clinic: Annotated[str | None, typer.Option("--clinic", help="Its folder in landing/.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Take back a file that was sent in error: what it had replaced is current again.
+
+    Rows that a later file only repeated come back under that file; rows of it held back are
+    forgotten. The next night publishes without it, also when nothing new came. What was known on
+    an earlier date stays what it was. The same content may be sent again under a new name. Safe to
+    repeat after it broke off.
+
+    Example: rapport withdraw responses_2026-11.csv --clinic harbor --why "test export"
+    """
+    from pipeline import night
+
+    name = file.replace("\\", "/").split("landing/")[-1]
+    if clinic is None:
+        clinic, _, name = name.partition("/")
+    if not name or not why.strip():
+        typer.echo("withdraw: name the file as clinic/file (or --clinic), and say --why.", err=True)
+        raise typer.Exit(2)
+    with _writing(home, "rapport withdraw") as place:
+        done = night.withdraw(place, clinic, name, why.strip())
+    typer.echo(
+        f"{clinic}/{done.source_file} is withdrawn: {done.n_taken_back:,} row(s) taken back, "
+        f"{done.n_restored:,} restored. The next night (`rapport run`) publishes without it."
+    )
+
+
+@app.command()
+def erase(
+    client_id: Annotated[
+        str,
+        typer.Option("--client-id", help="Exactly as the clinic's export has it; - asks for it."),
+    ],
+    clinic: Annotated[str, typer.Option("--clinic", help="Its folder name in landing/.")],
+    home: HomeOption = None,
+) -> None:
+    """Erase one person, publish anew, prove by a search that nothing is left, and say so.
+
+    Goes from vault, lake, quarantine, counts, releases, pages and logs; earlier releases are
+    dropped, since their difference from the new one would show this person's scores. The person is
+    kept out of every later delivery. Files in landing/ are the clinic's: those that still hold the
+    identifier are named, for the clinic to delete. Clinics of one group share people, and the
+    person goes from all of them. Safe to repeat after it broke off.
+
+    Exit code 0: the certificate is printed; 1: not finished, give the same command again.
+
+    Example: rapport erase --clinic harbor --client-id C-10423
+    """
+    from datetime import UTC, datetime
+
+    from pipeline import night
+    from pipeline.commands.certificate import certificate_text
+    from pipeline.steps.erase import certify, needs_release
+    from pipeline.storage.ledger import Ledger
+
+    if client_id == "-":  # what stands in a command is seen in the list of processes
+        client_id = typer.prompt("Identifier", hide_input=True)
+    with _writing(home, "rapport erase") as place:
+        erasure = night.erase(place, clinic, client_id)
+        if needs_release(place):
+            _night(place)
+        done = certify(place, erasure, datetime.now(UTC))
+        Ledger(place).note(
+            "certificate of erasure", number=done.number, clinic=done.clinic_id, run=done.release
+        )
+    typer.echo(certificate_text(done), nl=False)
+
+
+@app.command()
 def rollback(
     run_id: Annotated[str | None, typer.Argument(help="Release to go back to.")] = None,
     home: HomeOption = None,
@@ -225,9 +314,11 @@ def rollback(
     """Point readers back to an earlier release (default: the one before the published one)."""
     from pipeline.steps.publish import rollback as go_back
     from pipeline.steps.report_page import write_index
+    from pipeline.storage.ledger import Ledger
 
     with _writing(home, "rapport rollback") as place:
         release = go_back(place, run_id)
+        Ledger(place).note("rollback", run=release)
         write_index(place)
     typer.echo(f"published/analytics.duckdb is now the release of run {release}.")
 
@@ -291,9 +382,11 @@ def regrade(
     quarantined or rejected: that takes a new night (`rapport run`).
     """
     from pipeline.commands.regrade import regrade as grade_again
+    from pipeline.storage.ledger import Ledger
 
     with _writing(home, "rapport regrade") as place:
         done = grade_again(place, since.date())
+        Ledger(place).note("regrade", since=since.date(), changed=done.n_changed)
     typer.echo(
         f"{done.n_changed:,} of {done.n_results:,} results of {len(done.run_ids)} run(s) changed "
         "their grade. What was loaded or held back is as it was."
@@ -312,13 +405,18 @@ def export_fhir(
     ] = None,
 ) -> None:
     """Write the published scores as FHIR R4 Observations, people as pseudonyms."""
+    import hashlib
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     from pipeline.commands.export_fhir import export_fhir as write
+    from pipeline.storage.ledger import Ledger
     from transforms.errors import RapportError
 
     try:
-        count = write(_home(home), target, ZoneInfo(timezone) if timezone else None)
+        place = _home(home)
+        count = write(place, target, ZoneInfo(timezone) if timezone else None)
+        content = hashlib.sha256(target.read_bytes()).hexdigest()
+        Ledger(place).note("export", format="fhir", observations=count, sha256=content)
     except ZoneInfoNotFoundError:
         typer.echo(f"{timezone} is not a time zone. Use a name such as Europe/Berlin.", err=True)
         raise typer.Exit(1) from None
@@ -338,33 +436,77 @@ def acknowledge_alert(
     from datetime import UTC, datetime
 
     from pipeline.storage.alert_log import acknowledge
+    from pipeline.storage.ledger import Ledger
 
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     with _writing(home, "rapport alerts acknowledge") as place:
         kind = acknowledge(place, alert_key, by, now)
+        Ledger(place).note("alert acknowledged", kind=kind, by=by.strip())
     typer.echo(f"Acknowledged ({kind}). process.fct_alerts shows it after the next build.")
+
+
+@audit.command("list")
+def list_audit(home: HomeOption = None) -> None:
+    """Print the audit chain, oldest first: number, time (UTC), event, details.
+
+    Runs with the version of code and configuration, files by hash, approvals, waivers,
+    withdrawals, erasures, rollbacks, exports. No identifier, no name of a file, no cell.
+    """
+    from pipeline.storage.ledger import Ledger
+
+    with _refusals():
+        for row in Ledger(_home(home)).audit_entries():
+            said = f"{row['entry']:>6}  {row['at']:%Y-%m-%d %H:%M:%S}  {row['event']:<14}"
+            typer.echo(f"{said}  {row['detail']}")
+
+
+@audit.command("verify")
+def verify_audit(home: HomeOption = None) -> None:
+    """Check that no entry of the audit chain was changed, removed, inserted or put elsewhere.
+
+    Prints the hash of the last entry. Whoever can write to ledger.sqlite could write a whole new
+    chain: note that hash where they cannot, and compare. Exit code 0: whole; 1: tampered with.
+
+    Example: rapport audit verify
+    """
+    from pipeline.storage.ledger import Ledger
+
+    with _refusals():
+        ledger = Ledger(_home(home))
+        rows, problems = ledger.audit_entries(), ledger.audit_problems()
+    for problem in problems:
+        typer.echo(problem, err=True)
+    if problems:
+        typer.echo("The audit chain was tampered with. Compare with the back-ups.", err=True)
+        raise typer.Exit(1)
+    last = f"; the last is {rows[-1]['hash']}" if rows else ""
+    typer.echo(f"{len(rows):,} entries, each as it was written{last}")
 
 
 @contextmanager
 def _refusals() -> Iterator[None]:
     """Say a refusal in its own words, without a traceback."""
-    from transforms.errors import BusyError, RapportError
+    from transforms.errors import BusyError, RapportError, VaultError
 
+    codes = {BusyError: BUSY, VaultError: 2}
     try:
         yield
     except RapportError as refusal:
         typer.echo(str(refusal), err=True)
-        raise typer.Exit(BUSY if isinstance(refusal, BusyError) else 1) from None
+        raise typer.Exit(codes.get(type(refusal), 1)) from None
 
 
 @contextmanager
 def _writing(folder: Path | None, owner: str) -> Iterator:
     """Hold the home's lock while a command writes; yield the home."""
     from pipeline.storage.writer_lock import writing
+    from pipeline.vault.keys import check_vault
 
     place = _home(folder)
-    with _refusals(), writing(place, owner):
-        yield place
+    with _refusals():
+        check_vault(place)  # at the door: a changed key makes nobody a new person
+        with writing(place, owner):
+            yield place
 
 
 def _home(folder: Path | None):

@@ -13,7 +13,14 @@ import pipeline
 CODE = Path(pipeline.__file__).resolve().parents[1]
 # What is not code (config/, dags/, plugins/, the dbt project): the same root, or the folder that
 # setup.py put into the wheel.
+# Whoever delivers sets the rights of landing/; what is published lies in the other two.
+LEFT_OPEN = ("landing", "published", "releases", "vault")
 REPOSITORY = CODE if (CODE / "dbt_project.yml").is_file() else CODE / "rapport_project"
+
+
+def keep_private() -> None:
+    """Let whatever this process and its children create be readable by their owner only."""
+    os.umask(0o077)
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,11 @@ class Home:
         return self.root / "ledger.lock"
 
     @property
+    def key_fingerprint(self) -> Path:
+        """By what the vault's key is known again; the key cannot be got back from it."""
+        return self.root / "key.fingerprint"
+
+    @property
     def instruments(self) -> Path:
         """Instrument definitions a clinic may extend."""
         return self.config / "instruments"
@@ -107,13 +119,23 @@ class Home:
         return self.releases / run_id / "analytics.duckdb"
 
     def prepare(self) -> None:
-        """Create the folders; the vault is for its owner only."""
-        for folder in (self.landing, self.lake, self.quarantine, self.releases, self.reports):
-            folder.mkdir(parents=True, exist_ok=True)
-        self.published.parent.mkdir(exist_ok=True)
-        for private in (self.vault, self.scratch):
-            private.mkdir(mode=0o700, exist_ok=True)
-            private.chmod(0o700)
+        """Create the folders: for their owner only, but that a group may reach what is published.
+
+        What lies open from before is closed. Not the vault: `check_vault` refuses that.
+        """
+        folders = (self.landing, self.vault, self.lake, self.quarantine, self.reports)
+        for folder in (*folders, self.scratch, self.releases, self.published.parent):
+            if not folder.exists():
+                folder.mkdir(parents=True)
+                folder.chmod(0o700)
+        for path in self.root.iterdir():
+            if path.name not in LEFT_OPEN and not path.is_symlink() and path.stat().st_mode & 0o077:
+                for each in (path, *path.rglob("*")):
+                    if not each.is_symlink():
+                        each.chmod(each.stat().st_mode & 0o700)
+        self.root.chmod(self.root.stat().st_mode & 0o777 | 0o710)
+        for folder in (self.releases, self.published.parent):
+            folder.chmod(0o750)
 
 
 def copy_config(target: Path) -> int:

@@ -6,6 +6,7 @@ process. Steps return counts only; nothing with a cell value travels between tas
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -14,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.audit.fingerprint import fingerprint
-from pipeline.home import Home
+from pipeline.home import Home, keep_private
 from pipeline.progress import log, say, timed
 from pipeline.steps import accept as accepting
 from pipeline.steps import approval, leaving_out
 from pipeline.steps import build as building
+from pipeline.steps import erase as erasing
 from pipeline.steps import intake as taking_in
 from pipeline.steps import judge as judging
 from pipeline.steps import publish as publishing
+from pipeline.steps import withdraw as withdrawing
 from pipeline.steps.gate import load_gate
 from pipeline.steps.report_page import address, write_index, write_page, write_stopped_page
 from pipeline.steps.summary import write_summary
@@ -30,6 +33,7 @@ from pipeline.storage.configuration import write_registry
 from pipeline.storage.landing import Delivery, new_deliveries, out_of_place
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.waiver_tables import write_waivers_and_rules
+from pipeline.vault.erased import Erasure
 from pipeline.vault.keys import master_key, sweep_scratch
 from transforms.errors import BuildError, NothingToDoError, PromiseError, RapportError
 
@@ -48,6 +52,7 @@ def step(name: str, arguments: Said | None) -> Any:
     if arguments is None:
         raise NothingToDoError(f"{name}: the run was never opened. See the first step's message.")
     wanted = {key: arguments[key] for key in PASSED_ON if key in arguments}
+    keep_private()
     home, run_id = Home.from_environment(), arguments.get("run_id")
     try:
         with writer_lock.step(home, run_id) as hold:
@@ -77,18 +82,11 @@ def open_run() -> Said:
     since the last published release.
     """
     home, now = Home.from_environment(), datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-    home.prepare()
-    ledger = Ledger(home)
-    master_key(home)
-    sweep_scratch(home)
-    publishing.clear_build(home)
-    approval.hold_undecided(home, ledger)
+    ledger = _tidied_up(home, now)
     load_gate(home)  # a gate that cannot be read is found now, not after the build
-    ledger.end_unfinished()
-    leftovers.sweep(home, ledger)
-    lake.write_empty_tables(home)
     write_registry(home)
     write_waivers_and_rules(home, now.date())
+    ledger.note("waivers", only_if_new=True, **_waivers(home))
     approval.write_log(home, ledger)
     run_id, state = _unused_run_id(ledger, now), fingerprint(home)
     deliveries = new_deliveries(home, ledger, now, state)
@@ -283,6 +281,44 @@ def _keeps_the_lock(name: str, run_id: str | None, result: Any) -> str | None:
     return None if is_over else run_id
 
 
+def withdraw(home: Home, clinic_id: str, name: str, why: str) -> withdrawing.Withdrawal:
+    """Take back a file sent in error; a run that waits for approval is rejected by it."""
+    now = _now()
+    ledger = _tidied_up(home, now)
+    file = withdrawing.find(ledger, clinic_id, name)
+    return withdrawing.withdraw(home, ledger, file, why, _unused_run_id(ledger, now), now)
+
+
+def erase(home: Home, clinic_id: str, client_id: str) -> Erasure:
+    """Take a person out of everything but landing/; a night and `erase.certify` come after."""
+    ledger = _tidied_up(home, _now())
+    erasure = erasing.begin(home, ledger, clinic_id, client_id)
+    erasing.purge(home, ledger, erasure)
+    return erasure
+
+
+def _tidied_up(home: Home, now: datetime) -> Ledger:
+    """Clear away what a killed writer left, and settle what nobody decided; return the ledger."""
+    home.prepare()
+    ledger = Ledger(home)
+    master_key(home)
+    sweep_scratch(home)
+    publishing.clear_build(home)
+    approval.hold_undecided(home, ledger)
+    ledger.end_unfinished()
+    leftovers.sweep(home, ledger)
+    lake.write_empty_tables(home)
+    withdrawing.finish(home, ledger, now)
+    erasing.resume(home, ledger)
+    return ledger
+
+
+def _waivers(home: Home) -> dict[str, str]:
+    path = home.config / "waivers.yml"
+    content = path.read_bytes() if path.exists() else b""
+    return {"sha256": hashlib.sha256(content).hexdigest()}
+
+
 def _write_deliveries(home: Home, run_id: str, deliveries: list[Delivery]) -> None:
     path: Path = home.work(run_id) / "deliveries.json"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -301,6 +337,8 @@ def _is_stale(home: Home, ledger: Ledger, state: str) -> bool:
     accepted = [row["run_id"] for row in ledger.all_files() if row["status"] == "accepted"]
     if publishing.published_run(home) is None:
         return bool(accepted)
+    if erasing.needs_release(home):
+        return True
     latest = next((row for row in ledger.all_runs() if row["status"] == "published"), None)
     if latest is None or latest["fingerprint"] != state:
         return True

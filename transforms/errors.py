@@ -2,6 +2,7 @@
 
 * RapportError                base class: our refusals, as opposed to Python's accidents
   - ConfigError               a file under config/ is wrong: says file, key and remedy
+    - VaultError              the vault is open to others, or the key is not the one in use
   - FileRefused               one export cannot be read or used; the others go on
   - BalanceError              rows were lost or invented; nothing may be published
   - BuildError                dbt or an audit failed; yesterday's release stays
@@ -37,6 +38,10 @@ class ConfigError(RapportError):
         """Return this error with the lines of others of the same file below its own."""
         self.args = ("\n".join(map(str, (self, *others))),)
         return self
+
+
+class VaultError(ConfigError):
+    """The vault is open to others, or its key is not the one people are known by."""
 
 
 class FileRefused(RapportError):  # noqa: N818 - a refusal is an outcome, not an error of ours

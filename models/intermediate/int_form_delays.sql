@@ -1,4 +1,7 @@
-{# Forms by clinic, therapist, month and days until they reached us: enough for any median. #}
+{#
+    Forms by clinic, therapist, month and days until they reached us: enough for any median. What
+    `rapport withdraw` restored reached us before, nobody knows which day of it to count.
+#}
 
 with
 
@@ -8,17 +11,36 @@ responses as (
 
 ),
 
+restored as (
+
+    select distinct
+        clinic_id,
+        received_at
+
+    from {{ ref('stg_lake__files') }}
+
+    where source_file like '%(restored rows)'
+
+),
+
 delays as (
 
     select
-        clinic_id,
-        therapist_key,
-        {{ month_of('completed_at') }} as month,
-        greatest(0, {{ days_between('completed_at', 'received_at') }}) as delay_days
+        responses.clinic_id,
+        responses.therapist_key,
+        {{ month_of('responses.completed_at') }} as month,
+        greatest(
+            0, {{ days_between('responses.completed_at', 'responses.received_at') }}
+        ) as delay_days
 
     from responses
 
-    where rater in ('client', 'therapist')
+    {{ anti_join() }} restored
+        on
+            responses.clinic_id = restored.clinic_id
+            and responses.received_at = restored.received_at
+
+    where responses.rater in ('client', 'therapist')
 
 ),
 

@@ -137,10 +137,13 @@ def _trial_home(home: Home, clinic_id: str) -> Iterator[Home]:
         key = home.vault / "key"
         if key.exists():
             shutil.copy(key, trial.vault / "key")  # keeps its mode
+        if home.key_fingerprint.exists():
+            shutil.copy(home.key_fingerprint, trial.key_fingerprint)
         for name in REFERENCES:
             _link_files(home.lake / name, trial.lake / name)
         identities = Path("identities") / f"clinic={clinic_id}"
         _link_files(home.vault / identities, trial.vault / identities)
+        _link_files(home.vault / "erased", trial.vault / "erased")
         master_key(trial)
         yield trial
 

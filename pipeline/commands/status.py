@@ -10,6 +10,7 @@ from pipeline.steps.publish import published_run, releases
 from pipeline.steps.summary import print_files_left_out
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.writer_lock import described
+from pipeline.vault.erased import under_way
 
 LAST_RUNS = 10
 
@@ -23,6 +24,10 @@ def print_status(home: Home) -> None:
     if ledger is None or not ledger.all_runs():
         console.print(f"No run yet in {home.root}. Put exports into landing/ and `rapport run`.")
         return
+    if waiting := under_way(home):
+        console.print(
+            f"{len(waiting)} erasure(s) without a certificate: give `rapport erase` again"
+        )
     now, kept = published_run(home), releases(home)
     console.print(f"Published: {now or 'nothing yet'}")
     runs = ledger.all_runs()[:LAST_RUNS]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from pipeline.home import CODE, REPOSITORY, Home
+from pipeline.home import CODE, REPOSITORY, Home, keep_private
 from transforms.errors import BuildError
 
 POOL = "duckdb_writer"
@@ -19,6 +19,7 @@ POOL = "duckdb_writer"
 
 def configure_airflow(home: Home) -> None:
     """Set Airflow's environment; must happen before anything imports airflow."""
+    keep_private()
     folder = home.root / "airflow"
     folder.mkdir(parents=True, exist_ok=True)
     os.environ |= {
@@ -32,6 +33,8 @@ def configure_airflow(home: Home) -> None:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": os.environ.get("RAPPORT_LOG_LEVEL", "ERROR"),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
         "DO_NOT_TRACK": "1",
     }
     if str(CODE) not in sys.path:

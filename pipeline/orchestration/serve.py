@@ -6,12 +6,13 @@ import os
 import sys
 from pathlib import Path
 
-from pipeline.home import Home
+from pipeline.home import Home, keep_private
 from pipeline.orchestration.run_locally import configure_airflow, prepare_metadata
 
 
 def main() -> None:
     """Replace this process by `airflow standalone`; Ctrl-C stops all of it."""
+    keep_private()
     home = Home.from_environment()
     home.prepare()
     os.environ.setdefault("RAPPORT_LOG_LEVEL", "INFO")

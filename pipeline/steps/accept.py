@@ -67,7 +67,7 @@ def accept(home: Home, run_id: str, ledger: Ledger, deliveries: list[Delivery]) 
                 continue
             rejection = "; ".join(rejected.get((delivery.clinic_id, delivery.file_id), ()))
             verdict = Verdict(delivery, result.refusal, rejection)
-            tables = _settle(con, home, run_id, verdict)
+            tables = _settle(con, home, run_id, verdict, result.erased)
             _record(ledger, verdict, tables, run_id, registry)
             for table in tables:
                 for outcome in totals:
@@ -100,9 +100,18 @@ def rescore(con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, registry
 
 
 def _settle(
-    con: duckdb.DuckDBPyConnection, home: Home, run_id: str, verdict: Verdict
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    run_id: str,
+    verdict: Verdict,
+    erased: dict[str, int],
 ) -> list[dict]:
-    """Move one file's rows to where they belong; return its counts per table."""
+    """Move one file's rows to where they belong; return its counts per table.
+
+    Parameters
+    ----------
+    erased : rows of the file that were left out because the person was erased, by table
+    """
     counts: list[dict] = []
     delivery = verdict.delivery
     profile = profile_of(home, run_id, delivery.clinic_id, delivery.file_id)
@@ -136,9 +145,12 @@ def _settle(
                 "clinic_id": delivery.clinic_id,
                 "file_id": delivery.file_id,
                 "table_name": name,
-                "n_erased": 0,
             }
             | asdict(accepted)
+            | {
+                "n_received": accepted.n_received + erased.get(name, 0),
+                "n_erased": erased.get(name, 0),
+            }
         )
     if profile is not None:
         keep_profile(home, profile)

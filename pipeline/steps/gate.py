@@ -123,7 +123,7 @@ def judged_runs(ledger: Ledger, run_id: str) -> list[str]:
     judged = [run_id]
     approved = {row["run_id"] for row in ledger.approvals() if row["choice"] is not None}
     for run in ledger.all_runs():
-        if run["run_id"] >= run_id or run["run_id"] in approved:
+        if run["run_id"] >= run_id or run["run_id"] in approved or run["status"] == "withdrawn":
             continue
         if run["status"] in ("published", "rolled_back"):
             break

@@ -21,6 +21,7 @@ from pipeline.steps.scores import write_scores
 from pipeline.storage.configuration import read_clinic, read_registry, rules
 from pipeline.storage.duckdb_session import duck, quoted
 from pipeline.storage.landing import Delivery, is_as_hashed, still_written
+from pipeline.vault.erased import keep_out
 from pipeline.vault.facts import client_aliases, delivered_ages, therapist_flags
 from pipeline.vault.keys import identities_folder, master_key
 from transforms.clinics.clinic import Clinic
@@ -38,6 +39,7 @@ from transforms.intake.stage import stage
 class IntakeResult:
     """What became of one file. ``refusal`` is empty when it could be read.
 
+    ``rows`` are those staged, by table, ``erased`` those left out of persons who were erased;
     ``n_read`` counts the rows of the file itself: one row may give several canonical rows.
     """
 
@@ -46,6 +48,7 @@ class IntakeResult:
     refusal_rule: str = ""
     notes: list[str] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
+    erased: dict[str, int] = field(default_factory=dict)
     n_read: int | None = None
 
 
@@ -176,6 +179,8 @@ def _stage(
     registry = read_registry(home)
     received = f"{delivery.received_at:%Y%m%dT%H%M%S}"
     identities = identities_folder(home, clinic.clinic, received)
+    key = GroupKey.derive(master_key(home), clinic.group)
+    erased: dict[str, int] = {}
     notes = [note.text for source in sources for note in source.notes]
     rows: dict[str, int] = {}
     read: dict[str, list[ColumnMapping]] = {}
@@ -190,14 +195,17 @@ def _stage(
             file_id=delivery.file_id,
             source_file=delivery.source_file,
             received_at=delivery.received_at,
-            key=GroupKey.derive(master_key(home), clinic.group),
+            key=key,
             registry_rows=registry_rows(registry),
             out=staged_folder(home, run_id, clinic.clinic) / table / f"{delivery.file_id}.parquet",
             identities=identities / f"{delivery.file_id}.{table}.parquet",
         )
+        ids = identities / f"{delivery.file_id}.{table}.parquet"
+        erased[table] = keep_out(con, home, key, staged.path, ids)
         if len(mappings) > 1 or any(mapping.feed.is_reshaped for mapping in mappings):
             _refuse_shared_keys(con, TABLES[table], staged.path)
-        rows[table], paths[table], read[table] = staged.n_rows, staged.path, mappings
+        rows[table] = staged.n_rows - erased[table]
+        paths[table], read[table] = staged.path, mappings
         notes += [note.text for note in staged.notes]
         if table == "responses":
             scores = scores_path(home, run_id, clinic.clinic, delivery.file_id)
@@ -205,7 +213,7 @@ def _stage(
     _require_as_hashed(home, delivery)
     watch.look(con, delivery, read, paths)
     n_read = sum(source.n_rows for source in sources)
-    return IntakeResult(delivery.file_id, notes=notes, rows=rows, n_read=n_read)
+    return IntakeResult(delivery.file_id, notes=notes, rows=rows, erased=erased, n_read=n_read)
 
 
 def _require_as_hashed(home: Home, delivery: Delivery) -> None:

@@ -27,7 +27,8 @@ def publish(home: Home, run_id: str, keep: int = KEEP_RELEASES) -> Path:
     release = home.release(run_id)
     _sync(build)
     os.replace(build.parent, release.parent)
-    release.chmod(0o440)
+    release.chmod(0o640)
+    release.parent.chmod(0o750)
     _point_to(home, release)
     for old in releases(home)[keep:]:
         if old != run_id:

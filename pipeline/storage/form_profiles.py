@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -16,6 +17,7 @@ import numpy as np
 
 from pipeline.home import Home
 from pipeline.storage.duckdb_session import quoted
+from pipeline.storage.lake import lake_file
 from pipeline.storage.landing import Delivery
 from pipeline.storage.parquet import whole
 from transforms.clinics.clinic import Clinic
@@ -55,6 +57,31 @@ def keep_profile(home: Home, profile: Profile) -> None:
     ]
     for old in same[:-KEPT]:
         (folder / f"{old.file_id}.json").unlink()
+
+
+def profile_what_is_left(
+    con: duckdb.DuckDBPyConnection, home: Home, clinic_id: str, file_id: str
+) -> None:
+    """Write a kept profile anew from the rows the lake still has of its file.
+
+    Counts of rows as they came stay; answers and periods are of what is left.
+    """
+    path = home.lake / "quality" / "form_profiles" / f"clinic={clinic_id}" / f"{file_id}.json"
+    if not path.exists():
+        return
+    profile = Profile.from_document(read_json(path))
+    left = {
+        sheet.table: rows
+        for sheet in profile.sheets
+        if (rows := lake_file(home, sheet.table, clinic_id, f"{file_id}.parquet")).exists()
+    }
+    sheets = []
+    for sheet in profile.sheets:
+        rows = left.get(sheet.table)
+        first_at, last_at = _period(con, sheet.table, rows) if rows else (None, None)
+        sheets.append(replace(sheet, first_at=first_at, last_at=last_at))
+    forms = _forms(con, left["responses"]) if "responses" in left else ()
+    write_json(path, replace(profile, sheets=tuple(sheets), forms=forms).as_document())
 
 
 def profile_delivery(

@@ -35,7 +35,16 @@ MARKERS = {
     "marked_at": "TIMESTAMP",
     "reason": "VARCHAR",
 }
-REPLACED, ABSENT = "replaced", "absent from snapshot"
+REPLACED, ABSENT, WITHDRAWN = "replaced", "absent from snapshot", "withdrawn"
+# A row said again: who repeats which row of the lake, and on which of its own lines.
+REPEATS = {
+    "row_key": "UUID",
+    "file_id": "VARCHAR",
+    "source_line": "BIGINT",
+    "by_file_id": "VARCHAR",
+    "by_sheet": "VARCHAR",
+    "by_line": "BIGINT",
+}
 CLIENT_AGES = {"client_key": "UUID", "start_date": "DATE", "age_years": "INTEGER"}
 THERAPIST_FLAGS = {"therapist_key": "UUID", "is_placeholder": "BOOLEAN", "has_alias": "BOOLEAN"}
 SCORES = pa.schema(
@@ -59,7 +68,13 @@ SCORES = pa.schema(
     ]
 )
 # Where the rows of one delivery lie, each time in clinic=<id>/<file_id>.<ending>.
-FOLDERS = (*TABLES, *(f"superseded/{name}" for name in TABLES), "scores", "quality/form_profiles")
+FOLDERS = (
+    *TABLES,
+    *(f"superseded/{name}" for name in TABLES),
+    *(f"repeats/{name}" for name in TABLES),
+    "scores",
+    "quality/form_profiles",
+)
 NOT_CONTENT = {name for name, _ in PROVENANCE} | {"bad_cells"}
 
 
@@ -86,6 +101,7 @@ def write_empty_tables(home: Home) -> None:
     for table in TABLES.values():
         schemas[table.name] = lake_columns(table) | (answers if table.name == "responses" else {})
         schemas[f"superseded/{table.name}"] = MARKERS
+        schemas[f"repeats/{table.name}"] = REPEATS
     with duckdb.connect() as con:
         for folder, columns in schemas.items():
             nulls = ", ".join(f'cast(null as {kind}) as "{name}"' for name, kind in columns.items())
@@ -161,6 +177,8 @@ def accept(
     markers = lake_file(home, f"superseded/{table.name}", clinic_id, staged.name)
     gone = absent() if absent else None
     copy_unless_empty(con, _markers_query(staged, marked_at, gone), markers)
+    repeats = lake_file(home, f"repeats/{table.name}", clinic_id, staged.name)
+    copy_unless_empty(con, _repeats_query(staged), repeats)
     target = lake_file(home, table.name, clinic_id, staged.name)
     keep_left_in(con, staged, target, table.key)
     n_accepted = _count(con, target)
@@ -242,6 +260,7 @@ def _find_repeats(
         select
             staged.row_key,
             staged.source_line,
+            staged.source_sheet,
             lake.file_id as earlier_file_id,
             lake.source_line as earlier_line,
             {same} as is_same
@@ -306,6 +325,20 @@ def _markers_query(staged: Path, marked_at: datetime, absent: str | None) -> str
             where not is_same
             {deleted}
         )
+    """
+
+
+def _repeats_query(staged: Path) -> str:
+    return f"""
+        select
+            row_key,
+            earlier_file_id as file_id,
+            earlier_line as source_line,
+            {quoted(staged.stem)} as by_file_id,
+            source_sheet as by_sheet,
+            source_line as by_line
+        from known
+        where is_same
     """
 
 

@@ -22,6 +22,7 @@ from transforms.errors import ConfigError
 
 CLINIC_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 MOST_NAMED = 5
+WITHDRAWN = "withdrawn"
 FIRST_LOOK = ("", "", "")  # noted with the first names
 HALF_WRITTEN = (".tmp", ".part", ".partial", ".crdownload", ".filepart")
 
@@ -56,7 +57,8 @@ def new_deliveries(home: Home, ledger: Ledger, now: datetime, fingerprint: str) 
     else than before: the file stood there with other content in between; or the content comes
     under a new name and is a full snapshot, or rows of it are open in quarantine or were replaced
     since. Under a new name a refused or rejected content is tried again at once. A copy that
-    lay there all the time is none of these.
+    lay there all the time is none of these. What was withdrawn is never read again from where it
+    lay; it may be sent again under a new name, or under its own once it was gone for a night.
     Order: clinic, then file name, so that `responses_2026-10.csv` comes before
     `responses_2026-11.csv` and the later one wins.
     """
@@ -64,8 +66,9 @@ def new_deliveries(home: Home, ledger: Ledger, now: datetime, fingerprint: str) 
     known = {(row["clinic_id"], row["file_id"]): row for row in files}
     accepted = {key for key, row in known.items() if row["status"] == "accepted"}
     waiting = {key for key, row in known.items() if row["fingerprint"] == fingerprint} - accepted
+    withdrawn = {key for key, row in known.items() if row["status"] == WITHDRAWN}
     noted = ledger.seen_names()
-    seen = noted | {(row["clinic_id"], row["source_file"], row["sha256"]) for row in files}
+    seen = noted | {_name(row) for row in files if row["status"] != WITHDRAWN}
     # A home from before names were noted: what lies there is not sent again.
     is_first_look = FIRST_LOOK not in noted and bool(files)
     lying = {FIRST_LOOK}
@@ -73,14 +76,12 @@ def new_deliveries(home: Home, ledger: Ledger, now: datetime, fingerprint: str) 
     repeated: list[str] = []
     for clinic in sorted(path for path in home.landing.iterdir() if _is_clinic(path)):
         found: dict[tuple[str, str], Delivery] = {}
-        accepted_here = [
-            row for row in files if row["clinic_id"] == clinic.name and row["status"] == "accepted"
-        ]
+        files_here = [row for row in files if row["clinic_id"] == clinic.name]
         for path in sorted(clinic.rglob("*")):
             if path.is_file() and not _is_ignored(path) and (read := _delivery(clinic, path, now)):
                 name = (clinic.name, read.source_file, read.sha256)
                 is_sent_again = not is_first_look and name not in seen
-                delivery = _told_apart(home, read, accepted_here, is_sent_again)
+                delivery = _told_apart(home, read, files_here, is_sent_again)
                 key = (delivery.clinic_id, delivery.file_id)
                 lying.add(name)
                 if is_sent_again:
@@ -89,11 +90,13 @@ def new_deliveries(home: Home, ledger: Ledger, now: datetime, fingerprint: str) 
                 first = known[key]["source_file"] if key in accepted else first
                 if first != delivery.source_file:
                     repeated.append(f"{clinic.name}/{delivery.source_file} is {first}")
-        if found.keys() - accepted - waiting:
-            new += [found[key] for key in found if key not in accepted]
+        if found.keys() - accepted - waiting - withdrawn:
+            new += [found[key] for key in found if key not in accepted | withdrawn]
     # Not yet those this night takes up: a killed night must find them again.
     taken_up = {(one.clinic_id, one.source_file, one.sha256) for one in new}
     ledger.note_names(name for name in lying if name not in noted | taken_up)
+    gone = {_name(known[key]) for key in withdrawn} - lying
+    ledger.forget_names(gone & noted)
     if repeated:
         shown = ", ".join(repeated[:MOST_NAMED]) + (" …" if len(repeated) > MOST_NAMED else "")
         say(f"{len(repeated)} file(s) with the same content as another, read once: {shown}")
@@ -134,18 +137,17 @@ def _is_ignored(path: Path) -> bool:
     return is_unfinished or is_manifest(path.name)
 
 
-def _told_apart(
-    home: Home, delivery: Delivery, accepted: list[dict], is_sent_again: bool
-) -> Delivery:
+def _told_apart(home: Home, delivery: Delivery, files: list[dict], is_sent_again: bool) -> Delivery:
     """Give content that is delivered once more, and means it, an identity of its own.
 
     Parameters
     ----------
-    accepted : the clinic's accepted files, oldest first
+    files : the clinic's files, oldest first
     is_sent_again : whether the content lies under this name for the first time
     """
+    accepted = [row for row in files if row["status"] == "accepted"]
     if not any(row["sha256"] == delivery.sha256 for row in accepted):
-        return delivery
+        return _after_withdrawal(delivery, files, is_sent_again)
     of_name = [row for row in accepted if row["source_file"] == delivery.source_file]
     if of_name and of_name[-1]["sha256"] == delivery.sha256:
         return replace(delivery, file_id=of_name[-1]["file_id"])
@@ -156,6 +158,23 @@ def _told_apart(
         return delivery
     told = f"{delivery.sha256} {delivery.source_file} {len(of_name)}"
     return replace(delivery, file_id=hashlib.sha256(told.encode()).hexdigest()[:16])
+
+
+def _after_withdrawal(delivery: Delivery, files: list[dict], is_sent_again: bool) -> Delivery:
+    """Tell content that was withdrawn and is sent again from what was withdrawn, for good."""
+    same = [row for row in files if row["sha256"] == delivery.sha256]
+    n_withdrawn = sum(row["status"] == WITHDRAWN for row in same)
+    if not n_withdrawn:
+        return delivery
+    if not is_sent_again:
+        of_name = [row for row in same if row["source_file"] == delivery.source_file] or same
+        return replace(delivery, file_id=of_name[-1]["file_id"])
+    told = f"{delivery.sha256} sent again after {n_withdrawn} withdrawal(s)"
+    return replace(delivery, file_id=hashlib.sha256(told.encode()).hexdigest()[:16])
+
+
+def _name(row: dict) -> tuple[str, str, str]:
+    return row["clinic_id"], row["source_file"], row["sha256"]
 
 
 def _is_unfinished(home: Home, delivery: Delivery, accepted: list[dict]) -> bool:

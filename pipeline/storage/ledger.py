@@ -6,9 +6,11 @@ Holds file names, hashes, counts and reasons; never a cell of a file.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import (
     Column,
@@ -23,6 +25,7 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
+    false,
     insert,
     select,
     update,
@@ -31,10 +34,12 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.schema import CreateTable
 
 from pipeline.home import Home
+from pipeline.storage import audit_chain
 from transforms.errors import BalanceError, LedgerError
 
 File = tuple[str, str]  # clinic_id, file_id
 GOING_ON = ("running", "waiting")
+RESTORED = " (restored rows)"  # ends the name of the delivery that a withdrawal is
 REMEDIES = {
     "full": "Free space on the disk",
     "readonly": "Give this user the right to write in the home",
@@ -68,7 +73,8 @@ files = Table(
     Column("received_at", DateTime, nullable=False),
     Column("run_id", String, ForeignKey("runs.run_id"), nullable=False),
     # accepted; rejected = read, but too much of it broke a fatal rule; refused = could not be read;
-    # held = kept out of the release by a person's decision, or for want of one
+    # held = kept out of the release by a person's decision, or for want of one; withdrawn = taken
+    # back by a person for good, its rows stay as history
     Column("status", String, nullable=False),
     Column("reason", String),
     Column("fingerprint", String, nullable=False),
@@ -137,6 +143,24 @@ approval_log = Table(
 )
 
 
+# Append-only and hash-chained, see pipeline/storage/audit_chain.py.
+audit_log = Table(
+    "audit",
+    metadata,
+    Column("entry", Integer, primary_key=True, autoincrement=True),
+    Column("at", DateTime, nullable=False),
+    Column("event", String, nullable=False),
+    Column("detail", String, nullable=False),
+    Column("previous", String, nullable=False),
+    Column("hash", String, nullable=False),
+    sqlite_autoincrement=True,  # remembers how many there were
+)
+APPEND_ONLY = """
+    create trigger if not exists audit_is_never_{verb}d before {verb} on audit
+    begin select raise(abort, 'the audit chain is append-only'); end
+"""
+
+
 class Ledger:
     """Access to the ledger of one home. Every write is one transaction."""
 
@@ -146,6 +170,9 @@ class Ledger:
         with self._transaction() as connection:
             for table in metadata.sorted_tables:
                 connection.execute(CreateTable(table, if_not_exists=True))
+            if self._engine.dialect.name == "sqlite":
+                for verb in ("update", "delete"):
+                    connection.exec_driver_sql(APPEND_ONLY.format(verb=verb))
 
     @contextmanager
     def _rows(self) -> Iterator[Connection]:
@@ -174,6 +201,7 @@ class Ledger:
                     run_id=run_id, started_at=started_at, status="running", fingerprint=fingerprint
                 )
             )
+            _append(connection, "run started", run=run_id, code_and_configuration=fingerprint)
 
     def close_run(self, run_id: str, finished_at: datetime, status: str, message: str = "") -> None:
         """Record how a run ended."""
@@ -183,6 +211,7 @@ class Ledger:
                 .where(runs.c.run_id == run_id)
                 .values(finished_at=finished_at, status=status, message=message)
             )
+            _append(connection, "run ended", run=run_id, status=status)
 
     def all_runs(self) -> list[dict]:
         """Return every run, newest first."""
@@ -257,6 +286,7 @@ class Ledger:
             connection.execute(insert(files).values(**file))
             if tables:
                 connection.execute(insert(file_tables), tables)
+            _append(connection, "file", **_identity(file), rows=_counts(tables))
 
     def hold(
         self, run_ids: list[str], clinics: set[str] | None, reason: str
@@ -284,7 +314,94 @@ class Ledger:
                     .where((files.c.clinic_id == clinic_id) & (files.c.file_id == file_id))
                     .values(status="held", reason=reason, fingerprint="")  # new again next time
                 )
+                _append(connection, "file held", clinic=clinic_id, file=file_id, why=reason)
+            # A withdrawal that goes with all its clinic delivered leaves nothing to account for.
+            for row in self.all_files():
+                restored = row["clinic_id"], restored_id(row["file_id"])
+                if row["status"] == "withdrawn" and restored in held:
+                    connection.execute(delete(file_tables).where(_is(file_tables, row)))
         return held
+
+    def withdraw(self, taken: dict, reason: str, restored: dict, tables: list[dict]) -> None:
+        """Mark a file as withdrawn and record the delivery that restores what it had replaced."""
+        with self._transaction() as connection:
+            connection.execute(
+                update(files).where(_is(files, taken)).values(status="withdrawn", reason=reason)
+            )
+            connection.execute(delete(loading).where(_is(loading, restored)))
+            connection.execute(insert(files).values(**restored))
+            if tables:
+                connection.execute(insert(file_tables), tables)
+            why = _identity(taken) | {"status": "withdrawn", "why": reason}
+            _append(connection, "withdrawal", **why, restored=_counts(tables))
+
+    def set_counts(self, rows: list[dict]) -> None:
+        """Set the row counts of files and tables after an erasure; again, they stay the same."""
+        with self._transaction() as connection:
+            for row in rows:
+                of_table = _is(file_tables, row) & (file_tables.c.table_name == row["table_name"])
+                counts = {n: row[n] for n in ("n_accepted", "n_quarantined", "n_erased")}
+                connection.execute(update(file_tables).where(of_table).values(**counts))
+            erased = sum(row["loaded"] + row["quarantined"] for row in rows)
+            clinics = sorted({row["clinic_id"] for row in rows})
+            if rows:
+                _append(connection, "erasure", clinics=clinics, rows=erased)
+
+    def note(self, event: str, *, only_if_new: bool = False, **detail) -> None:
+        """Add to the audit chain what the ledger's other tables do not record.
+
+        Parameters
+        ----------
+        only_if_new : not where the last entry of this event says the same
+        """
+        with self._transaction() as connection:
+            # Takes the right to write first: two may not follow the same entry.
+            connection.execute(delete(loading).where(false()))
+            last = select(audit_log.c.detail).where(audit_log.c.event == event)
+            last = connection.execute(last.order_by(audit_log.c.entry.desc())).scalar()
+            if not (only_if_new and last == audit_chain.detail_text(detail)):
+                _append(connection, event, **detail)
+
+    def audit_entries(self) -> list[dict]:
+        """Return the audit chain, oldest first."""
+        with self._rows() as connection:
+            found = connection.execute(select(audit_log).order_by(audit_log.c.entry))
+            return [dict(row) for row in found.mappings()]
+
+    def audit_problems(self) -> list[str]:
+        """Return what shows that the audit chain, or a file the ledger names, was tampered with."""
+        rows = self.audit_entries()
+        with self._rows() as connection:
+            n_written = None
+            if self._engine.dialect.name == "sqlite":
+                asked = "select seq from sqlite_sequence where name = 'audit'"
+                n_written = connection.exec_driver_sql(asked).scalar() or 0
+        noted = set()
+        for row in rows:
+            if row["event"] in ("file", "withdrawal"):
+                detail = json.loads(row["detail"])
+                noted.add((detail["clinic"], detail["file"], detail["sha256"]))
+        unknown = [
+            f"file {row['file_id']} of {row['clinic_id']} is in the ledger, not in the chain"
+            for row in self.all_files()
+            if (row["clinic_id"], row["file_id"], row["sha256"]) not in noted
+            and not row["source_file"].endswith(RESTORED)
+            and rows
+            and row["received_at"] >= rows[0]["at"]
+        ]
+        return audit_chain.broken(rows, n_written) + unknown
+
+    def forget_names(self, gone: Iterable[tuple[str, str, str]]) -> None:
+        """Forget that contents ever lay under these names: they may be sent again."""
+        with self._transaction() as connection:
+            for clinic_id, source_file, sha256 in gone:
+                connection.execute(
+                    delete(names).where(
+                        (names.c.clinic_id == clinic_id)
+                        & (names.c.source_file == source_file)
+                        & (names.c.sha256 == sha256)
+                    )
+                )
 
     def writer(self) -> dict | None:
         """Return who writes, None for nobody."""
@@ -326,6 +443,9 @@ class Ledger:
         """Add that a run asked for approval, or how it was answered."""
         with self._transaction() as connection:
             connection.execute(insert(approval_log).values(**entry))
+            named = ("run_id", "asked_because", "choice", "decided_by", "reason")
+            said = {name: entry[name] for name in named if entry.get(name)}
+            _append(connection, "approval" if "choice" in said else "approval asked", **said)
 
     def approvals(self) -> list[dict]:
         """Return the last entry of every run that asked, oldest run first; choice None: open."""
@@ -344,6 +464,38 @@ class Ledger:
                 .where((files.c.clinic_id == clinic_id) & (files.c.file_id == file_id))
                 .values(score_fingerprint=fingerprint)
             )
+
+
+def restored_id(file_id: str) -> str:
+    """Return the delivery that restores what a withdrawn file had replaced."""
+    return hashlib.sha256(f"{file_id} withdrawn".encode()).hexdigest()[:16]
+
+
+def _append(connection: Connection, event: str, **detail) -> None:
+    """Add an entry in the transaction that did what it says, which already writes."""
+    newest = select(audit_log).order_by(audit_log.c.entry.desc()).limit(1)
+    last = connection.execute(newest).mappings().first()
+    row = {
+        "entry": (last["entry"] if last else 0) + 1,
+        "at": datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+        "event": event,
+        "detail": audit_chain.detail_text(detail),
+        "previous": last["hash"] if last else audit_chain.BEGINNING,
+    }
+    connection.execute(insert(audit_log).values(**row, hash=audit_chain.sealed(row)))
+
+
+def _identity(file: dict) -> dict:
+    """Return a file by its hash; a name may hold what must not be kept."""
+    named = {"clinic": "clinic_id", "file": "file_id", "sha256": "sha256", "run": "run_id"}
+    return {word: file[column] for word, column in named.items()} | {"status": file["status"]}
+
+
+def _counts(tables: list[dict]) -> dict[str, dict[str, int]]:
+    return {
+        row["table_name"]: {name[2:]: row[name] for name in row if name.startswith("n_")}
+        for row in tables
+    }
 
 
 def _key(row) -> File:

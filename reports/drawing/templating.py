@@ -40,6 +40,7 @@ FILE_STATUSES = {
     "rejected": ("✕", "Rejected"),
     "refused": ("✕", "Refused"),
     "held": ("!", "Held back"),
+    "withdrawn": ("–", "Withdrawn"),
 }
 
 

@@ -120,7 +120,7 @@ class ClinicGrade:
 
 def files_by_status(files: Iterable[FileBalance]) -> dict[str, int]:
     """Count files by status; a workbook counts once, under its worst sheet."""
-    order = {"refused": 0, "rejected": 1, "held": 2, "accepted": 3}
+    order = {"refused": 0, "rejected": 1, "held": 2, "withdrawn": 3, "accepted": 4}
     worst: dict[tuple[str, str], str] = {}
     for line in files:
         key = (line.clinic_id, line.file_id)
@@ -136,7 +136,7 @@ def grade_of(checks: Sequence[Check], files: Sequence[FileBalance]) -> tuple[str
     if not checks and not files:
         return "–", GRADES["–"]
     failed = {check.severity for check in checks if check.state == "fail"}
-    off = sorted({line.status for line in files} - {"accepted"})
+    off = sorted({line.status for line in files} - {"accepted", "withdrawn"})
     grounds = [
         *(("D", f"a file was {OFF.get(status, status)}") for status in off),
         *(("D", "a fatal rule failed") for _ in failed & {"fatal"}),

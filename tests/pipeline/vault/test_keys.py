@@ -5,9 +5,11 @@ from __future__ import annotations
 import stat
 
 import pytest
+from typer.testing import CliRunner
 
+from pipeline.cli import app
 from pipeline.vault import keys as vault
-from transforms.errors import ConfigError
+from transforms.errors import ConfigError, VaultError
 
 
 def test_a_key_is_generated_once_and_private(home, monkeypatch):
@@ -68,3 +70,40 @@ def test_scratch_is_swept(home):
     vault.sweep_scratch(home)
 
     assert list(home.scratch.iterdir()) == []
+
+
+def test_another_key_is_noticed_at_the_door_once_people_are_known(home, monkeypatch):
+    """Before it would have made every client a new one, in silence."""
+    monkeypatch.setenv("RAPPORT_KEY", "ab" * 32)
+    vault.master_key(home)
+    monkeypatch.setenv("RAPPORT_KEY", "cd" * 32)
+    vault.master_key(home)  # nobody is known yet
+    folder = vault.identities_folder(home, "harbor", "20260101T000000")
+    (folder / "f1.responses.parquet").write_bytes(b"")
+    monkeypatch.setenv("RAPPORT_KEY", "ab" * 32)
+
+    with pytest.raises(VaultError, match="RAPPORT_KEY: this is not the key") as refusal:
+        vault.master_key(home)
+    assert "ab" * 32 not in str(refusal.value)
+    ended = CliRunner().invoke(app, ["run", "--home", str(home.root)])
+    assert ended.exit_code == 2
+    assert "every client would become a new client" in ended.output
+
+    monkeypatch.setenv("RAPPORT_KEY", "cd" * 32)
+    assert vault.master_key(home) == bytes.fromhex("cd" * 32)
+    kept = home.key_fingerprint.read_text()
+    assert len(kept.strip()) == 32
+    assert "cd" * 8 not in kept
+
+
+def test_a_vault_others_may_read_is_refused_with_what_mends_it(home, monkeypatch):
+    monkeypatch.delenv("RAPPORT_KEY", raising=False)
+    vault.master_key(home)
+    for mode in (0o710, 0o701, 0o750):
+        home.vault.chmod(mode)
+        with pytest.raises(VaultError, match=f"Run chmod -R go= {home.vault}, then find out"):
+            vault.master_key(home)
+        ended = CliRunner().invoke(app, ["run", "--home", str(home.root)])
+        assert ended.exit_code == 2
+    home.vault.chmod(0o700)
+    vault.master_key(home)

@@ -1,0 +1,112 @@
+"""Who was erased: a keyed hash for each, by which a later delivery of the same person stays out.
+
+A tombstone is the name of a file in ``vault/erased/``. It is made from the pseudonym with the key
+of the clinic's group, so that neither a pseudonym nor an identifier can be got back from it. While
+an erasure is under way the file holds what is still to be done; afterwards only the day.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from pipeline.home import Home
+from pipeline.storage.duckdb_session import quoted
+from pipeline.storage.parquet import copy_query, whole
+from transforms.intake.pseudonyms import GroupKey, pseudonym
+from transforms.sql import texts
+
+_PREFIX = "erased|"
+
+
+@dataclass
+class Erasure:
+    """One erasure under way.
+
+    keys : pseudonyms of the person and of records that are nobody else's, as text.
+    lines : (table, file_id, source_line) of rows in quarantine.
+    counts : per file and table the numbers the ledger is to say, worked out before anything went.
+    purged_before : the newest run when it was done; a later release has the person in no number.
+    """
+
+    tombstone: str
+    clinic_id: str
+    client_id: str
+    client_key: str
+    keys: list[str] = field(default_factory=list)
+    lines: list[list] = field(default_factory=list)
+    counts: list[dict] = field(default_factory=list)
+    is_purged: bool = False
+    purged_before: str = ""
+
+
+def tombstone_of(key: GroupKey, client_key: uuid.UUID) -> str:
+    """Return the keyed hash that stands for an erased person."""
+    return str(key.pseudonym_of(f"{_PREFIX}{client_key}"))
+
+
+def write(home: Home, erasure: Erasure) -> None:
+    """Note what is to be done; from now on the person stays out."""
+    _write(_path(home, erasure.tombstone), asdict(erasure))
+
+
+def close(home: Home, tombstone: str, day: str) -> None:
+    """Keep only that somebody was erased."""
+    _write(_path(home, tombstone), {"erased_on": day})
+
+
+def is_known(home: Home, tombstone: str) -> bool:
+    """Say whether this person was or is being erased."""
+    return _path(home, tombstone).exists()
+
+
+def under_way(home: Home) -> list[Erasure]:
+    """Return the erasures that have no certificate yet."""
+    found = []
+    for path in sorted((home.vault / "erased").glob("*.json")):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if "client_key" in document:
+            found.append(Erasure(**document))
+    return found
+
+
+def keep_out(
+    con: duckdb.DuckDBPyConnection, home: Home, key: GroupKey, staged: Path, identities: Path
+) -> int:
+    """Take erased persons out of a staged file and its identities; return how many rows."""
+    tombstones = [path.stem for path in (home.vault / "erased").glob("*.json")]
+    rows = f"read_parquet({quoted(staged)})"
+    columns = [name for name, *_ in con.execute(f"describe select * from {rows}").fetchall()]
+    if not tombstones or "client_key" not in columns:
+        return 0
+    stone = pseudonym(f"'{_PREFIX}' || client_key::varchar")
+    found = con.execute(
+        f"select client_key::varchar, count(*) from {rows} where client_key is not null "
+        f"group by client_key having {stone} in ({texts(tombstones)})",
+        key.parameters,
+    ).fetchall()
+    if found:
+        theirs = texts(client_key for client_key, _ in found)
+        for path in (staged, identities):
+            copy_query(
+                con,
+                f"select * from read_parquet({quoted(path)}) "
+                f"where client_key is null or client_key::varchar not in ({theirs})",
+                path,
+            )
+    return sum(count for _, count in found)
+
+
+def _path(home: Home, tombstone: str) -> Path:
+    return home.vault / "erased" / f"{tombstone}.json"
+
+
+def _write(path: Path, document: dict) -> None:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with whole(path) as partial:
+        partial.touch(mode=0o600)
+        partial.write_text(json.dumps(document), encoding="utf-8")
