@@ -68,6 +68,7 @@ select
     scores.rater,
     scores.scale,
     scores.score,
+    scores.is_prorated,
     scores.completed_at,
     coalesce(bridged.continues_as, scores.version) as version
 
