@@ -67,6 +67,7 @@ QUARANTINE = pa.schema(
         ("source_sheet", pa.string()),
         ("source_line", pa.int64()),
         ("row_key", pa.uuid()),
+        ("client_key", pa.uuid()),
         ("rule_id", pa.string()),
         ("column_name", pa.string()),
         ("reason", pa.string()),

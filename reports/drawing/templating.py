@@ -27,6 +27,7 @@ STATES = {
     "pass": ("✓", "Pass"),
     "fail": ("✕", "Fail"),
     "error": ("!", "Error"),
+    "open": ("●", "Open"),
     "not_applicable": ("–", "Not applicable"),
 }
 SEVERITIES = {
@@ -69,6 +70,15 @@ def count(number: int | None) -> str:
     '1,234,567'
     """
     return "–" if number is None else f"{number:,}"
+
+
+def many(number: int, word: str) -> str:
+    """Return a count with its word.
+
+    >>> many(1, "row"), many(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
 def percent(share: float | None) -> str:

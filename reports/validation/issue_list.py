@@ -29,8 +29,8 @@ from reports.drawing.templating import (
 )
 from reports.validation.grades import (
     HOLDS_BACK,
-    NEEDS_ATTENTION,
     grade_clinics,
+    needs_attention,
     worst_first,
 )
 from reports.validation.guidance import Guidance, advice, remedy
@@ -148,7 +148,8 @@ def issues_per_clinic(quality: RunQuality) -> list[Issues]:
 
 
 def _is_issue(check: Check) -> bool:
-    return check.state in NEEDS_ATTENTION or (check.n_failed > 0 and check.severity in HOLDS_BACK)
+    is_held = check.n_failed > 0 and check.severity in HOLDS_BACK
+    return needs_attention(check) or is_held
 
 
 def _titles(quality: RunQuality) -> dict[str, str]:
@@ -194,7 +195,7 @@ def _rule_lines(issues: Issues, guidance: Mapping[str, Guidance]) -> list[list[A
             [
                 check.rule_id,
                 check.title,
-                STATES[check.state][1],
+                STATES[check.shown_state][1],
                 severity_word(check.severity),
                 check.n_failed,
                 check.n_scope,
@@ -262,10 +263,15 @@ def _sheet(
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.styles import Alignment, Font
     from openpyxl.utils import get_column_letter
+    from openpyxl.worksheet.properties import PageSetupProperties
 
     sheet = book.create_sheet(title)
     sheet.freeze_panes = "A2"
     last = get_column_letter(len(columns))
+    sheet.page_setup.orientation = "landscape"
+    sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0  # as many pages as it takes
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    sheet.print_title_rows = "1:1"
     sheet.auto_filter.ref = f"A1:{last}{len(lines) + 1}"
     for number, width in enumerate(columns.values(), start=1):
         sheet.column_dimensions[get_column_letter(number)].width = width

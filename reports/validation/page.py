@@ -32,15 +32,16 @@ from reports.validation.findings import RESPONSE_STYLE, read_findings
 from reports.validation.grades import (
     GRADES,
     HOLDS_BACK,
-    NEEDS_ATTENTION,
     Tally,
     files_by_status,
     grade_clinics,
     heat_map,
+    lost_in_words,
+    needs_attention,
     worst_first,
+    worst_of,
 )
 from reports.validation.guidance import Guidance, advice
-from reports.validation.headline import without_waivers
 from reports.validation.issue_list import issues_per_clinic, write_lists
 from reports.validation.stopped_page import stopped_since
 from reports.validation.tables import HeldRow, RunQuality, read_run_quality
@@ -87,8 +88,8 @@ def write_report(
     """
     folder = _folder(reports, run_id)
     quality = read_run_quality(analytics, run_id)
-    checks = worst_first(quality.checks)
-    titles = {check.rule_id: check.title for check in checks}
+    checks = worst_first(quality.clinic_checks)
+    titles = {check.rule_id: check.title for check in quality.checks}
     clinics = {clinic.clinic_id: clinic for clinic in quality.clinics}
     held = _rows_per_rule(quality, titles)
     for rule in held:
@@ -108,8 +109,15 @@ def write_report(
         statuses=files_by_status(quality.files),
         grades=grade_clinics(quality),
         grade_meanings=GRADES,
+        worst=worst_of(checks),
+        lost_in_words=lost_in_words,
         checks=checks,
-        advice={(c.rule_id, c.clinic_id): advice(c, guidance or {}) for c in checks},
+        audits=worst_first(quality.audits),
+        audit_tally=Tally.of(quality.audits),
+        advice={
+            (c.rule_id, c.clinic_id): advice(c, guidance or {})
+            for c in [*checks, *quality.audits]
+        },
         clinics=clinics,
         categories=categories,
         cells=cells,
@@ -120,12 +128,16 @@ def write_report(
         endings=ENDINGS,
         issue_lists={i.clinic.clinic_id: i.name for i in issues_per_clinic(quality)},
         held_places={(row.rule_id, row.clinic_id): r.page or "" for r in held for row in r.rows},
-        needs_attention=NEEDS_ATTENTION,
+        needs_attention=needs_attention,
         holds_back=HOLDS_BACK,
         common_factors=COMMON_FACTORS if (folder / COMMON_FACTORS).exists() else None,
         data_docs=_data_docs(reports),
     )
-    summary = _summary(quality) | {"headline": headline.text}
+    summary = _summary(quality) | {
+        "headline": headline.text,
+        "n_silent": headline.n_silent,
+        "n_open_rows": headline.n_open_rows,
+    }
     write_text(folder / "run.json", json.dumps(summary, indent=1, ensure_ascii=False))
     return page
 
@@ -151,7 +163,8 @@ def write_index(
     for run in runs:
         run["release"] = _release_state(run["run_id"], releases or (), published)
         run.setdefault("n_held_files", 0)
-        run.setdefault("headline", without_waivers(run["n_applied"], run["n_pass"]).text)
+        # Runs of earlier versions, as their pages say it.
+        run.setdefault("headline", f"{run['n_pass']} of {run['n_applied']} checks passed")
     return write_page(
         reports / "index.html",
         "index.html.j2",
@@ -230,10 +243,10 @@ def _write_rows(folder: Path, rule: RuleRows, *, run_id: str, clinics: Mapping[s
 
 def _summary(quality: RunQuality) -> dict[str, Any]:
     """Return the run as the index needs it, and each rule's counts for trends over runs."""
-    tally = Tally.of(quality.checks)
+    tally, audits = Tally.of(quality.clinic_checks), Tally.of(quality.audits)
     statuses = files_by_status(quality.files)
     labels = {clinic.clinic_id: clinic.label for clinic in quality.clinics}
-    worst = [check for check in worst_first(quality.checks) if check.state in NEEDS_ATTENTION]
+    worst = worst_of(quality.checks)
     return {
         "run_id": quality.run_id,
         "run_at": quality.run_at.isoformat(sep=" ", timespec="minutes") if quality.run_at else None,
@@ -241,6 +254,8 @@ def _summary(quality: RunQuality) -> dict[str, Any]:
         "n_applied": tally.n_applied,
         "pass_share": tally.pass_share,
         "state": tally.state,
+        "n_audits": audits.n_applied,
+        "n_audits_short": audits.n_applied - audits.n_pass,
         "n_accepted": statuses["accepted"],
         "n_rejected": statuses["rejected"],
         "n_refused": statuses["refused"],
@@ -251,18 +266,23 @@ def _summary(quality: RunQuality) -> dict[str, Any]:
             {
                 "clinic": grade.clinic.label,
                 "grade": grade.grade,
-                "grade_with_waivers": grade.grade_with_waivers,
+                "grade_without_waivers": grade.grade_without_waivers,
+                "age_days": grade.age_days,
                 "meaning": grade.meaning,
             }
             for grade in grade_clinics(quality)
         ],
         "worst": {
-            "rule_id": worst[0].rule_id,
-            "title": worst[0].title,
-            "state": worst[0].state,
-            "severity": worst[0].severity,
-            "clinic_id": worst[0].clinic_id,
-            "clinic": labels[worst[0].clinic_id],
+            "rule_id": worst.rule_id,
+            "title": worst.title,
+            "state": worst.shown_state,
+            "severity": worst.severity,
+            "clinic_id": worst.clinic_id,
+            "clinic": labels[worst.clinic_id],
+            "n_lost": worst.n_lost,
+            "n_lost_clients": worst.n_lost_clients,
+            "n_unread": worst.n_unread,
+            "lost": lost_in_words(worst),
         }
         if worst
         else None,
