@@ -72,15 +72,6 @@ def count(number: int | None) -> str:
     return "–" if number is None else f"{number:,}"
 
 
-def many(number: int, word: str) -> str:
-    """Return a count with its word.
-
-    >>> many(1, "row"), many(1200, "row")
-    ('1 row', '1,200 rows')
-    """
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
-
-
 def percent(share: float | None) -> str:
     """Return a share as a percentage that never rounds to a perfect 0 or 100.
 

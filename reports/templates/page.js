@@ -40,9 +40,16 @@ for (const form of document.querySelectorAll("form[data-filters]")) {
     const text = wanted.get("text").trim().toLowerCase();
     let shown = 0;
     rows.forEach((row, i) => {
-      const fits = words[i].includes(text) && [...form.querySelectorAll("select")].every((select) =>
-        select.value === "" || row.dataset[select.name] === select.value
-        || (select.name === "state" && select.value.split(" ").includes(row.dataset.state)));
+      const severity = wanted.get("severity");
+      // A rule is shown when one clinic is in the wanted state; only lines of the wanted clinic.
+      const states = wanted.get("state").split(" ");
+      const pairs = row.dataset.pairs.trim().split(" ").map((pair) => pair.split(":"));
+      const fits = words[i].includes(text) && (severity === "" || row.dataset.severity === severity)
+        && pairs.some(([state, clinic]) => (states[0] === "" || states.includes(state))
+          && ["", clinic].includes(wanted.get("clinic")));
+      for (const line of row.querySelectorAll("li[data-clinic]")) {
+        line.hidden = !["", line.dataset.clinic].includes(wanted.get("clinic"));
+      }
       row.hidden = !fits;
       shown += fits;
     });
@@ -64,7 +71,7 @@ const reveal = () => {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   for (let box = target && target.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
   // A link to a row that the filters hide.
-  if (target && target.hidden) for (const form of document.querySelectorAll("form[data-filters]")) form.dispatchEvent(new Event("showall"));
+  if (target && target.closest("[hidden]")) for (const form of document.querySelectorAll("form[data-filters]")) form.dispatchEvent(new Event("showall"));
   if (target) target.scrollIntoView({ block: "center" });
 };
 addEventListener("hashchange", reveal);

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from reports.drawing.templating import many, percent
+from reports.drawing.templating import percent
 from reports.validation.standing import Standing
 from reports.validation.tables import (
     EVERY_CLINIC,
@@ -18,6 +19,7 @@ from reports.validation.tables import (
     FileBalance,
     RunQuality,
 )
+from transforms.formats.source import plural
 
 SEVERITIES = ("fatal", "quarantine", "warn", "inform")
 NEEDS_ATTENTION = ("fail", "error")
@@ -75,14 +77,20 @@ def needs_attention(check: Check) -> bool:
     return check.state in NEEDS_ATTENTION or bool(check.n_lost or check.n_unread)
 
 
-def lost_in_words(check: Check) -> str:
-    """Return what a rule lost: "35 rows of 30 clients lost"; "no row lost" for nothing."""
+def is_open(check: Check) -> bool:
+    """Whether somebody has to act: what only a waiver covers needs nobody."""
+    is_short = check.state_with_waivers in NEEDS_ATTENTION
+    return is_short or bool(check.n_lost or check.n_unread)
+
+
+def lost_in_words(lost: Check | Rule) -> str:
+    """Return what a rule lost, of one clinic or of all: "35 rows of 30 clients lost"."""
     parts = []
-    if check.n_unread:
-        parts.append(f"{many(check.n_unread, 'file')} unread")
-    if check.n_lost:
-        whose = f" of {many(check.n_lost_clients, 'client')}" if check.n_lost_clients else ""
-        parts.append(f"{many(check.n_lost, 'row')}{whose} lost")
+    if lost.n_unread:
+        parts.append(f"{plural(lost.n_unread, 'file')} unread")
+    if lost.n_lost:
+        whose = f" of {plural(lost.n_lost_clients, 'client')}" if lost.n_lost_clients else ""
+        parts.append(f"{plural(lost.n_lost, 'row')}{whose} lost")
     return ", ".join(parts) or "no row lost"
 
 
@@ -91,9 +99,7 @@ def worst_of(checks: Iterable[Check]) -> Check | None:
     open_ones = [
         check
         for check in checks
-        if check.clinic_id != EVERY_CLINIC
-        and needs_attention(check)
-        and (check.n_lost or check.n_unread or check.state_with_waivers in NEEDS_ATTENTION)
+        if check.clinic_id != EVERY_CLINIC and is_open(check)
     ]
     return worst_first(open_ones)[0] if open_ones else None
 
@@ -246,6 +252,67 @@ def grade_clinics(quality: RunQuality) -> list[ClinicGrade]:
             g.clinic.clinic_id,
         ),
     )
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule over all clinics it was asked of, the clinic it harms most first."""
+
+    checks: list[Check]
+
+    @property
+    def worst(self) -> Check:
+        """The check that stands for the rule."""
+        return self.checks[0]
+
+    @property
+    def short(self) -> list[Check]:
+        """The checks somebody has to look at."""
+        return [check for check in self.checks if needs_attention(check)]
+
+    @property
+    def calm(self) -> list[Check]:
+        """The others."""
+        return [check for check in self.checks if not needs_attention(check)]
+
+    @property
+    def open(self) -> list[Check]:
+        """The checks somebody has to act on."""
+        return [check for check in self.checks if is_open(check)]
+
+    @property
+    def owner(self) -> str:
+        """Who has to act: the clinic on its rows, the data team on a check that could not run."""
+        is_ours = all(check.state == "error" for check in self.open)
+        return "data team" if is_ours else "clinic"
+
+    @property
+    def n_lost(self) -> int:
+        """Rows the rule lost, over the clinics."""
+        return sum(check.n_lost for check in self.checks)
+
+    @property
+    def n_lost_clients(self) -> int:
+        """Their clients; a client of two clinics is two."""
+        return sum(check.n_lost_clients for check in self.checks)
+
+    @property
+    def n_unread(self) -> int:
+        """Files the rule left unread, over the clinics."""
+        return sum(check.n_unread for check in self.checks)
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when the oldest row or file of the rule is open."""
+        return min((c.open_since for c in self.checks if c.open_since), default=None)
+
+
+def rules_of(checks: Iterable[Check]) -> list[Rule]:
+    """Group checks by rule; rules and the clinics of each stand worst first."""
+    grouped: dict[str, list[Check]] = {}
+    for check in worst_first(checks):
+        grouped.setdefault(check.rule_id, []).append(check)
+    return [Rule(of_rule) for of_rule in grouped.values()]
 
 
 def heat_map(quality: RunQuality) -> tuple[list[str], dict[str, list[Tally]]]:

@@ -17,9 +17,10 @@ from typing import Any
 
 import duckdb
 
-from reports.drawing.templating import day, many
+from reports.drawing.templating import day
 from reports.validation.standing import Standing
 from reports.validation.tables import EVERY_CLINIC, Check, RunQuality
+from transforms.formats.source import plural
 
 # A waiver that ends within so many days is announced.
 SOON_DAYS = 14
@@ -92,25 +93,25 @@ class Headline:
         parts = (
             ["no row could be read"]
             if share is None
-            else [f"{_floor(share)} % of {many(self.n_received, 'row')} usable"]
+            else [f"{_floor(share)} % of {plural(self.n_received, 'row')} usable"]
         )
         if self.n_files_off:
-            parts.append(f"{self.n_files_off} of {many(self.n_files, 'file')} not loaded")
+            parts.append(f"{self.n_files_off} of {plural(self.n_files, 'file')} not loaded")
         if self.n_silent:
-            parts.append(f"{self.n_silent} of {many(self.n_clinics, 'clinic')} sent nothing")
+            parts.append(f"{self.n_silent} of {plural(self.n_clinics, 'clinic')} sent nothing")
         return parts
 
     def _open(self) -> list[str]:
         counts = ((self.n_open_rows, "row"), (self.n_open_files, "file"))
-        found = " and ".join(many(n, word) for n, word in counts if n)
+        found = " and ".join(plural(n, word) for n, word in counts if n)
         since = f" since {day(self.since)}" if self.since else ""
         return [f"{found} open{since}"] if found else []
 
     def _waived(self) -> list[str]:
-        parts = [many(self.n_waivers, "waiver")] if self.n_waivers else []
+        parts = [plural(self.n_waivers, "waiver")] if self.n_waivers else []
         if self.n_ending:
             verb = "expires" if self.n_ending == 1 else "expire, the next"
-            parts.append(f"{self.n_ending} {verb} in {many(self.next_days or 0, 'day')}")
+            parts.append(f"{self.n_ending} {verb} in {plural(self.next_days or 0, 'day')}")
         if self.n_expired:
             parts.append(f"{self.n_expired} expired")
         return parts

@@ -14,6 +14,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from reports.drawing.templating import (
     write_text,
 )
 from reports.validation.attrition import ENDINGS, FORMS
-from reports.validation.findings import RESPONSE_STYLE, read_findings
+from reports.validation.findings import RESPONSE_STYLE, Findings, read_findings
 from reports.validation.grades import (
     GRADES,
     HOLDS_BACK,
@@ -36,15 +37,17 @@ from reports.validation.grades import (
     files_by_status,
     grade_clinics,
     heat_map,
+    is_open,
     lost_in_words,
     needs_attention,
+    rules_of,
     worst_first,
     worst_of,
 )
 from reports.validation.guidance import Guidance, advice
 from reports.validation.issue_list import issues_per_clinic, write_lists
 from reports.validation.stopped_page import stopped_since
-from reports.validation.tables import HeldRow, RunQuality, read_run_quality
+from reports.validation.tables import Check, HeldRow, RunQuality, read_run_quality
 
 # The page of the same night that shows what the numbers say, written before this one.
 COMMON_FACTORS = "common-factors.html"
@@ -110,8 +113,11 @@ def write_report(
         grades=grade_clinics(quality),
         grade_meanings=GRADES,
         worst=worst_of(checks),
+        remarks=(),
         lost_in_words=lost_in_words,
         checks=checks,
+        rules=rules_of(checks),
+        new_rules=_new_tonight(checks, findings, quality.run_at),
         audits=worst_first(quality.audits),
         audit_tally=Tally.of(quality.audits),
         advice={
@@ -173,6 +179,22 @@ def write_index(
         stopped=stopped_since(reports, max((run["run_id"] for run in runs), default=None)),
         data_docs=_data_docs(reports),
     )
+
+
+def _new_tonight(
+    checks: Sequence[Check], findings: Findings, run_at: datetime | None
+) -> list[Check]:
+    """Return what fell short tonight for the first time; all of it where no run came before."""
+
+    def first_seen(check: Check) -> datetime | None:
+        trend = findings.trends.get((check.rule_id, check.clinic_id))
+        return trend.first_seen if trend else check.open_since
+
+    return [
+        check
+        for check in checks
+        if is_open(check) and first_seen(check) in (run_at, None) and run_at is not None
+    ]
 
 
 def _data_docs(reports: Path) -> str | None:
