@@ -25,6 +25,7 @@ export = typer.Typer(no_args_is_help=True, help="Published scores for other syst
 app.add_typer(export, name="export")
 alerts = typer.Typer(no_args_is_help=True, help="Alerts for the next clinical morning.")
 app.add_typer(alerts, name="alerts")
+LEFT_OUT = 4  # exit code: done, but something in landing/ was not read or fell out
 BUSY = 3  # exit code: somebody else writes, the same may be tried again
 HomeOption = Annotated[
     Path | None,
@@ -72,7 +73,9 @@ def run(home: HomeOption = None) -> None:
 
     Runs the Airflow DAG `nightly` in this process. Safe to repeat: a second run with nothing new
     publishes nothing. Exit code 0: done or nothing to do; 1: not published, the earlier release
-    stays; 3: somebody else writes (every command that writes), nothing was changed.
+    stays; 3: somebody else writes (every command that writes), nothing was changed; 4: done, but
+    something was not read or fell out, as the summary says: a name in landing/, a clinic whose YAML
+    is wrong, that broke off or was left out.
     """
     from pipeline.orchestration.run_locally import (
         configure_airflow,
@@ -81,15 +84,20 @@ def run(home: HomeOption = None) -> None:
     )
     from pipeline.steps.summary import summary_text
     from pipeline.storage.ledger import Ledger
+    from pipeline.storage.remarks import read_remarks
 
     with _writing(home, "rapport run") as place:
         before = {row["run_id"] for row in Ledger(place).all_runs()}
         configure_airflow(place)
         with only_progress_shown(place) as log:
             state = run_nightly(place)
-    for row in Ledger(place).all_runs():
-        if row["run_id"] not in before:
-            typer.echo(summary_text(place, row["run_id"]), nl=False)
+    runs = [row for row in Ledger(place).all_runs() if row["run_id"] not in before]
+    for row in runs:
+        typer.echo(summary_text(place, row["run_id"]), nl=False)
+    is_done = bool(runs) and all(row["status"] in ("published", "nothing_new") for row in runs)
+    if is_done and any(read_remarks(place, row["run_id"]) for row in runs):
+        typer.echo("Not everything was read: see above, and `rapport status`.", err=True)
+        raise typer.Exit(LEFT_OUT)
     if state != "success":
         typer.echo(f"What Airflow said is in {log}. docs/runbook.md says what to do.", err=True)
         raise typer.Exit(1)

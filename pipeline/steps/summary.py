@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -11,9 +12,9 @@ from rich.table import Table
 
 from pipeline.home import Home
 from pipeline.progress import timings
-from pipeline.steps.leaving_out import left_out
-from pipeline.steps.publish import published_run
+from pipeline.steps.publish import published_run, releases
 from pipeline.storage.ledger import Ledger
+from pipeline.storage.remarks import Remark, read_remarks
 from reports.validation.grades import (
     grade_clinics,
     lost_in_words,
@@ -46,6 +47,14 @@ def summary_text(home: Home, run_id: str) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
+def print_remarks(console: Console, remarks: Sequence[Remark]) -> None:
+    """Print what no file's page tells: names nobody reads, clinics that wait or fell out."""
+    if remarks:
+        console.print("\nNot read, or left out")
+    for remark in remarks:
+        console.print(f"  {remark}", markup=False, soft_wrap=True)
+
+
 def print_files_left_out(console: Console, ledger: Ledger, run_id: str) -> None:
     """Print the files of a run that were refused or rejected, and why."""
     left_out = [
@@ -67,12 +76,13 @@ def _print(console: Console, home: Home, run_id: str, ledger: Ledger) -> None:
     if run["message"]:
         console.print(run["message"], markup=False)
     print_files_left_out(console, ledger, run_id)
-    for clinic, promises in left_out(home, run_id).items():
-        console.print(f"Left out: {clinic}, whose rows break a promise of the tables", markup=False)
-        for promise in dict.fromkeys(promises):
-            console.print(f"  {promise}", markup=False)
+    print_remarks(console, read_remarks(home, run_id))
     if run["status"] != "published":
-        console.print(f"Published stays: {published_run(home) or 'nothing yet'}")
+        published = published_run(home)
+        console.print(f"Published stays: {published or 'nothing yet'}")
+        if published in releases(home):
+            with duckdb.connect(str(home.release(published)), read_only=True) as con:
+                _print_standing(console, con, read_run_quality(home.release(published), published))
         return
     with duckdb.connect(str(home.release(run_id)), read_only=True) as con:
         quality = read_run_quality(home.release(run_id), run_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pipeline.storage.expected_curves import write_curves
 from pipeline.storage.parquet import write_rows
 from transforms.clinics.clinic import Clinic
 from transforms.clinics.yaml_file import load_clinic
+from transforms.errors import ConfigError
 from transforms.instruments.registry import Registry, load_registry
 from transforms.instruments.tables import (
     INSTRUMENT_COLUMNS,
@@ -28,9 +30,15 @@ ARROW_TYPES = {
 }
 
 
-def read_clinics(home: Home, clinic_ids: set[str]) -> dict[str, Clinic]:
-    """Return the configuration of each clinic; one without a file sends canonical tables."""
-    return {clinic_id: read_clinic(home, clinic_id) for clinic_id in sorted(clinic_ids)}
+def wrong_clinics(home: Home, clinic_ids: Iterable[str]) -> dict[str, str]:
+    """Return what is wrong with the YAML of those clinics whose YAML cannot be used."""
+    wrong = {}
+    for clinic_id in clinic_ids:
+        try:
+            read_clinic(home, clinic_id)
+        except ConfigError as error:
+            wrong[clinic_id] = str(error)
+    return wrong
 
 
 def read_clinic(home: Home, clinic_id: str) -> Clinic:

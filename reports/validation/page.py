@@ -74,7 +74,12 @@ class RuleRows:
 
 
 def write_report(
-    analytics: Path, reports: Path, run_id: str, *, guidance: Mapping[str, Guidance] | None = None
+    analytics: Path,
+    reports: Path,
+    run_id: str,
+    *,
+    guidance: Mapping[str, Guidance] | None = None,
+    remarks: Sequence[Any] = (),
 ) -> Path:
     """Write the page of one run and return its path.
 
@@ -88,6 +93,8 @@ def write_report(
         Run whose rule results and files are shown. One folder name, no separators.
     guidance
         Meaning and remedy per rule id, from the rule catalogue.
+    remarks
+        What no file's entry tells, each with ``where`` and ``what``.
     """
     folder = _folder(reports, run_id)
     quality = read_run_quality(analytics, run_id)
@@ -113,7 +120,7 @@ def write_report(
         grades=grade_clinics(quality),
         grade_meanings=GRADES,
         worst=worst_of(checks),
-        remarks=(),
+        remarks=remarks,
         lost_in_words=lost_in_words,
         checks=checks,
         rules=rules_of(checks),
@@ -149,7 +156,11 @@ def write_report(
 
 
 def write_index(
-    reports: Path, releases: Sequence[str] | None = None, *, published: str | None = None
+    reports: Path,
+    releases: Sequence[str] | None = None,
+    *,
+    published: str | None = None,
+    remarks: Sequence[Any] = (),
 ) -> Path:
     """Write ``<reports>/index.html`` over all runs that have a page, and return its path.
 
@@ -161,6 +172,8 @@ def write_index(
         Run ids whose release file is still kept; without it the index does not say which are.
     published
         Run id of the release that analysts read now.
+    remarks
+        What the last run told beside its files, each with ``where`` and ``what``.
     """
     runs = [
         json.loads(path.read_text(encoding="utf-8")) for path in sorted(reports.glob("*/run.json"))
@@ -176,6 +189,7 @@ def write_index(
         "index.html.j2",
         runs=runs,
         knows_releases=releases is not None,
+        remarks=remarks,
         stopped=stopped_since(reports, max((run["run_id"] for run in runs), default=None)),
         data_docs=_data_docs(reports),
     )

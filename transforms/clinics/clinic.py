@@ -11,6 +11,7 @@ from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import PurePath
 from typing import Annotated, Literal
+from unicodedata import normalize
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
@@ -227,19 +228,19 @@ class Clinic(Dialect):
         """Whether a file of the landing folder explains exports and is none itself."""
         patterns = [*self.fhir.companions, *([self.dictionary] if self.dictionary else [])]
         patterns += [self.beside.file] if self.beside else []
-        return any(fnmatchcase(file_name, pattern) for pattern in patterns)
+        return any(_fits(file_name, pattern) for pattern in patterns)
 
     def is_export(self, file_name: str) -> bool:
         """Whether a file of the landing folder is to be read."""
         return (
             not file_name.startswith((".", "~$"))
             and not self.is_dictionary(file_name)
-            and (fnmatchcase(file_name, self.files) or is_archive(file_name))
+            and (_fits(file_name, self.files) or is_archive(file_name))
         )
 
     def accepts_change_in(self, file_name: str) -> bool:
         """Whether somebody looked at this file's changed form and found it right."""
-        return any(fnmatchcase(file_name, pattern) for pattern in self.accept_form_change)
+        return any(_fits(file_name, pattern) for pattern in self.accept_form_change)
 
     def feeds_for(self, file_name: str, sheet: str | None) -> list[Feed]:
         """Return the feeds that read this file's sheet (or form)."""
@@ -264,9 +265,14 @@ def _unversioned(url: str | None) -> str:
 
 def _reads(feed: Feed, file_name: str, sheet: str | None) -> bool:
     wanted = feed.form or feed.sheet
-    if feed.files and not fnmatchcase(file_name, feed.files):
+    if feed.files and not _fits(file_name, feed.files):
         return False
     return wanted is None or sheet is None or wanted.lower() == sheet.lower()
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether a name fits a pattern, whichever Unicode form either is written in."""
+    return fnmatchcase(normalize("NFC", name), normalize("NFC", pattern))
 
 
 def canonical_clinic(clinic: str) -> Clinic:
