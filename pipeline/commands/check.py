@@ -34,6 +34,7 @@ from transforms.clinics.problems import unregistered
 from transforms.contract import TABLES
 
 CLEAN, FINDINGS, CANNOT_READ = 0, 1, 2
+ROWS_SHOWN = 10
 # What the rules, the duplicates and the form watch look up in what is loaded already.
 REFERENCES = (
     *TABLES,
@@ -64,6 +65,17 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class BrokenRow:
+    """Where a row breaks a rule, and why; never a cell."""
+
+    sheet: str | None
+    line: int | None
+    column: str | None
+    rule_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Checked:
     """What the night would say of one file.
 
@@ -74,6 +86,7 @@ class Checked:
     notes : what the reader and the mapping noticed
     balance : table, rows received, new, duplicate, quarantined
     findings : rules that fell short, waived ones left out
+    rows : the first broken rows, held back before flagged; ``n_rows`` of how many
     report, issues : the pages and lists written; None and empty for a companion
     """
 
@@ -82,6 +95,8 @@ class Checked:
     notes: list[str] = field(default_factory=list)
     balance: list[tuple[str, int, int, int, int]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    rows: list[BrokenRow] = field(default_factory=list)
+    n_rows: int = 0
     report: Path | None = None
     issues: list[Path] = field(default_factory=list)
 
@@ -193,12 +208,15 @@ def _judged(trial: Home, run_id: str, delivery: Delivery, target: Path) -> Check
     result = intake.read_results(trial, run_id, clinic_id)[delivery.file_id]
     (entry,) = ledger.all_files()
     report, issues = _write_pages(trial, database, run_id, target)
+    rows, n_rows = _broken_rows(database)
     return Checked(
         status=entry["status"],
         reason=entry["reason"] or "",
         notes=result.notes,
         balance=[tuple(row[name] for name in BALANCE) for row in ledger.all_file_tables()],
         findings=_findings(database, run_id),
+        rows=rows,
+        n_rows=n_rows,
         report=report,
         issues=issues,
     )
@@ -229,3 +247,19 @@ def _findings(database: Path, run_id: str) -> list[Finding]:
             [run_id],
         ).fetchall()
     return [Finding(*row) for row in rows]
+
+
+def _broken_rows(database: Path) -> tuple[list[BrokenRow], int]:
+    with duckdb.connect(str(database), read_only=True) as con:
+        rows = con.execute(
+            """
+            select source_sheet, source_line, column_name, rule_id, reason, count(*) over ()
+            from quality.dq_quarantine
+            where status in ('open', 'flagged')
+            order by status = 'open' desc, rule_id = 'FILE', source_sheet, source_line, rule_id,
+                column_name
+            limit ?
+            """,
+            [ROWS_SHOWN],
+        ).fetchall()
+    return [BrokenRow(*row[:-1]) for row in rows], rows[0][-1] if rows else 0

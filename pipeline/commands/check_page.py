@@ -38,6 +38,8 @@ def print_checked(checked: Checked, file_name: str, console: Console) -> None:
             said = one.message.partition("break it ")[2] or one.message
             table.add_row(rule, one.severity, *counts, f"{one.title} {said}".strip())
         console.print(table)
+        if checked.rows:
+            _print_rows(checked, console)
         console.print("docs/checks/<rule>.md says why each matters and what to do.")
     elif checked.is_accepted:
         console.print("Rules: all that applied were met")
@@ -47,9 +49,20 @@ def print_checked(checked: Checked, file_name: str, console: Console) -> None:
     console.print("Nothing was loaded.")
 
 
+def _print_rows(checked: Checked, console: Console) -> None:
+    shown = len(checked.rows)
+    title = f"Rows, the first {shown} of {checked.n_rows:,}" if checked.n_rows > shown else "Rows"
+    table = _table(title, ("line", "column", "rule", "reason"))
+    for row in checked.rows:
+        line = "" if row.line is None else f"{row.line}"
+        line = f"{row.sheet} {line}" if row.sheet else line
+        table.add_row(line, row.column or "whole row", row.rule_id, row.reason)
+    console.print(table)
+
+
 def _table(title: str, columns: tuple[str, ...]) -> Table:
     table = Table(title=f"\n{title}", title_justify="left", box=None, padding=(0, 2, 0, 0))
     for column in columns:
-        is_text = column in ("table", "rule", "severity", "what")
+        is_text = column in ("table", "rule", "severity", "what", "column", "reason")
         table.add_column(column, justify="left" if is_text else "right", overflow="fold")
     return table

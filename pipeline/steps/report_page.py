@@ -29,7 +29,7 @@ def write_page(home: Home, analytics: Path, run_id: str) -> Path:
     from reports.validation.page import Guidance, write_report
 
     guidance = {
-        rule.id: Guidance(f"{rule.why} {rule.downstream}", rule.remedy)
+        rule.id: Guidance(f"{rule.why} {rule.downstream}", rule.remedy, rule.remedies)
         for rule in rules(home).rules
     }
     remarks = read_remarks(home, run_id)

@@ -33,7 +33,7 @@ from reports.validation.grades import (
     needs_attention,
     worst_first,
 )
-from reports.validation.guidance import Guidance, advice, remedy
+from reports.validation.guidance import Guidance, advice, reasons_of, remedy
 from reports.validation.tables import (
     EVERY_CLINIC,
     Check,
@@ -175,7 +175,7 @@ def _row_lines(
             row.rule_id,
             titles.get(row.rule_id, ""),
             row.reason,
-            _for_the_clinic(remedy(row.rule_id, row.severity, guidance), issues),
+            _for_the_clinic(remedy(row, guidance), issues),
             "held back, counts nowhere" if row.severity in HOLDS_BACK else "loaded, flagged",
             moment(row.first_seen),
         ]
@@ -188,9 +188,10 @@ def _for_the_clinic(text: str, issues: Issues) -> str:
 
 
 def _rule_lines(issues: Issues, guidance: Mapping[str, Guidance]) -> list[list[Any]]:
-    lines = []
+    lines, reasons = [], reasons_of(issues.rows)
     for check in issues.checks:
-        meaning, what_to_do = advice(check, guidance)
+        why = reasons.get((check.rule_id, check.clinic_id), ())
+        meaning, what_to_do = advice(check, guidance, why)
         lines.append(
             [
                 check.rule_id,

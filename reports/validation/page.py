@@ -44,7 +44,7 @@ from reports.validation.grades import (
     worst_first,
     worst_of,
 )
-from reports.validation.guidance import Guidance, advice
+from reports.validation.guidance import Guidance, advice, reasons_of
 from reports.validation.issue_list import issues_per_clinic, write_lists
 from reports.validation.stopped_page import stopped_since
 from reports.validation.tables import Check, HeldRow, RunQuality, read_run_quality
@@ -108,7 +108,7 @@ def write_report(
     with duckdb.connect(str(analytics), read_only=True) as con:
         findings = read_findings(con, quality)
     categories, cells = heat_map(quality)
-    tally = Tally.of(checks)
+    tally, reasons = Tally.of(checks), reasons_of(quality.held_rows)
     headline = findings.headlines[None]
     page = write_page(
         folder / "index.html",
@@ -128,7 +128,9 @@ def write_report(
         audits=worst_first(quality.audits),
         audit_tally=Tally.of(quality.audits),
         advice={
-            (c.rule_id, c.clinic_id): advice(c, guidance or {})
+            (c.rule_id, c.clinic_id): advice(
+                c, guidance or {}, reasons.get((c.rule_id, c.clinic_id), ())
+            )
             for c in [*checks, *quality.audits]
         },
         clinics=clinics,
