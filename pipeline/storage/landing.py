@@ -16,8 +16,8 @@ from pipeline.progress import say
 from pipeline.storage.configuration import read_clinic
 from pipeline.storage.landing_names import CLINIC_ID, Looked, look, on_disk, one_name
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.remarks import Remark
 from pipeline.storage.open_rows import files_with_open_rows, replaced_files
+from pipeline.storage.remarks import Remark
 from transforms.clinics.clinic import Clinic
 from transforms.errors import ConfigError
 

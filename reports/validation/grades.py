@@ -96,11 +96,7 @@ def lost_in_words(lost: Check | Rule) -> str:
 
 def worst_of(checks: Iterable[Check]) -> Check | None:
     """Return the worst rule of the clinics; never one that is waived, None where nothing is."""
-    open_ones = [
-        check
-        for check in checks
-        if check.clinic_id != EVERY_CLINIC and is_open(check)
-    ]
+    open_ones = [check for check in checks if check.clinic_id != EVERY_CLINIC and is_open(check)]
     return worst_first(open_ones)[0] if open_ones else None
 
 

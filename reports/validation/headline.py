@@ -117,9 +117,7 @@ class Headline:
         return parts
 
 
-def headlines(
-    con: duckdb.DuckDBPyConnection, quality: RunQuality
-) -> dict[str | None, Headline]:
+def headlines(con: duckdb.DuckDBPyConnection, quality: RunQuality) -> dict[str | None, Headline]:
     """Return the headline of a run under None, and of each clinic under its id.
 
     Audits of the published tables are in none of them. A waiver of every clinic counts for each.
@@ -181,4 +179,3 @@ def _headline(
 
 def _floor(share: float) -> str:
     return f"{math.floor(share * 1000 + 1e-9) / 10:.1f}".removesuffix(".0")
-

@@ -199,7 +199,10 @@ def test_a_trend_tells_first_seen_and_when_the_share_changed(run_page):
     """0 of 42,600 in three runs, then 4,237 of 56,800 in four."""
     cell = run_page.locator("#checks li[data-clinic=harbor][data-state=fail]").first
 
-    assert cell.locator(".trends").inner_text() == "since 19 Nov 2026; ▲ rose on 19 Nov 2026, 0 % → 7.5 %"
+    assert (
+        cell.locator(".trends").inner_text()
+        == "since 19 Nov 2026; ▲ rose on 19 Nov 2026, 0 % → 7.5 %"
+    )
     assert cell.locator("svg.trend").is_visible()
 
 

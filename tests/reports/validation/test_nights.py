@@ -240,9 +240,7 @@ def test_a_refused_file_is_open_until_one_of_its_name_is_accepted(nights):
                      run=LAST_WEEK, at=BEFORE)  # fmt: skip
 
     quality, found = read(nights, refused)
-    assert found["ash"].text == (
-        "nothing was delivered, 1 file open since 15 Nov 2026"
-    )
+    assert found["ash"].text == ("nothing was delivered, 1 file open since 15 Nov 2026")
     assert worst_of(quality.checks).rule_id == "F01"
     assert {g.clinic.clinic_id: g.grade for g in grade_clinics(quality)}["ash"] == "D"
 
