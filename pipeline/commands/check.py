@@ -22,7 +22,7 @@ import duckdb
 from pipeline import night
 from pipeline.home import Home
 from pipeline.steps import accept, intake, judge, report_page
-from pipeline.steps.build import build_tables
+from pipeline.steps.compiled_models import build_tables_again
 from pipeline.storage import lake
 from pipeline.storage.configuration import read_clinic, read_registry, write_registry
 from pipeline.storage.landing import Delivery, require_export
@@ -202,9 +202,9 @@ def _judged(trial: Home, run_id: str, delivery: Delivery, target: Path) -> Check
     write_waivers_and_rules(trial, delivery.received_at.date())
     ledger.open_run(run_id, delivery.received_at, "check")
     intake.intake(trial, run_id, clinic_id, [delivery])
-    judge.judge(trial, run_id)
+    judge.judge(trial, run_id, with_suites=False)
     accept.accept(trial, run_id, ledger, [delivery])
-    database = build_tables(trial, run_id, MODELS)
+    database = build_tables_again(trial, run_id, MODELS)
     result = intake.read_results(trial, run_id, clinic_id)[delivery.file_id]
     (entry,) = ledger.all_files()
     report, issues = _write_pages(trial, database, run_id, target)

@@ -31,22 +31,26 @@ def print_checked(checked: Checked, file_name: str, console: Console) -> None:
             table.add_row(name, *(f"{count:,}" for count in counts))
         console.print(table)
     if checked.findings:
-        table = _table("Rules that fell short", ("rule", "severity", "failed", "of", "what"))
-        for one in checked.findings:
-            rule = f"{SYMBOLS[one.state]} {one.rule_id}"
-            counts = (f"{one.n_failed:,}", f"{one.n_scope:,}")
-            said = one.message.partition("break it ")[2] or one.message
-            table.add_row(rule, one.severity, *counts, f"{one.title} {said}".strip())
-        console.print(table)
-        if checked.rows:
-            _print_rows(checked, console)
-        console.print("docs/checks/<rule>.md says why each matters and what to do.")
+        _print_findings(checked, console)
     elif checked.is_accepted:
         console.print("Rules: all that applied were met")
     for path in (checked.report, *checked.issues):
         if path:
             console.print(f"Written: {path}", soft_wrap=True)
     console.print("Nothing was loaded.")
+
+
+def _print_findings(checked: Checked, console: Console) -> None:
+    table = _table("Rules that fell short", ("rule", "severity", "failed", "of", "what"))
+    for one in checked.findings:
+        rule = f"{SYMBOLS[one.state]} {one.rule_id}"
+        counts = (f"{one.n_failed:,}", f"{one.n_scope:,}")
+        said = one.message.partition("break it ")[2] or one.message
+        table.add_row(rule, one.severity, *counts, f"{one.title} {said}".strip())
+    console.print(table)
+    if checked.rows:
+        _print_rows(checked, console)
+    console.print("docs/checks/<rule>.md says why each matters and what to do.")
 
 
 def _print_rows(checked: Checked, console: Console) -> None:

@@ -28,6 +28,8 @@ def judged(tmp_path):
                 con.execute("insert into counts values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
             con.execute(f"copy counts to '{path}' (format parquet)")
         judgement = judge([path], rules, "run-1", RUN_AT)
+        # `rapport check` judges without the suites: the same verdicts, in the same order.
+        assert judge([path], rules, "run-1", RUN_AT, with_suites=False) == judgement
         asked = {row[5] for row in rows}
         judgement.rule_results = [r for r in judgement.rule_results if r["rule_id"] in asked]
         return judgement

@@ -187,7 +187,9 @@ def read(nights, night):
         return quality, headlines(con, quality)
 
 
-@pytest.mark.parametrize(("night", "text", "grades", "worst"), TABLE, ids=lambda v: getattr(v, "__name__", ""))  # fmt: skip
+@pytest.mark.parametrize(
+    ("night", "text", "grades", "worst"), TABLE, ids=[night.__name__ for night, *_ in TABLE]
+)
 def test_a_night(nights, night, text, grades, worst):
     quality, found = read(nights, night)
     given = {graded.clinic.clinic_id: graded.grade for graded in grade_clinics(quality)}
