@@ -8,9 +8,6 @@ from pathlib import Path
 
 import duckdb
 
-from expectations.published.audit import broken_promises
-from expectations.published.suites import contradicting_clinics
-from expectations.published.withheld_cells import withhold_impossible
 from pipeline.audit.dbt_tests import results_of_tests
 from pipeline.audit.form_changes import write_form_changes
 from pipeline.audit.table_hashes import check_repeatable
@@ -86,6 +83,10 @@ def audit(home: Home, run_id: str) -> dict[str, int]:
     are written. Raises BuildError when a fatal promise is broken or could not be checked: the file
     is not published.
     """
+    from expectations.published.audit import broken_promises
+    from expectations.published.suites import contradicting_clinics
+    from expectations.published.withheld_cells import withhold_impossible
+
     withhold_impossible(home.building)
     results = _check_tables(home, run_id)
     _write_data_docs(home, run_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -21,6 +22,9 @@ from transforms.instruments.tables import (
     registry_rows,
     scale_rows,
 )
+
+if TYPE_CHECKING:
+    from expectations.catalogue import Catalogue
 
 ARROW_TYPES = {
     "VARCHAR": pa.string(),
@@ -51,11 +55,11 @@ def read_registry(home: Home) -> Registry:
     return _registry(home.instruments)
 
 
-def rules(home: Home):
-    """Return the rule catalogue."""
-    from expectations.catalogue import load_rules
-
-    return load_rules(home.config / "rules.yml")
+def rules(home: Home) -> Catalogue:
+    """Return the rule catalogue, read again where its file changed."""
+    path = home.config / "rules.yml"
+    seen = path.stat()
+    return _rules(path, seen.st_mtime_ns, seen.st_size)
 
 
 def write_registry(home: Home) -> None:
@@ -75,3 +79,10 @@ def write_registry(home: Home) -> None:
 @lru_cache(maxsize=2)
 def _registry(folder: Path) -> Registry:
     return load_registry(folder)
+
+
+@lru_cache(maxsize=2)
+def _rules(path: Path, _changed_at: int, _size: int) -> Catalogue:
+    from expectations.catalogue import load_rules
+
+    return load_rules(path)
