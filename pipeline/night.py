@@ -33,7 +33,7 @@ from pipeline.storage import lake, leftovers, writer_lock
 from pipeline.storage.configuration import write_registry, wrong_clinics
 from pipeline.storage.landing import Delivery, new_deliveries
 from pipeline.storage.landing_names import Looked, look
-from pipeline.storage.ledger import Ledger
+from pipeline.storage.ledger import RUN_ID, Ledger
 from pipeline.storage.remarks import Remark, keep_remarks, read_remarks
 from pipeline.storage.waiver_tables import write_waivers_and_rules
 from pipeline.vault.keys import master_key, sweep_scratch
@@ -41,7 +41,6 @@ from transforms.errors import BuildError, NothingToDoError, PromiseError, Rappor
 from transforms.formats.source import plural
 
 PASSED_ON = ("run_id", "clinic_id", "choice", "without", "by", "why")
-RUN_ID = "%Y-%m-%dT%H-%M-%SZ"
 
 
 def step(name: str, arguments: dict | None) -> object:

@@ -95,9 +95,7 @@ def _with_suites(
         yield _judge_suite(maker, suite, counts, rules, validations)
 
 
-def _alone(
-    frames: dict[str, pd.DataFrame], rules: Catalogue
-) -> Iterator[list[dict[str, Any]]]:
+def _alone(frames: dict[str, pd.DataFrame], rules: Catalogue) -> Iterator[list[dict[str, Any]]]:
     """Judge without Great Expectations, whose import takes longer than a small file's check."""
     for counts in frames.values():
         yield [_judged_alone(row, rules.rule(row["rule_id"])) for row in counts.to_dict("records")]
@@ -161,9 +159,7 @@ def _judge_suite(
 
     present = set(counts["rule_id"])
     of_suite = [rule for rule in rules.rules if rule.id in present]
-    states: dict[int, dict[str, Any]] = defaultdict(
-        lambda: dict(UNKNOWN)
-    )
+    states: dict[int, dict[str, Any]] = defaultdict(lambda: dict(UNKNOWN))
     validation = maker.batch(suite, counts).validate(suite_for(suite, of_suite))
     if validations:
         keep(validations, suite, f"counts of {suite}", [validation])

@@ -19,14 +19,13 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline import night
 from pipeline.home import Home
 from pipeline.steps import accept, intake, judge, report_page
 from pipeline.steps.compiled_models import build_tables_again
 from pipeline.storage import lake
 from pipeline.storage.configuration import read_clinic, read_registry, write_registry
 from pipeline.storage.landing import Delivery, require_export
-from pipeline.storage.ledger import Ledger
+from pipeline.storage.ledger import RUN_ID, Ledger
 from pipeline.storage.manifests import is_manifest
 from pipeline.storage.waiver_tables import write_waivers_and_rules
 from pipeline.vault.keys import master_key
@@ -132,7 +131,7 @@ def check(home: Home, file: Path, clinic_id: str, target: Path) -> Checked:
     clinic, now = read_clinic(home, clinic_id), datetime.now(UTC).replace(tzinfo=None)
     if clinic.is_dictionary(file.name):
         return Checked("companion")
-    run_id = now.strftime(night.RUN_ID)
+    run_id = now.strftime(RUN_ID)
     with _trial_home(home, clinic_id) as trial, redirect_stdout(StringIO()):
         delivery = _land(home, trial, file, clinic_id, now)
         _companions(home, trial, file, clinic_id)

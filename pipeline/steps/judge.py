@@ -49,7 +49,9 @@ def judge(home: Home, run_id: str, *, with_suites: bool = True) -> dict[str, int
         with_suites=with_suites,
     )
     with tempfile.TemporaryDirectory(dir=home.work(run_id)) as cage:
-        canary = sing(catalogue, home.lake / "registry", Path(cage), run_id, started_at, with_suites)
+        canary = sing(
+            catalogue, home.lake / "registry", Path(cage), run_id, started_at, with_suites
+        )
     results = _with_waivers(home, [*judgement.rule_results, canary])
     write_rows(_results_path(home, run_id), results, RULE_RESULTS)
     if canary["state"] != "pass":

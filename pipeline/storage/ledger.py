@@ -34,6 +34,7 @@ from pipeline.home import Home
 from transforms.errors import BalanceError, LedgerError
 
 File = tuple[str, str]  # clinic_id, file_id
+RUN_ID = "%Y-%m-%dT%H-%M-%SZ"  # by the start in UTC: run ids sort by time
 GOING_ON = ("running", "waiting")
 REMEDIES = {
     "full": "Free space on the disk",
