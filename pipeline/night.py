@@ -206,6 +206,7 @@ def report(run_id: str) -> str:
 
     home = Home.from_environment()
     with timed(home, run_id, "report"):
+        keep_remarks(home, run_id, _fallen_out(home, run_id))
         write_common_factors(home.building, home.reports, run_id)
         page = write_page(home, home.building, run_id)
         write_index(home)
@@ -248,7 +249,7 @@ def close_run(run_id: str) -> dict:
         ledger.close_run(run_id, _now(), "failed", "a step failed; see its log")
     unread = _clinics_without_result(home, run_id)
     out = leaving_out.left_out(home, run_id)
-    keep_remarks(home, run_id, [*_broke_off(unread), *_left_out(out)])
+    keep_remarks(home, run_id, _fallen_out(home, run_id))
     write_summary(home, run_id, ledger)
     write_index(home)
     for folder in ("staged", "scores", "marks"):
@@ -275,6 +276,7 @@ def close_run(run_id: str) -> dict:
             f"the tables: {', '.join(out)}. Their files are read again next time; the run's page "
             "says which promise. Report it as a defect."
         )
+    # Who broke off or was left out was raised above.
     if wrong := [one for one in read_remarks(home, run_id) if one.where.startswith("clinic ")]:
         names = ", ".join(one.where.removeprefix("clinic ") for one in wrong)
         raise BuildError(
@@ -284,19 +286,17 @@ def close_run(run_id: str) -> dict:
     return {"run_id": run_id, "status": "published"}
 
 
-def _broke_off(clinics: list[str]) -> list[Remark]:
+def _fallen_out(home: Home, run_id: str) -> list[Remark]:
+    """Return a remark for each clinic that broke off or was left out."""
     what = "its intake broke off; its files are read again next time. Report this as a defect."
-    return [Remark(f"clinic {clinic}", what) for clinic in clinics]
-
-
-def _left_out(clinics: Mapping[str, list[str]]) -> list[Remark]:
-    return [
+    broke_off = [Remark(f"clinic {one}", what) for one in _clinics_without_result(home, run_id)]
+    return broke_off + [
         Remark(
             f"clinic {clinic}",
             f"left out, its rows break a promise of the tables: {'; '.join(dict.fromkeys(broken))}."
             " Report this as a defect.",
         )
-        for clinic, broken in clinics.items()
+        for clinic, broken in leaving_out.left_out(home, run_id).items()
     ]
 
 
