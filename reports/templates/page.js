@@ -35,6 +35,7 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
 for (const form of document.querySelectorAll("form[data-filters]")) {
   const rows = [...document.getElementById(form.dataset.filters).tBodies[0].rows];
   const words = rows.map((row) => `${row.dataset.words} ${row.textContent}`.toLowerCase());
+  let most = Number(form.dataset.first);  // until somebody asks for more
   const apply = () => {
     const wanted = new FormData(form);
     const text = wanted.get("text").trim().toLowerCase();
@@ -50,14 +51,15 @@ for (const form of document.querySelectorAll("form[data-filters]")) {
       for (const line of row.querySelectorAll("li[data-clinic]")) {
         line.hidden = !["", line.dataset.clinic].includes(wanted.get("clinic"));
       }
-      row.hidden = !fits;
-      shown += fits;
+      row.hidden = !fits || shown >= most;
+      shown += !row.hidden;
     });
     form.querySelector("output").textContent = `${shown} of ${rows.length} shown`;
   };
-  form.addEventListener("input", apply);
+  form.addEventListener("input", () => { most = Infinity; apply(); });
   form.addEventListener("submit", (event) => event.preventDefault());
   const showAll = () => {
+    most = Infinity;
     for (const field of form.querySelectorAll("input, select")) field.value = "";
     apply();
   };
@@ -81,7 +83,7 @@ reveal();
 const opened = [];
 addEventListener("beforeprint", () => {
   for (const box of document.querySelectorAll("details:not([open], [data-unprinted])")) {
-    if (box.querySelectorAll("tbody tr").length <= 60) { box.open = true; opened.push(box); }
+    if (box.querySelectorAll("tbody tr").length <= 60 || box.matches(".all")) { box.open = true; opened.push(box); }
   }
 });
 addEventListener("afterprint", () => { for (const box of opened.splice(0)) box.open = false; });

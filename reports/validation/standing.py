@@ -48,6 +48,7 @@ _OFF = """
 
 _STANDINGS = """
     WITH {rows}, {off},
+    known AS (SELECT DISTINCT clinic_id, client_key FROM {people}),
     night AS (
         SELECT clinic_id, count(DISTINCT file_id) AS n_files,
             count(DISTINCT file_id) FILTER (WHERE status <> 'accepted') AS n_files_off,
@@ -69,9 +70,14 @@ _STANDINGS = """
             count(*) FILTER (WHERE NOT is_open) AS n_waived_rows, min(since) AS rows_since,
             count(*) FILTER (WHERE NOT is_open AND list_has_any(held.file_ids, night.file_ids))
                 AS n_waived_tonight,
-            count(DISTINCT client_key) FILTER (WHERE is_open) AS n_open_clients,
-            count(DISTINCT client_key) AS n_held_clients
-        FROM held LEFT JOIN night ON held.clinic_id = night.clinic_id
+            count(DISTINCT held.client_key) FILTER (WHERE is_open AND known.client_key IS NULL)
+                AS n_open_clients,
+            count(DISTINCT held.client_key) FILTER (WHERE known.client_key IS NULL)
+                AS n_held_clients
+        FROM held
+        LEFT JOIN night ON held.clinic_id = night.clinic_id
+        LEFT JOIN known
+            ON held.clinic_id = known.clinic_id AND held.client_key = known.client_key
         GROUP BY held.clinic_id
     ),
     of_files AS (
@@ -82,7 +88,7 @@ _STANDINGS = """
     people AS (
         SELECT clinic_id, count(DISTINCT client_key) AS n_clients
         FROM (
-            SELECT clinic_id, client_key FROM {people}
+            SELECT clinic_id, client_key FROM known
             UNION ALL SELECT clinic_id, client_key FROM held
         ) GROUP BY clinic_id
     )
@@ -161,7 +167,8 @@ class Standing:
     n_files_off, n_files_unread : of this run's files, not loaded; of those, not readable
     n_loaded, n_files_ever : rows current in the tables, files delivered so far
     n_open_rows, n_waived_rows : rows held back, of all nights
-    n_open_clients, n_held_clients, n_clients : with an open row; with one, waived or not; all
+    n_open_clients, n_held_clients, n_clients : of whom nothing else is in the tables, with an open
+        row; with one, waived or not; all
     n_open_files, n_off_files : files unread or waiting, of all nights; waived ones included
     rows_since, files_since : since when the oldest is open; None where nothing is
     """
@@ -213,6 +220,8 @@ class Standing:
             n_files = self.n_off_files
         else:
             n_tonight = max(n_tonight - self.n_waived_tonight, 0)
+        if n_clients == self.n_clients:
+            n_clients = 0  # nobody is known: a release without clients, as `rapport check` makes
         n_rows_ever = self.n_loaded + self.n_open_rows + self.n_waived_rows
         n_unread_now = min(self.n_files_unread, n_files)
         shares = {

@@ -116,6 +116,7 @@ def test_without_script_every_rule_and_row_can_be_read(browser, reports):
 
     assert tab.locator("form.filters").is_hidden()
     assert tab.locator("#checks tbody tr:visible").count() == 8
+    tab.locator("details.all > summary").click()
     tab.locator("summary", has_text="S04").click()
     assert tab.locator("#held-S04 tbody tr").count() == 37
     context.close()

@@ -109,9 +109,18 @@ def half_of_clinics_missing(nights, con):
 
 
 def open_for_a_week(nights, con):
-    """35 rows of 30 clients, of 1,000 and 200: the rows are few, the clients are not."""
+    """35 rows of 30 clients: of 1,035 rows; the clients have others that can be used."""
     nights.good(con, *CLINICS[1:])
     nights.rows(con, "ash", "N02", 35, file_id="old", at=BEFORE, clients=30)
+
+
+def clients_lost(nights, con):
+    """The same, but nothing else of the 30 clients, of 200, is there: the rows are few, they not."""
+    open_for_a_week(nights, con)
+    con.execute(
+        "DELETE FROM core.dim_clients WHERE (clinic_id, client_key) IN "
+        "(SELECT (clinic_id, client_key) FROM quality.dq_quarantine)"
+    )
 
 
 def open_for_a_week_and_waived(nights, con):
@@ -154,6 +163,12 @@ TABLE = [
     ),
     (
         open_for_a_week,
+        "100 % of 3,000 rows usable, 1 of 4 clinics sent nothing, 35 rows open since 15 Nov 2026",
+        "BAAA",
+        "N02 ash",
+    ),
+    (
+        clients_lost,
         "100 % of 3,000 rows usable, 1 of 4 clinics sent nothing, 35 rows open since 15 Nov 2026",
         "DAAA",
         "N02 ash",
@@ -231,7 +246,7 @@ def test_waived_rows_count_in_the_grade_as_if_there_were_no_waivers(nights):
     quality, _ = read(nights, open_for_a_week_and_waived)
     ash = {graded.clinic.clinic_id: graded for graded in grade_clinics(quality)}["ash"]
 
-    assert (ash.grade, ash.grade_without_waivers, ash.age_days) == ("–", "D", 7)
+    assert (ash.grade, ash.grade_without_waivers, ash.age_days) == ("–", "B", 7)
 
 
 def test_a_refused_file_is_open_until_one_of_its_name_is_accepted(nights):
