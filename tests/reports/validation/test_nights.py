@@ -115,7 +115,7 @@ def open_for_a_week(nights, con):
 
 
 def clients_lost(nights, con):
-    """The same, but nothing else of the 30 clients, of 200, is there: the rows are few, they not."""
+    """The same, but nothing else of the 30 clients, of 200, is there: few rows, many clients."""
     open_for_a_week(nights, con)
     con.execute(
         "DELETE FROM core.dim_clients WHERE (clinic_id, client_key) IN "
