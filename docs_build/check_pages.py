@@ -139,7 +139,7 @@ def _page(rule: Rule) -> str:
 ## What to do
 
 {rule.remedy}
-
+{_remedies(rule)}
 ## Query
 
 {_query(rule)}
@@ -169,6 +169,12 @@ where rule_id = '{rule.id}'
 order by clinic_id, source_file, source_line, column_name
 ```
 """
+
+
+def _remedies(rule: Rule) -> str:
+    """Return what to do for each part of the rule, as a list; empty for a rule of one part."""
+    lines = (f"- Where the reason begins with {part}: {do}" for part, do in rule.remedies.items())
+    return "".join(f"\n{line}" for line in lines) + ("\n" if rule.remedies else "")
 
 
 def _numerator(rule: Rule) -> str:

@@ -28,7 +28,12 @@ _IS_BROKEN = Where(kind="where", breaks=(Break(where="client_key is null", reaso
 
 
 def sing(
-    rules: Catalogue, registry: Path, scratch: Path, run_id: str, run_at: datetime
+    rules: Catalogue,
+    registry: Path,
+    scratch: Path,
+    run_id: str,
+    run_at: datetime,
+    with_suites: bool = True,
 ) -> dict[str, Any]:
     """Return the canary's result: a row like every other of `quality.dq_rule_results`.
 
@@ -36,6 +41,7 @@ def sing(
     ----------
     registry : folder with the registry's Parquet files, as the marking pass reads it
     scratch : empty folder; the planted rows stay there
+    with_suites : as `expectations.judging.judge.judge` takes it
 
     Returns
     -------
@@ -45,7 +51,7 @@ def sing(
     """
     rule = rules.needed(CANARY)
     try:
-        heard = _hear(rule, registry, scratch, run_id, run_at)
+        heard = _hear(rule, registry, scratch, run_id, run_at, with_suites)
     except Exception as error:  # noqa: BLE001 - an engine that cannot run is broken, whatever it is
         heard = f"it could not run ({type(error).__name__})"
     return {
@@ -68,7 +74,14 @@ def sing(
     }
 
 
-def _hear(rule: Rule, registry: Path, scratch: Path, run_id: str, run_at: datetime) -> str:
+def _hear(
+    rule: Rule,
+    registry: Path,
+    scratch: Path,
+    run_id: str,
+    run_at: datetime,
+    with_suites: bool,
+) -> str:
     """Return what is wrong with the engine, nothing if it can tell broken from sound."""
     planted = rule.model_copy(update={"table": "clients", "checks": (_IS_BROKEN,)})
     catalogue = Catalogue(rules=(planted,))
@@ -89,7 +102,7 @@ def _hear(rule: Rule, registry: Path, scratch: Path, run_id: str, run_at: dateti
         marks = con.execute("select distinct file_id from marks").fetchall()
     if marks != [(_BROKEN,)]:
         return "the marking pass did not mark the planted row, or marked the sound one"
-    judgement = judge([counts], catalogue, run_id, run_at)
+    judgement = judge([counts], catalogue, run_id, run_at, with_suites=with_suites)
     states = {row["file_id"]: row["state"] for row in judgement.rule_results}
     if states != {_BROKEN: "fail", _SOUND: "pass"}:
         return "Great Expectations did not fail the planted row, or failed the sound one"

@@ -56,6 +56,10 @@ class Rule(Strict):
     why: str
     downstream: str
     remedy: str
+    remedies: dict[str, str] = Field(
+        default_factory=dict,
+        description="What to do for a part of the rule, by how the part's reason begins",
+    )
     listed: bool = Field(
         default=True, description="false: rows are counted, not listed one by one in the marks"
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,16 +29,18 @@ from pipeline.steps.gate import load_gate
 from pipeline.steps.report_page import address, write_index, write_page, write_stopped_page
 from pipeline.steps.summary import write_summary
 from pipeline.storage import lake, leftovers, writer_lock
-from pipeline.storage.configuration import write_registry
-from pipeline.storage.landing import Delivery, new_deliveries, out_of_place
-from pipeline.storage.ledger import Ledger
+from pipeline.storage.configuration import write_registry, wrong_clinics
+from pipeline.storage.landing import Delivery, new_deliveries
+from pipeline.storage.landing_names import Looked, look
+from pipeline.storage.ledger import RUN_ID, Ledger
+from pipeline.storage.remarks import Remark, keep_remarks, read_remarks
 from pipeline.storage.waiver_tables import write_waivers_and_rules
 from pipeline.vault.erased import Erasure
 from pipeline.vault.keys import master_key, sweep_scratch
 from transforms.errors import BuildError, NothingToDoError, PromiseError, RapportError
+from transforms.formats.source import plural
 
 PASSED_ON = ("run_id", "clinic_id", "choice", "without", "by", "why")
-RUN_ID = "%Y-%m-%dT%H-%M-%SZ"
 Said = dict[str, Any]  # what one step tells the next: ids, counts, words
 
 
@@ -89,21 +91,39 @@ def open_run() -> Said:
     ledger.note("waivers", only_if_new=True, **_waivers(home))
     approval.write_log(home, ledger)
     run_id, state = _unused_run_id(ledger, now), fingerprint(home)
-    deliveries = new_deliveries(home, ledger, now, state)
-    for said in out_of_place(home):
-        say(said)
+    looked = look(home)
+    wrong = wrong_clinics(home, looked.files)
+    remarks = [*looked.remarks, *_waiting(wrong, looked)]
+    for remark in remarks:
+        say(str(remark))
+    deliveries = new_deliveries(home, ledger, now, state, looked, wrong.keys(), remarks)
+    keep_remarks(home, run_id, remarks)
     leftovers.name_unknown(home, ledger, {(d.clinic_id, d.file_id) for d in deliveries})
     is_new = bool(deliveries) or _is_stale(home, ledger, state)
     ledger.open_run(run_id, now, state)
     if not is_new:
         ledger.close_run(run_id, now, "nothing_new", "no new file, no changed configuration")
         say(f"Nothing new in {home.landing}: no release was made.")
+        write_summary(home, run_id, ledger)
+        write_index(home)
     else:
         _write_deliveries(home, run_id, deliveries)
         n_clinics = len({delivery.clinic_id for delivery in deliveries})
         say(f"Run {run_id}: {len(deliveries)} new file(s) of {n_clinics} clinic(s)")
     clinics = sorted({delivery.clinic_id for delivery in deliveries})
     return {"run_id": run_id, "clinics": clinics, "is_new": is_new}
+
+
+def _waiting(wrong: Mapping[str, str], looked: Looked) -> list[Remark]:
+    """Return a remark for each clinic that waits for a right YAML; the others go on."""
+    return [
+        Remark(
+            f"clinic {clinic_id}",
+            f"its YAML is wrong, so {plural(len(looked.files[clinic_id]), 'file')} of it wait. "
+            f"{error}",
+        )
+        for clinic_id, error in sorted(wrong.items())
+    ]
 
 
 def intake(run_id: str, clinic_id: str) -> Said:
@@ -181,6 +201,7 @@ def report(run_id: str) -> str:
 
     home = Home.from_environment()
     with timed(home, run_id, "report"):
+        keep_remarks(home, run_id, _fallen_out(home, run_id))
         write_common_factors(home.building, home.reports, run_id)
         page = write_page(home, home.building, run_id)
         write_index(home)
@@ -221,7 +242,10 @@ def close_run(run_id: str) -> Said:
     if status == "running":
         ledger.close_run(run_id, _now(), "failed", "a step failed; see its log")
     unread = _clinics_without_result(home, run_id)
+    out = leaving_out.left_out(home, run_id)
+    keep_remarks(home, run_id, _fallen_out(home, run_id))
     write_summary(home, run_id, ledger)
+    write_index(home)
     for folder in ("staged", "scores", "marks"):
         shutil.rmtree(home.work(run_id) / folder, ignore_errors=True)
     if status == "waiting":
@@ -240,13 +264,34 @@ def close_run(run_id: str) -> Said:
             f"run {run_id}: published without {len(unread)} clinic(s) whose intake broke off: "
             f"{', '.join(unread)}. Their files are read again next time; report this as a defect."
         )
-    if out := leaving_out.left_out(home, run_id):
+    if out:
         raise BuildError(
             f"run {run_id}: published without {len(out)} clinic(s) whose rows break a promise of "
             f"the tables: {', '.join(out)}. Their files are read again next time; the run's page "
             "says which promise. Report it as a defect."
         )
+    # Who broke off or was left out was raised above.
+    if wrong := [one for one in read_remarks(home, run_id) if one.where.startswith("clinic ")]:
+        names = ", ".join(one.where.removeprefix("clinic ") for one in wrong)
+        raise BuildError(
+            f"run {run_id}: published without what {len(wrong)} clinic(s) sent, whose YAML is "
+            f"wrong: {names}. Correct it; the next run reads their files."
+        )
     return {"run_id": run_id, "status": "published"}
+
+
+def _fallen_out(home: Home, run_id: str) -> list[Remark]:
+    """Return a remark for each clinic that broke off or was left out."""
+    what = "its intake broke off; its files are read again next time. Report this as a defect."
+    broke_off = [Remark(f"clinic {one}", what) for one in _clinics_without_result(home, run_id)]
+    return broke_off + [
+        Remark(
+            f"clinic {clinic}",
+            f"left out, its rows break a promise of the tables: {'; '.join(dict.fromkeys(broken))}."
+            " Report this as a defect.",
+        )
+        for clinic, broken in leaving_out.left_out(home, run_id).items()
+    ]
 
 
 def answer_here(home: Home, run_id: str, answer: Said) -> None:

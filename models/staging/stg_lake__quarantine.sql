@@ -14,6 +14,7 @@ selected as (
         clinic_id,
         file_id,
         row_key,
+        client_key,
         rule_id,
         run_id,
 

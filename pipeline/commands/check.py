@@ -19,14 +19,13 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline import night
 from pipeline.home import Home
 from pipeline.steps import accept, intake, judge, report_page
-from pipeline.steps.build import build_tables
+from pipeline.steps.compiled_models import build_tables_again
 from pipeline.storage import lake
 from pipeline.storage.configuration import read_clinic, read_registry, write_registry
 from pipeline.storage.landing import Delivery, require_export
-from pipeline.storage.ledger import Ledger
+from pipeline.storage.ledger import RUN_ID, Ledger
 from pipeline.storage.manifests import is_manifest
 from pipeline.storage.waiver_tables import write_waivers_and_rules
 from pipeline.vault.keys import master_key
@@ -34,6 +33,7 @@ from transforms.clinics.problems import unregistered
 from transforms.contract import TABLES
 
 CLEAN, FINDINGS, CANNOT_READ = 0, 1, 2
+ROWS_SHOWN = 10
 # What the rules, the duplicates and the form watch look up in what is loaded already.
 REFERENCES = (
     *TABLES,
@@ -64,6 +64,17 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class BrokenRow:
+    """Where a row breaks a rule, and why; never a cell."""
+
+    sheet: str | None
+    line: int | None
+    column: str | None
+    rule_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Checked:
     """What the night would say of one file.
 
@@ -74,6 +85,7 @@ class Checked:
     notes : what the reader and the mapping noticed
     balance : table, rows received, new, duplicate, quarantined
     findings : rules that fell short, waived ones left out
+    rows : the first broken rows, held back before flagged; ``n_rows`` of how many
     report, issues : the pages and lists written; None and empty for a companion
     """
 
@@ -82,6 +94,8 @@ class Checked:
     notes: list[str] = field(default_factory=list)
     balance: list[tuple[str, int, int, int, int]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    rows: list[BrokenRow] = field(default_factory=list)
+    n_rows: int = 0
     report: Path | None = None
     issues: list[Path] = field(default_factory=list)
 
@@ -117,7 +131,7 @@ def check(home: Home, file: Path, clinic_id: str, target: Path) -> Checked:
     clinic, now = read_clinic(home, clinic_id), datetime.now(UTC).replace(tzinfo=None)
     if clinic.is_dictionary(file.name):
         return Checked("companion")
-    run_id = now.strftime(night.RUN_ID)
+    run_id = now.strftime(RUN_ID)
     with _trial_home(home, clinic_id) as trial, redirect_stdout(StringIO()):
         delivery = _land(home, trial, file, clinic_id, now)
         _companions(home, trial, file, clinic_id)
@@ -190,18 +204,21 @@ def _judged(trial: Home, run_id: str, delivery: Delivery, target: Path) -> Check
     write_waivers_and_rules(trial, delivery.received_at.date())
     ledger.open_run(run_id, delivery.received_at, "check")
     intake.intake(trial, run_id, clinic_id, [delivery])
-    judge.judge(trial, run_id)
+    judge.judge(trial, run_id, with_suites=False)
     accept.accept(trial, run_id, ledger, [delivery])
-    database = build_tables(trial, run_id, MODELS)
+    database = build_tables_again(trial, run_id, MODELS)
     result = intake.read_results(trial, run_id, clinic_id)[delivery.file_id]
     (entry,) = ledger.all_files()
     report, issues = _write_pages(trial, database, run_id, target)
+    rows, n_rows = _broken_rows(database)
     return Checked(
         status=entry["status"],
         reason=entry["reason"] or "",
         notes=result.notes,
         balance=[tuple(row[name] for name in BALANCE) for row in ledger.all_file_tables()],
         findings=_findings(database, run_id),
+        rows=rows,
+        n_rows=n_rows,
         report=report,
         issues=issues,
     )
@@ -232,3 +249,19 @@ def _findings(database: Path, run_id: str) -> list[Finding]:
             [run_id],
         ).fetchall()
     return [Finding(*row) for row in rows]
+
+
+def _broken_rows(database: Path) -> tuple[list[BrokenRow], int]:
+    with duckdb.connect(str(database), read_only=True) as con:
+        rows = con.execute(
+            """
+            select source_sheet, source_line, column_name, rule_id, reason, count(*) over ()
+            from quality.dq_quarantine
+            where status in ('open', 'flagged')
+            order by status = 'open' desc, rule_id = 'FILE', source_sheet, source_line, rule_id,
+                column_name
+            limit ?
+            """,
+            [ROWS_SHOWN],
+        ).fetchall()
+    return [BrokenRow(*row[:-1]) for row in rows], rows[0][-1] if rows else 0

@@ -31,14 +31,7 @@ def print_checked(checked: Checked, file_name: str, console: Console) -> None:
             table.add_row(name, *(f"{count:,}" for count in counts))
         console.print(table)
     if checked.findings:
-        table = _table("Rules that fell short", ("rule", "severity", "failed", "of", "what"))
-        for one in checked.findings:
-            rule = f"{SYMBOLS[one.state]} {one.rule_id}"
-            counts = (f"{one.n_failed:,}", f"{one.n_scope:,}")
-            said = one.message.partition("break it ")[2] or one.message
-            table.add_row(rule, one.severity, *counts, f"{one.title} {said}".strip())
-        console.print(table)
-        console.print("docs/checks/<rule>.md says why each matters and what to do.")
+        _print_findings(checked, console)
     elif checked.is_accepted:
         console.print("Rules: all that applied were met")
     for path in (checked.report, *checked.issues):
@@ -47,9 +40,33 @@ def print_checked(checked: Checked, file_name: str, console: Console) -> None:
     console.print("Nothing was loaded.")
 
 
+def _print_findings(checked: Checked, console: Console) -> None:
+    table = _table("Rules that fell short", ("rule", "severity", "failed", "of", "what"))
+    for one in checked.findings:
+        rule = f"{SYMBOLS[one.state]} {one.rule_id}"
+        counts = (f"{one.n_failed:,}", f"{one.n_scope:,}")
+        said = one.message.partition("break it ")[2] or one.message
+        table.add_row(rule, one.severity, *counts, f"{one.title} {said}".strip())
+    console.print(table)
+    if checked.rows:
+        _print_rows(checked, console)
+    console.print("docs/checks/<rule>.md says why each matters and what to do.")
+
+
+def _print_rows(checked: Checked, console: Console) -> None:
+    shown = len(checked.rows)
+    title = f"Rows, the first {shown} of {checked.n_rows:,}" if checked.n_rows > shown else "Rows"
+    table = _table(title, ("line", "column", "rule", "reason"))
+    for row in checked.rows:
+        line = "" if row.line is None else f"{row.line}"
+        line = f"{row.sheet} {line}" if row.sheet else line
+        table.add_row(line, row.column or "whole row", row.rule_id, row.reason)
+    console.print(table)
+
+
 def _table(title: str, columns: tuple[str, ...]) -> Table:
     table = Table(title=f"\n{title}", title_justify="left", box=None, padding=(0, 2, 0, 0))
     for column in columns:
-        is_text = column in ("table", "rule", "severity", "what")
+        is_text = column in ("table", "rule", "severity", "what", "column", "reason")
         table.add_column(column, justify="left" if is_text else "right", overflow="fold")
     return table

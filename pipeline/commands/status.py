@@ -7,8 +7,11 @@ from rich.table import Table
 
 from pipeline.home import Home
 from pipeline.steps.publish import published_run, releases
-from pipeline.steps.summary import print_files_left_out
+from pipeline.steps.summary import print_files_left_out, print_remarks
+from pipeline.storage.configuration import wrong_clinics
+from pipeline.storage.landing_names import look
 from pipeline.storage.ledger import Ledger
+from pipeline.storage.remarks import Remark, read_remarks
 from pipeline.storage.writer_lock import described
 from pipeline.vault.erased import under_way
 
@@ -38,8 +41,25 @@ def print_status(home: Home) -> None:
         release = "published" if run["run_id"] == now else "kept" if run["run_id"] in kept else ""
         table.add_row(run["run_id"], run["status"], release, run["message"] or "")
     console.print(table)
+    _print_landing(console, home, runs[0]["run_id"])
     files = ledger.all_files()
     accepted = sum(row["status"] == "accepted" for row in files)
     console.print(f"\n{accepted} of {len(files)} delivered file(s) accepted")
     for run in runs:
         print_files_left_out(console, ledger, run["run_id"])
+
+
+def _print_landing(console: Console, home: Home, last_run: str) -> None:
+    """Print what the last run told, what lies out of place now, and how much is noise."""
+    looked = look(home)
+    wrong = wrong_clinics(home, looked.files)
+    now = [Remark(f"clinic {clinic}", f"its YAML is wrong. {why}") for clinic, why in wrong.items()]
+    told = {remark.where for remark in now}
+    earlier = [
+        remark
+        for remark in read_remarks(home, last_run)
+        if remark.where.startswith("clinic ") and remark.where not in told
+    ]
+    print_remarks(console, [*looked.remarks, *now, *earlier])
+    if looked.n_noise:
+        console.print(f"\n{looked.n_noise} name(s) in landing/ are noise (Thumbs.db, .DS_Store, …)")

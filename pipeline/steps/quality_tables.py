@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline.audit.form_changes import FORM_CHANGES
 from pipeline.home import Home
-from pipeline.storage.configuration import read_clinics
+from pipeline.storage.configuration import read_clinic
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.parquet import write_rows
+from transforms.errors import ConfigError
 
 FILES = pa.schema(
     [
@@ -67,6 +71,7 @@ QUARANTINE = pa.schema(
         ("source_sheet", pa.string()),
         ("source_line", pa.int64()),
         ("row_key", pa.uuid()),
+        ("client_key", pa.uuid()),
         ("rule_id", pa.string()),
         ("column_name", pa.string()),
         ("reason", pa.string()),
@@ -100,25 +105,41 @@ def write_quality_tables(con: duckdb.DuckDBPyConnection, home: Home, ledger: Led
     A file that was refused has one row without a table, so that it is counted too.
     """
     folder = home.lake / "quality"
-    clinics = read_clinics(home, {row["clinic_id"] for row in ledger.all_files()})
+    clinics = _clinics(home, {row["clinic_id"] for row in ledger.all_files()})
     tables: dict[tuple[str, str], list[dict]] = {}
     for row in ledger.all_file_tables():
         tables.setdefault((row["clinic_id"], row["file_id"]), []).append(row)
     rows = []
     for file in ledger.all_files():
         key = (file["clinic_id"], file["file_id"])
-        group = {"clinic_group": clinics[file["clinic_id"]].group}
+        group = {"clinic_group": clinics[file["clinic_id"]]["clinic_group"]}
         empty = {"table_name": None} | {name: 0 for name in FILES.names if name.startswith("n_")}
         for table in tables.get(key) or [empty]:
             row = file | table | group
             rows.append({name: row[name] for name in FILES.names})
     write_rows(folder / "files.parquet", rows, FILES)
-    named = [
-        {"clinic_id": clinic_id, "clinic_group": clinic.group, "name": clinic.name or clinic_id}
-        for clinic_id, clinic in sorted(clinics.items())
-    ]
+    named = [clinics[clinic_id] for clinic_id in sorted(clinics)]
     write_rows(folder / "clinics.parquet", named, CLINICS)
     write_rows(folder / "rule_results" / "empty.parquet", [], RULE_RESULTS)
     write_rows(folder / "form_changes" / "empty.parquet", [], FORM_CHANGES)
     write_rows(folder / "quarantine" / "empty.parquet", [], QUARANTINE)
     write_rows(folder / "quarantine_events" / "empty.parquet", [], QUARANTINE_EVENTS)
+
+
+def _clinics(home: Home, clinic_ids: Set[str]) -> dict[str, dict[str, str]]:
+    """Return group and name of each clinic; as last night wrote them where its YAML is wrong."""
+    path = home.lake / "quality" / "clinics.parquet"
+    earlier = pq.read_table(path).to_pylist() if path.exists() else []
+    found = {row["clinic_id"]: row for row in earlier}
+    for clinic_id in clinic_ids:
+        row = {"clinic_id": clinic_id, "clinic_group": clinic_id, "name": clinic_id}
+        try:
+            clinic = read_clinic(home, clinic_id)
+        except ConfigError:
+            found.setdefault(clinic_id, row)
+        else:
+            found[clinic_id] = row | {
+                "clinic_group": clinic.group,
+                "name": clinic.name or clinic_id,
+            }
+    return {clinic_id: found[clinic_id] for clinic_id in clinic_ids}

@@ -9,6 +9,8 @@ from pathlib import Path
 from pipeline.home import Home
 from pipeline.steps import publish
 from pipeline.storage.configuration import rules
+from pipeline.storage.ledger import Ledger
+from pipeline.storage.remarks import read_remarks
 from transforms.errors import Broken, NothingToDoError
 
 
@@ -27,10 +29,11 @@ def write_page(home: Home, analytics: Path, run_id: str) -> Path:
     from reports.validation.page import Guidance, write_report
 
     guidance = {
-        rule.id: Guidance(f"{rule.why} {rule.downstream}", rule.remedy)
+        rule.id: Guidance(f"{rule.why} {rule.downstream}", rule.remedy, rule.remedies)
         for rule in rules(home).rules
     }
-    return write_report(analytics, home.reports, run_id, guidance=guidance)
+    remarks = read_remarks(home, run_id)
+    return write_report(analytics, home.reports, run_id, guidance=guidance, remarks=remarks)
 
 
 def write_stopped_page(home: Home, run_id: str, broken: Sequence[Broken]) -> Path:
@@ -46,8 +49,10 @@ def write_index(home: Home) -> None:
     """Write the index over runs, with what is published and what can be brought back."""
     from reports.validation import page as validation_report
 
-    kept = publish.releases(home)
-    validation_report.write_index(home.reports, kept, published=publish.published_run(home))
+    kept, published = publish.releases(home), publish.published_run(home)
+    runs = Ledger(home).all_runs() if home.ledger.exists() else []
+    remarks = read_remarks(home, runs[0]["run_id"]) if runs else []
+    validation_report.write_index(home.reports, kept, published=published, remarks=remarks)
 
 
 def rewrite_pages(home: Home, run_id: str | None = None) -> Path:

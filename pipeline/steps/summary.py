@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -11,9 +12,18 @@ from rich.table import Table
 
 from pipeline.home import Home
 from pipeline.progress import timings
-from pipeline.steps.leaving_out import left_out
-from pipeline.steps.publish import published_run
+from pipeline.steps.publish import published_run, releases
 from pipeline.storage.ledger import Ledger
+from pipeline.storage.remarks import Remark, read_remarks
+from reports.validation.grades import (
+    grade_clinics,
+    lost_in_words,
+    needs_attention,
+    worst_first,
+    worst_of,
+)
+from reports.validation.headline import headlines
+from reports.validation.tables import Check, RunQuality, read_run_quality
 
 OUTCOMES = ("received", "loaded", "duplicate", "superseded", "quarantined", "erased")
 TEXT = {"clinic", "rule", "what", "severity", "clinics", "table"}
@@ -37,6 +47,14 @@ def summary_text(home: Home, run_id: str) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
+def print_remarks(console: Console, remarks: Sequence[Remark]) -> None:
+    """Print what no file's page tells: names nobody reads, clinics that wait or fell out."""
+    if remarks:
+        console.print("\nNot read, or left out")
+    for remark in remarks:
+        console.print(f"  {remark}", markup=False, soft_wrap=True)
+
+
 def print_files_left_out(console: Console, ledger: Ledger, run_id: str) -> None:
     """Print the files of a run that were refused or rejected, and why."""
     left_out = [
@@ -58,16 +76,19 @@ def _print(console: Console, home: Home, run_id: str, ledger: Ledger) -> None:
     if run["message"]:
         console.print(run["message"], markup=False)
     print_files_left_out(console, ledger, run_id)
-    for clinic, promises in left_out(home, run_id).items():
-        console.print(f"Left out: {clinic}, whose rows break a promise of the tables", markup=False)
-        for promise in dict.fromkeys(promises):
-            console.print(f"  {promise}", markup=False)
+    print_remarks(console, read_remarks(home, run_id))
     if run["status"] != "published":
-        console.print(f"Published stays: {published_run(home) or 'nothing yet'}")
+        published = published_run(home)
+        console.print(f"Published stays: {published or 'nothing yet'}")
+        if published in releases(home):
+            with duckdb.connect(str(home.release(published)), read_only=True) as con:
+                _print_standing(console, con, read_run_quality(home.release(published), published))
         return
     with duckdb.connect(str(home.release(run_id)), read_only=True) as con:
+        quality = read_run_quality(home.release(run_id), run_id)
+        _print_standing(console, con, quality)
         _print_balance(console, con)
-        _print_rules(console, con, run_id)
+        _print_rules(console, quality)
         _print_what_changed(console, con, run_id)
         _print_tables(console, con)
     console.print(f"\nTables   {_shown(home.published)}")
@@ -85,25 +106,40 @@ def _print_balance(console: Console, con: duckdb.DuckDBPyConnection) -> None:
     console.print(table)
 
 
-def _print_rules(console: Console, con: duckdb.DuckDBPyConnection, run_id: str) -> None:
-    rows = con.execute(
-        """
-        select rule_id, title, severity, state, sum(n_failed), sum(n_scope),
-            string_agg(distinct clinic_id, ', ' order by clinic_id)
-        from quality.dq_rule_results
-        where run_id = ? and state in ('fail', 'error')
-        group by rule_id, title, severity, state
-        order by severity = 'fatal' desc, severity = 'quarantine' desc, sum(n_failed) desc, rule_id
-        """,
-        [run_id],
-    ).fetchall()
-    if not rows:
+def _print_standing(console: Console, con: duckdb.DuckDBPyConnection, quality: RunQuality) -> None:
+    """Print what the run's page says first: headline, worst rule, our own tables."""
+    text = headlines(con, quality)[None].text
+    console.print(f"\n{text[0].upper()}{text[1:]}", markup=False)
+    if worst := worst_of(quality.checks):
+        where = f"{worst.rule_id} {worst.title}, {worst.clinic_id}"
+        console.print(f"Worst: {where}: {lost_in_words(worst)}", markup=False)
+    grades = (f"{one.clinic.clinic_id} {one.grade}" for one in grade_clinics(quality))
+    console.print(f"Grades: {', '.join(grades) or 'none'}", markup=False)
+    if short := [check for check in quality.audits if check.state in SYMBOLS]:
+        console.print(f"Our own tables: {len(short)} audit(s) fell short; see the run's page")
+
+
+def _print_rules(console: Console, quality: RunQuality) -> None:
+    """Print the rules that need attention across clinics, the worst first."""
+    rules: dict[str, list[Check]] = {}
+    for check in worst_first(quality.clinic_checks):
+        if needs_attention(check):
+            rules.setdefault(check.rule_id, []).append(check)
+    if not rules:
         console.print("\nRules    all that applied were met")
         return
-    table = _table("Rules that fell short", ("rule", "what", "severity", "failed", "of", "clinics"))
-    for rule, title, severity, state, failed, scope, clinics in rows:
-        counts = (f"{int(failed or 0):,}", f"{int(scope or 0):,}")
-        table.add_row(f"{SYMBOLS[state]} {rule}", title, severity, *counts, clinics or "")
+    columns = ("rule", "what", "severity", "rows lost", "failed", "of", "clinics")
+    table = _table("Rules that fell short", columns)
+    for rule_id, checks in rules.items():
+        first, clinics = checks[0], sorted({check.clinic_id for check in checks})
+        counts = (
+            sum(check.n_lost for check in checks),
+            sum(check.n_failed for check in checks),
+            sum(check.n_scope for check in checks),
+        )
+        symbol = SYMBOLS.get(first.state, "●")
+        words = (f"{symbol} {rule_id}", first.title, first.severity)
+        table.add_row(*words, *(f"{n:,}" for n in counts), ", ".join(clinics))
     console.print(table)
 
 

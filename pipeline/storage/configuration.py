@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -12,6 +14,7 @@ from pipeline.storage.expected_curves import write_curves
 from pipeline.storage.parquet import write_rows
 from transforms.clinics.clinic import Clinic
 from transforms.clinics.yaml_file import load_clinic
+from transforms.errors import ConfigError
 from transforms.instruments.registry import Registry, load_registry
 from transforms.instruments.tables import (
     INSTRUMENT_COLUMNS,
@@ -19,6 +22,9 @@ from transforms.instruments.tables import (
     registry_rows,
     scale_rows,
 )
+
+if TYPE_CHECKING:
+    from expectations.catalogue import Catalogue
 
 ARROW_TYPES = {
     "VARCHAR": pa.string(),
@@ -28,9 +34,15 @@ ARROW_TYPES = {
 }
 
 
-def read_clinics(home: Home, clinic_ids: set[str]) -> dict[str, Clinic]:
-    """Return the configuration of each clinic; one without a file sends canonical tables."""
-    return {clinic_id: read_clinic(home, clinic_id) for clinic_id in sorted(clinic_ids)}
+def wrong_clinics(home: Home, clinic_ids: Iterable[str]) -> dict[str, str]:
+    """Return what is wrong with the YAML of those clinics whose YAML cannot be used."""
+    wrong = {}
+    for clinic_id in clinic_ids:
+        try:
+            read_clinic(home, clinic_id)
+        except ConfigError as error:
+            wrong[clinic_id] = str(error)
+    return wrong
 
 
 def read_clinic(home: Home, clinic_id: str) -> Clinic:
@@ -43,11 +55,11 @@ def read_registry(home: Home) -> Registry:
     return _registry(home.instruments)
 
 
-def rules(home: Home):
-    """Return the rule catalogue."""
-    from expectations.catalogue import load_rules
-
-    return load_rules(home.config / "rules.yml")
+def rules(home: Home) -> Catalogue:
+    """Return the rule catalogue, read again where its file changed."""
+    path = home.config / "rules.yml"
+    seen = path.stat()
+    return _rules(path, seen.st_mtime_ns, seen.st_size)
 
 
 def write_registry(home: Home) -> None:
@@ -67,3 +79,10 @@ def write_registry(home: Home) -> None:
 @lru_cache(maxsize=2)
 def _registry(folder: Path) -> Registry:
     return load_registry(folder)
+
+
+@lru_cache(maxsize=2)
+def _rules(path: Path, _changed_at: int, _size: int) -> Catalogue:
+    from expectations.catalogue import load_rules
+
+    return load_rules(path)

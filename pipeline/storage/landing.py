@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
+from collections.abc import Set
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,17 +14,20 @@ import duckdb
 from pipeline.home import Home
 from pipeline.progress import say
 from pipeline.storage.configuration import read_clinic
+from pipeline.storage.landing_names import CLINIC_ID, Looked, look, on_disk, one_name
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.manifests import is_manifest
 from pipeline.storage.open_rows import files_with_open_rows, replaced_files
+from pipeline.storage.remarks import Remark
 from transforms.clinics.clinic import Clinic
 from transforms.errors import ConfigError
 
-CLINIC_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 MOST_NAMED = 5
 WITHDRAWN = "withdrawn"
+STILL_WRITTEN = (
+    "changed while it was read; left for the next night. Export under a name that ends in .part "
+    "and rename it when it is whole."
+)
 FIRST_LOOK = ("", "", "")  # noted with the first names
-HALF_WRITTEN = (".tmp", ".part", ".partial", ".crdownload", ".filepart")
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Delivery:
     """One file in one clinic's landing folder."""
 
     clinic_id: str
-    source_file: str  # path below the clinic's folder
+    source_file: str  # path below the clinic's folder, in composed characters (NFC)
     file_id: str
     sha256: str
     size_bytes: int
@@ -44,10 +47,18 @@ class Delivery:
 
     def path(self, home: Home) -> Path:
         """Return where the file lies."""
-        return home.landing / self.clinic_id / self.source_file
+        return on_disk(home.landing / self.clinic_id, self.source_file)
 
 
-def new_deliveries(home: Home, ledger: Ledger, now: datetime, fingerprint: str) -> list[Delivery]:
+def new_deliveries(
+    home: Home,
+    ledger: Ledger,
+    now: datetime,
+    fingerprint: str,
+    looked: Looked | None = None,
+    waiting: Set[str] = frozenset(),
+    remarks: list[Remark] | None = None,
+) -> list[Delivery]:
     """Return files whose content was not dealt with yet, in the order they are to be read.
 
     A file that was refused or rejected is tried again once the configuration has changed, or
@@ -61,12 +72,18 @@ def new_deliveries(home: Home, ledger: Ledger, now: datetime, fingerprint: str) 
     lay; it may be sent again under a new name, or under its own once it was gone for a night.
     Order: clinic, then file name, so that `responses_2026-10.csv` comes before
     `responses_2026-11.csv` and the later one wins.
+
+    Parameters
+    ----------
+    looked : what lies in landing/; looked at now by default
+    waiting : clinics that nothing is read of tonight; their files stay new
+    remarks : files that cannot be read now are added, each with what to do
     """
     files = ledger.all_files()
     known = {(row["clinic_id"], row["file_id"]): row for row in files}
     accepted = {key for key, row in known.items() if row["status"] == "accepted"}
-    waiting = {key for key, row in known.items() if row["fingerprint"] == fingerprint} - accepted
     withdrawn = {key for key, row in known.items() if row["status"] == WITHDRAWN}
+    tried = {key for key, row in known.items() if row["fingerprint"] == fingerprint} - accepted
     noted = ledger.seen_names()
     seen = noted | {_name(row) for row in files if row["status"] != WITHDRAWN}
     # A home from before names were noted: what lies there is not sent again.
@@ -74,23 +91,30 @@ def new_deliveries(home: Home, ledger: Ledger, now: datetime, fingerprint: str) 
     lying = {FIRST_LOOK}
     new: list[Delivery] = []
     repeated: list[str] = []
-    for clinic in sorted(path for path in home.landing.iterdir() if _is_clinic(path)):
+    for clinic_id, paths in sorted((looked or look(home)).files.items()):
+        if clinic_id in waiting:
+            continue
+        clinic = home.landing / clinic_id
         found: dict[tuple[str, str], Delivery] = {}
         files_here = [row for row in files if row["clinic_id"] == clinic.name]
-        for path in sorted(clinic.rglob("*")):
-            if path.is_file() and not _is_ignored(path) and (read := _delivery(clinic, path, now)):
+        for path in paths:
+            read = _delivery(clinic, path, now)
+            if isinstance(read, Remark):
+                say(str(read))
+                (remarks if remarks is not None else []).append(read)
+            else:
                 name = (clinic.name, read.source_file, read.sha256)
                 is_sent_again = not is_first_look and name not in seen
                 delivery = _told_apart(home, read, files_here, is_sent_again)
                 key = (delivery.clinic_id, delivery.file_id)
                 lying.add(name)
                 if is_sent_again:
-                    waiting.discard(key)
+                    tried.discard(key)
                 first = found.setdefault(key, delivery).source_file
                 first = known[key]["source_file"] if key in accepted else first
                 if first != delivery.source_file:
                     repeated.append(f"{clinic.name}/{delivery.source_file} is {first}")
-        if found.keys() - accepted - waiting - withdrawn:
+        if found.keys() - accepted - tried - withdrawn:
             new += [found[key] for key in found if key not in accepted | withdrawn]
     # Not yet those this night takes up: a killed night must find them again.
     taken_up = {(one.clinic_id, one.source_file, one.sha256) for one in new}
@@ -103,19 +127,6 @@ def new_deliveries(home: Home, ledger: Ledger, now: datetime, fingerprint: str) 
     return new
 
 
-def out_of_place(home: Home) -> list[str]:
-    """Return what lies in landing/ and belongs to no clinic, each with what to do."""
-    found = []
-    for path in sorted(home.landing.iterdir()):
-        if path.is_dir() and not _is_clinic(path):
-            remedy = "not a clinic id (a-z, 0-9, _ and -); left alone. Rename it."
-            found.append(f"landing/{path.name}: {remedy}")
-        elif path.is_file() and not _is_ignored(path):
-            remedy = "in no clinic's folder; left alone. Move it into landing/<clinic>/."
-            found.append(f"landing/{path.name}: {remedy}")
-    return found
-
-
 def require_export(file: Path, clinic_id: str) -> None:
     """Raise ConfigError unless there is one readable file, and the id is one a clinic can have."""
     if not file.exists():
@@ -126,15 +137,6 @@ def require_export(file: Path, clinic_id: str) -> None:
         raise ConfigError(str(file), "you may not read this file", "Ask for the right to read it")
     if not CLINIC_ID.fullmatch(clinic_id):
         raise ConfigError("--clinic", "this is not a clinic id", "Use a-z, 0-9, _ and -")
-
-
-def _is_clinic(path: Path) -> bool:
-    return path.is_dir() and CLINIC_ID.fullmatch(path.name) is not None
-
-
-def _is_ignored(path: Path) -> bool:
-    is_unfinished = path.name.startswith((".", "~$")) or path.suffix.lower() in HALF_WRITTEN
-    return is_unfinished or is_manifest(path.name)
 
 
 def _told_apart(home: Home, delivery: Delivery, files: list[dict], is_sent_again: bool) -> Delivery:
@@ -208,14 +210,11 @@ def is_as_hashed(home: Home, delivery: Delivery) -> bool:
 
 def still_written(name: str) -> str:
     """Say that a file changed under our hands."""
-    return (
-        f"{name}: changed while it was read; left for the next night. Export under a name that "
-        "ends in .part and rename it when it is whole."
-    )
+    return f"{name}: {STILL_WRITTEN}"
 
 
-def _delivery(clinic: Path, path: Path, now: datetime) -> Delivery | None:
-    """Return the file with its hash; None, said aloud, if it cannot be read at this moment."""
+def _delivery(clinic: Path, path: Path, now: datetime) -> Delivery | Remark:
+    """Return the file with its hash; a remark if it cannot be read at this moment."""
     name = f"landing/{clinic.name}/{path.relative_to(clinic)}"
     try:
         with path.open("rb") as file:
@@ -224,14 +223,13 @@ def _delivery(clinic: Path, path: Path, now: datetime) -> Delivery | None:
             after = os.fstat(file.fileno())
     except OSError as error:
         remedy = "Close it where it is open, or give the right to read it"
-        say(f"{name}: cannot be read now ({error.strerror}); left for the next night. {remedy}.")
-        return None
+        what = f"cannot be read now ({error.strerror}); left for the next night. {remedy}."
+        return Remark(name, what)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        say(still_written(name))
-        return None
+        return Remark(name, STILL_WRITTEN)
     return Delivery(
         clinic_id=clinic.name,
-        source_file=path.relative_to(clinic).as_posix(),
+        source_file=one_name(path.relative_to(clinic).as_posix()),
         file_id=sha256[:16],
         sha256=sha256,
         size_bytes=after.st_size,

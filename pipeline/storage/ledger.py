@@ -38,6 +38,7 @@ from pipeline.storage import audit_chain
 from transforms.errors import BalanceError, LedgerError
 
 File = tuple[str, str]  # clinic_id, file_id
+RUN_ID = "%Y-%m-%dT%H-%M-%SZ"  # by the start in UTC: run ids sort by time
 GOING_ON = ("running", "waiting")
 RESTORED = " (restored rows)"  # ends the name of the delivery that a withdrawal is
 REMEDIES = {

@@ -18,7 +18,7 @@ from pipeline.storage.duckdb_session import quoted
 from pipeline.storage.landing import Delivery
 from pipeline.storage.parquet import copy_unless_empty
 from pipeline.storage.snapshots import Snapshot, of_source
-from transforms.contract import Table
+from transforms.contract import Table, lake_columns
 
 # Stands for the rule in rows that are held back only because their whole file was rejected.
 WHOLE_FILE = "FILE"
@@ -96,12 +96,14 @@ def write_quarantine(
         rows,
     )
     whole_file = verdict.rejection.replace("'", "''")
+    client = "client_key" if "client_key" in lake_columns(table) else "cast(null as uuid)"
     copy_unless_empty(
         con,
         f"""
         with
         rows_of_file as (
-            select {table.key} as row_key, source_line, source_file, source_sheet
+            select {table.key} as row_key, {client} as client_of_row, source_line,
+                source_file, source_sheet
             from read_parquet({quoted(staged)})
         ),
         marked as (
@@ -128,6 +130,7 @@ def write_quarantine(
             rows_of_file.source_sheet,
             reasons.source_line,
             reasons.row_key,
+            rows_of_file.client_of_row as client_key,
             reasons.rule_id,
             reasons.column_name,
             reasons.reason,

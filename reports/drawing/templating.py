@@ -27,6 +27,7 @@ STATES = {
     "pass": ("✓", "Pass"),
     "fail": ("✕", "Fail"),
     "error": ("!", "Error"),
+    "open": ("●", "Open"),
     "not_applicable": ("–", "Not applicable"),
 }
 SEVERITIES = {

@@ -35,22 +35,31 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
 for (const form of document.querySelectorAll("form[data-filters]")) {
   const rows = [...document.getElementById(form.dataset.filters).tBodies[0].rows];
   const words = rows.map((row) => `${row.dataset.words} ${row.textContent}`.toLowerCase());
+  let most = Number(form.dataset.first);  // until somebody asks for more
   const apply = () => {
     const wanted = new FormData(form);
     const text = wanted.get("text").trim().toLowerCase();
     let shown = 0;
     rows.forEach((row, i) => {
-      const fits = words[i].includes(text) && [...form.querySelectorAll("select")].every((select) =>
-        select.value === "" || row.dataset[select.name] === select.value
-        || (select.name === "state" && select.value.split(" ").includes(row.dataset.state)));
-      row.hidden = !fits;
-      shown += fits;
+      const severity = wanted.get("severity");
+      // A rule is shown when one clinic is in the wanted state; only lines of the wanted clinic.
+      const states = wanted.get("state").split(" ");
+      const pairs = row.dataset.pairs.trim().split(" ").map((pair) => pair.split(":"));
+      const fits = words[i].includes(text) && (severity === "" || row.dataset.severity === severity)
+        && pairs.some(([state, clinic]) => (states[0] === "" || states.includes(state))
+          && ["", clinic].includes(wanted.get("clinic")));
+      for (const line of row.querySelectorAll("li[data-clinic]")) {
+        line.hidden = !["", line.dataset.clinic].includes(wanted.get("clinic"));
+      }
+      row.hidden = !fits || shown >= most;
+      shown += !row.hidden;
     });
     form.querySelector("output").textContent = `${shown} of ${rows.length} shown`;
   };
-  form.addEventListener("input", apply);
+  form.addEventListener("input", () => { most = Infinity; apply(); });
   form.addEventListener("submit", (event) => event.preventDefault());
   const showAll = () => {
+    most = Infinity;
     for (const field of form.querySelectorAll("input, select")) field.value = "";
     apply();
   };
@@ -64,7 +73,7 @@ const reveal = () => {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   for (let box = target && target.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
   // A link to a row that the filters hide.
-  if (target && target.hidden) for (const form of document.querySelectorAll("form[data-filters]")) form.dispatchEvent(new Event("showall"));
+  if (target && target.closest("[hidden]")) for (const form of document.querySelectorAll("form[data-filters]")) form.dispatchEvent(new Event("showall"));
   if (target) target.scrollIntoView({ block: "center" });
 };
 addEventListener("hashchange", reveal);
@@ -74,7 +83,7 @@ reveal();
 const opened = [];
 addEventListener("beforeprint", () => {
   for (const box of document.querySelectorAll("details:not([open], [data-unprinted])")) {
-    if (box.querySelectorAll("tbody tr").length <= 60) { box.open = true; opened.push(box); }
+    if (box.querySelectorAll("tbody tr").length <= 60 || box.matches(".all")) { box.open = true; opened.push(box); }
   }
 });
 addEventListener("afterprint", () => { for (const box of opened.splice(0)) box.open = false; });

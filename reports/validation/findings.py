@@ -122,7 +122,7 @@ def read_findings(con: duckdb.DuckDBPyConnection, quality: RunQuality) -> Findin
     }
     run_id = quality.run_id
     return Findings(
-        headlines=headlines(con, quality.checks, quality.run_at),
+        headlines=headlines(con, quality),
         trends=trends_of(_rows(con, RUNS, {"run_id": run_id})),
         answering=answering_of(_rows(con, BY_SESSION, None))
         if "fct_session_process" in there

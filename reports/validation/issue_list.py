@@ -29,11 +29,11 @@ from reports.drawing.templating import (
 )
 from reports.validation.grades import (
     HOLDS_BACK,
-    NEEDS_ATTENTION,
     grade_clinics,
+    needs_attention,
     worst_first,
 )
-from reports.validation.guidance import Guidance, advice, remedy
+from reports.validation.guidance import Guidance, advice, reasons_of, remedy
 from reports.validation.tables import (
     EVERY_CLINIC,
     Check,
@@ -148,7 +148,8 @@ def issues_per_clinic(quality: RunQuality) -> list[Issues]:
 
 
 def _is_issue(check: Check) -> bool:
-    return check.state in NEEDS_ATTENTION or (check.n_failed > 0 and check.severity in HOLDS_BACK)
+    is_held = check.n_failed > 0 and check.severity in HOLDS_BACK
+    return needs_attention(check) or is_held
 
 
 def _titles(quality: RunQuality) -> dict[str, str]:
@@ -174,7 +175,7 @@ def _row_lines(
             row.rule_id,
             titles.get(row.rule_id, ""),
             row.reason,
-            _for_the_clinic(remedy(row.rule_id, row.severity, guidance), issues),
+            _for_the_clinic(remedy(row, guidance), issues),
             "held back, counts nowhere" if row.severity in HOLDS_BACK else "loaded, flagged",
             moment(row.first_seen),
         ]
@@ -187,14 +188,15 @@ def _for_the_clinic(text: str, issues: Issues) -> str:
 
 
 def _rule_lines(issues: Issues, guidance: Mapping[str, Guidance]) -> list[list[Any]]:
-    lines = []
+    lines, reasons = [], reasons_of(issues.rows)
     for check in issues.checks:
-        meaning, what_to_do = advice(check, guidance)
+        why = reasons.get((check.rule_id, check.clinic_id), ())
+        meaning, what_to_do = advice(check, guidance, why)
         lines.append(
             [
                 check.rule_id,
                 check.title,
-                STATES[check.state][1],
+                STATES[check.shown_state][1],
                 severity_word(check.severity),
                 check.n_failed,
                 check.n_scope,
@@ -262,10 +264,15 @@ def _sheet(
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.styles import Alignment, Font
     from openpyxl.utils import get_column_letter
+    from openpyxl.worksheet.properties import PageSetupProperties
 
     sheet = book.create_sheet(title)
     sheet.freeze_panes = "A2"
     last = get_column_letter(len(columns))
+    sheet.page_setup.orientation = "landscape"
+    sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0  # as many pages as it takes
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    sheet.print_title_rows = "1:1"
     sheet.auto_filter.ref = f"A1:{last}{len(lines) + 1}"
     for number, width in enumerate(columns.values(), start=1):
         sheet.column_dimensions[get_column_letter(number)].width = width

@@ -14,6 +14,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -23,22 +24,25 @@ import duckdb
 from reports.drawing.spreadsheet_cells import safe_cell
 from reports.drawing.templating import anchor, short_key, write_page, write_text
 from reports.validation.attrition import ENDINGS, FORMS
-from reports.validation.findings import RESPONSE_STYLE, read_findings
+from reports.validation.findings import RESPONSE_STYLE, Findings, read_findings
 from reports.validation.grades import (
     GRADES,
     HOLDS_BACK,
-    NEEDS_ATTENTION,
     Tally,
     files_by_status,
     grade_clinics,
     heat_map,
+    is_open,
+    lost_in_words,
+    needs_attention,
+    rules_of,
     worst_first,
+    worst_of,
 )
-from reports.validation.guidance import Guidance, advice
-from reports.validation.headline import without_waivers
+from reports.validation.guidance import Guidance, advice, reasons_of
 from reports.validation.issue_list import issues_per_clinic, write_lists
 from reports.validation.stopped_page import stopped_since
-from reports.validation.tables import HeldRow, RunQuality, read_run_quality
+from reports.validation.tables import Check, HeldRow, RunQuality, read_run_quality
 
 # The page of the same night that shows what the numbers say, written before this one.
 COMMON_FACTORS = "common-factors.html"
@@ -65,7 +69,12 @@ class RuleRows:
 
 
 def write_report(
-    analytics: Path, reports: Path, run_id: str, *, guidance: Mapping[str, Guidance] | None = None
+    analytics: Path,
+    reports: Path,
+    run_id: str,
+    *,
+    guidance: Mapping[str, Guidance] | None = None,
+    remarks: Sequence[Any] = (),
 ) -> Path:
     """Write the page of one run and return its path.
 
@@ -79,11 +88,13 @@ def write_report(
         Run whose rule results and files are shown. One folder name, no separators.
     guidance
         Meaning and remedy per rule id, from the rule catalogue.
+    remarks
+        What no file's entry tells, each with ``where`` and ``what``.
     """
     folder = _folder(reports, run_id)
     quality = read_run_quality(analytics, run_id)
-    checks = worst_first(quality.checks)
-    titles = {check.rule_id: check.title for check in checks}
+    checks = worst_first(quality.clinic_checks)
+    titles = {check.rule_id: check.title for check in quality.checks}
     clinics = {clinic.clinic_id: clinic for clinic in quality.clinics}
     held = _rows_per_rule(quality, titles)
     for rule in held:
@@ -92,7 +103,7 @@ def write_report(
     with duckdb.connect(str(analytics), read_only=True) as con:
         findings = read_findings(con, quality)
     categories, cells = heat_map(quality)
-    tally = Tally.of(checks)
+    tally, reasons = Tally.of(checks), reasons_of(quality.held_rows)
     headline = findings.headlines[None]
     page = write_page(
         folder / "index.html",
@@ -103,8 +114,20 @@ def write_report(
         statuses=files_by_status(quality.files),
         grades=grade_clinics(quality),
         grade_meanings=GRADES,
+        worst=worst_of(checks),
+        remarks=remarks,
+        lost_in_words=lost_in_words,
         checks=checks,
-        advice={(c.rule_id, c.clinic_id): advice(c, guidance or {}) for c in checks},
+        rules=rules_of(checks),
+        new_rules=_new_tonight(checks, findings, quality.run_at),
+        audits=worst_first(quality.audits),
+        audit_tally=Tally.of(quality.audits),
+        advice={
+            (c.rule_id, c.clinic_id): advice(
+                c, guidance or {}, reasons.get((c.rule_id, c.clinic_id), ())
+            )
+            for c in [*checks, *quality.audits]
+        },
         clinics=clinics,
         categories=categories,
         cells=cells,
@@ -115,18 +138,26 @@ def write_report(
         endings=ENDINGS,
         issue_lists={i.clinic.clinic_id: i.name for i in issues_per_clinic(quality)},
         held_places={(row.rule_id, row.clinic_id): r.page or "" for r in held for row in r.rows},
-        needs_attention=NEEDS_ATTENTION,
+        needs_attention=needs_attention,
         holds_back=HOLDS_BACK,
         common_factors=COMMON_FACTORS if (folder / COMMON_FACTORS).exists() else None,
         data_docs=_data_docs(reports),
     )
-    summary = _summary(quality) | {"headline": headline.text}
+    summary = _summary(quality) | {
+        "headline": headline.text,
+        "n_silent": headline.n_silent,
+        "n_open_rows": headline.n_open_rows,
+    }
     write_text(folder / "run.json", json.dumps(summary, indent=1, ensure_ascii=False))
     return page
 
 
 def write_index(
-    reports: Path, releases: Sequence[str] | None = None, *, published: str | None = None
+    reports: Path,
+    releases: Sequence[str] | None = None,
+    *,
+    published: str | None = None,
+    remarks: Sequence[Any] = (),
 ) -> Path:
     """Write ``<reports>/index.html`` over all runs that have a page, and return its path.
 
@@ -138,6 +169,8 @@ def write_index(
         Run ids whose release file is still kept; without it the index does not say which are.
     published
         Run id of the release that analysts read now.
+    remarks
+        What the last run told beside its files, each with ``where`` and ``what``.
     """
     runs = [
         json.loads(path.read_text(encoding="utf-8")) for path in sorted(reports.glob("*/run.json"))
@@ -146,15 +179,33 @@ def write_index(
     for run in runs:
         run["release"] = _release_state(run["run_id"], releases or (), published)
         run.setdefault("n_held_files", 0)
-        run.setdefault("headline", without_waivers(run["n_applied"], run["n_pass"]).text)
+        # Runs of earlier versions, as their pages say it.
+        run.setdefault("headline", f"{run['n_pass']} of {run['n_applied']} checks passed")
     return write_page(
         reports / "index.html",
         "index.html.j2",
         runs=runs,
         knows_releases=releases is not None,
+        remarks=remarks,
         stopped=stopped_since(reports, max((run["run_id"] for run in runs), default=None)),
         data_docs=_data_docs(reports),
     )
+
+
+def _new_tonight(
+    checks: Sequence[Check], findings: Findings, run_at: datetime | None
+) -> list[Check]:
+    """Return what fell short tonight for the first time; all of it where no run came before."""
+
+    def first_seen(check: Check) -> datetime | None:
+        trend = findings.trends.get((check.rule_id, check.clinic_id))
+        return trend.first_seen if trend else check.open_since
+
+    return [
+        check
+        for check in checks
+        if is_open(check) and first_seen(check) in (run_at, None) and run_at is not None
+    ]
 
 
 def _data_docs(reports: Path) -> str | None:
@@ -225,10 +276,10 @@ def _write_rows(folder: Path, rule: RuleRows, *, run_id: str, clinics: Mapping[s
 
 def _summary(quality: RunQuality) -> dict[str, Any]:
     """Return the run as the index needs it, and each rule's counts for trends over runs."""
-    tally = Tally.of(quality.checks)
+    tally, audits = Tally.of(quality.clinic_checks), Tally.of(quality.audits)
     statuses = files_by_status(quality.files)
     labels = {clinic.clinic_id: clinic.label for clinic in quality.clinics}
-    worst = [check for check in worst_first(quality.checks) if check.state in NEEDS_ATTENTION]
+    worst = worst_of(quality.checks)
     return {
         "run_id": quality.run_id,
         "run_at": quality.run_at.isoformat(sep=" ", timespec="minutes") if quality.run_at else None,
@@ -236,6 +287,8 @@ def _summary(quality: RunQuality) -> dict[str, Any]:
         "n_applied": tally.n_applied,
         "pass_share": tally.pass_share,
         "state": tally.state,
+        "n_audits": audits.n_applied,
+        "n_audits_short": audits.n_applied - audits.n_pass,
         "n_accepted": statuses["accepted"],
         "n_rejected": statuses["rejected"],
         "n_refused": statuses["refused"],
@@ -246,18 +299,23 @@ def _summary(quality: RunQuality) -> dict[str, Any]:
             {
                 "clinic": grade.clinic.label,
                 "grade": grade.grade,
-                "grade_with_waivers": grade.grade_with_waivers,
+                "grade_without_waivers": grade.grade_without_waivers,
+                "age_days": grade.age_days,
                 "meaning": grade.meaning,
             }
             for grade in grade_clinics(quality)
         ],
         "worst": {
-            "rule_id": worst[0].rule_id,
-            "title": worst[0].title,
-            "state": worst[0].state,
-            "severity": worst[0].severity,
-            "clinic_id": worst[0].clinic_id,
-            "clinic": labels[worst[0].clinic_id],
+            "rule_id": worst.rule_id,
+            "title": worst.title,
+            "state": worst.shown_state,
+            "severity": worst.severity,
+            "clinic_id": worst.clinic_id,
+            "clinic": labels[worst.clinic_id],
+            "n_lost": worst.n_lost,
+            "n_lost_clients": worst.n_lost_clients,
+            "n_unread": worst.n_unread,
+            "lost": lost_in_words(worst),
         }
         if worst
         else None,

@@ -6,12 +6,14 @@ scores or dates of a patient: of those it only counts the rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+
+from reports.validation.standing import Loss, Standing, read_losses, read_standings
 
 EVERY_CLINIC = "all"  # scope of a check that belongs to no single clinic, such as one on a mart
 COUNTED_SCHEMAS = ("core", "process", "common_factors", "quality")
@@ -40,6 +42,8 @@ class Check:
     Attributes
     ----------
     state_with_waivers : as ``state``, and ``waived`` where only what a waiver covers falls short
+    n_lost, n_lost_clients, n_unread : open rows, their clients and unread files, of all nights
+    open_since : since when the oldest of these is open
     """
 
     clinic_id: str
@@ -55,6 +59,16 @@ class Check:
     message: str | None
     table_names: str
     n_files_short: int
+    n_lost: int = 0
+    n_lost_clients: int = 0
+    n_unread: int = 0
+    open_since: datetime | None = None
+
+    @property
+    def shown_state(self) -> str:
+        """The state, and ``open`` where the rule fell short of nothing but rows of it are open."""
+        is_open = self.n_lost and self.state in ("pass", "not_applicable")
+        return "open" if is_open else self.state
 
     @property
     def share_failed(self) -> float | None:
@@ -123,6 +137,17 @@ class RunQuality:
     totals: list[FileBalance]
     held_rows: list[HeldRow]
     tables: list[TableCount]
+    standings: dict[str, Standing] = field(default_factory=dict)
+
+    @property
+    def clinic_checks(self) -> list[Check]:
+        """Checks on what the clinics delivered."""
+        return [check for check in self.checks if check.clinic_id != EVERY_CLINIC]
+
+    @property
+    def audits(self) -> list[Check]:
+        """Checks on the published tables, which are no clinic's fault."""
+        return [check for check in self.checks if check.clinic_id == EVERY_CLINIC]
 
 
 def read_run_quality(analytics: Path, run_id: str) -> RunQuality:
@@ -146,6 +171,7 @@ def read_run_quality(analytics: Path, run_id: str) -> RunQuality:
             totals=_read_totals(connection),
             held_rows=held_rows,
             tables=_read_table_counts(connection),
+            standings=read_standings(connection, run_id),
         )
 
 
@@ -198,7 +224,47 @@ _CHECKS = """
 
 
 def _read_checks(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[Check]:
-    return [Check(**row) for row in _rows(connection, _CHECKS, run_id)]
+    """Return the checks of the run with what they lost, and rules that still hold rows back."""
+    losses = read_losses(connection, run_id)
+    checks = []
+    for row in _rows(connection, _CHECKS, run_id):
+        check = Check(**row)
+        checks.append(_with_loss(check, losses.pop((check.rule_id, check.clinic_id), None)))
+    return checks + [
+        _with_loss(_not_asked(rule_id, clinic_id, loss), loss)
+        for (rule_id, clinic_id), loss in losses.items()
+    ]
+
+
+def _with_loss(check: Check, loss: Loss | None) -> Check:
+    if loss is None:
+        return check
+    return replace(
+        check,
+        n_lost=loss.n_rows,
+        n_lost_clients=loss.n_clients,
+        n_unread=loss.n_files,
+        open_since=loss.since,
+    )
+
+
+def _not_asked(rule_id: str, clinic_id: str, loss: Loss) -> Check:
+    """Return a rule that nothing of this run was held against; rows of earlier nights are open."""
+    return Check(
+        clinic_id=clinic_id,
+        rule_id=rule_id,
+        title=loss.title or "",
+        category="other",
+        severity=loss.severity or "quarantine",
+        n_scope=0,
+        n_failed=0,
+        threshold=None,
+        state="not_applicable",
+        state_with_waivers="not_applicable",
+        message=None,
+        table_names="",
+        n_files_short=0,
+    )
 
 
 def _read_files(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[FileBalance]:

@@ -197,7 +197,7 @@ def test_the_pages_of_a_clean_clinic_show_no_failure(clean, tmp_path, monkeypatc
 
     assert set(re.findall(r'data-state="(\w+)"', page)) == {"pass", "not_applicable"}
     assert re.search(r">([1-9][\d,]*) of \1 checks passed\.", page)
-    assert "Every row that came was loaded or is a known duplicate." in page
+    assert re.search(r"<h1>100 % of [\d,]+ rows usable", page)
     # Single rows may be flagged, fewer than the thresholds allow.
     assert "Held back: " not in page
     assert "Nothing fell short" in (root / "reports" / "index.html").read_text(encoding="utf-8")

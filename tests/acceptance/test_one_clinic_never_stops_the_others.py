@@ -106,9 +106,10 @@ def test_who_was_left_out_is_named_with_promise_and_table_wherever_people_look(p
     (promises,) = leaving_out.left_out(place, run_id).values()
     assert any("sessions" in promise for promise in promises)
     summary = (place.work(run_id) / "summary.txt").read_text(encoding="utf-8")
-    assert "Left out: rowan" in summary
+    assert "clinic rowan: left out, its rows break a promise of the tables: " in summary
     page = (place.reports / run_id / "index.html").read_text(encoding="utf-8")
     assert "P11" in page
+    assert "<b>clinic rowan</b>: left out" in page
     held = {r["clinic_id"]: r["reason"] for r in Ledger(place).all_files() if r["status"] == "held"}
     assert set(held) == {"rowan"}
     assert held["rowan"].startswith(f"left out of run {run_id}: ")

@@ -162,4 +162,6 @@ def build_database(path: Path) -> Path:
             [at, at],
         )
         add_findings(connection)
+        connection.execute("CREATE TABLE core.dim_clients (clinic_id VARCHAR, client_key UUID)")
+        connection.execute("ALTER TABLE quality.dq_quarantine ADD COLUMN client_key UUID")
     return path

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import (
@@ -23,6 +22,7 @@ from pydantic import (
 
 from transforms.formats.archive import is_archive
 from transforms.formats.format import Block, Format
+from transforms.formats.names import fits
 from transforms.formats.options import Code, Options, known_zone
 from transforms.formats.recognition.registry import blocks, format_named, formats
 from transforms.formats.shapes.options import Long, Wide
@@ -290,19 +290,19 @@ class Clinic(ExportsWithBlocks):
         """Whether a file of the landing folder explains exports and is none itself."""
         patterns = [*self.own_format.companions(self.options)]
         patterns += [self.dictionary] if self.dictionary else []
-        return any(fnmatchcase(file_name, pattern) for pattern in patterns)
+        return any(fits(file_name, pattern) for pattern in patterns)
 
     def is_export(self, file_name: str) -> bool:
         """Whether a file of the landing folder is to be read."""
         return (
             not file_name.startswith((".", "~$"))
             and not self.is_dictionary(file_name)
-            and (fnmatchcase(file_name, self.files) or is_archive(file_name))
+            and (fits(file_name, self.files) or is_archive(file_name))
         )
 
     def accepts_change_in(self, file_name: str) -> bool:
         """Whether somebody looked at this file's changed form and found it right."""
-        return any(fnmatchcase(file_name, pattern) for pattern in self.accept_form_change)
+        return any(fits(file_name, pattern) for pattern in self.accept_form_change)
 
     def feeds_for(self, file_name: str, sheet: str | None) -> list[Feed]:
         """Return the feeds that read this file's sheet (or form)."""

@@ -31,6 +31,8 @@ Keys = tuple[str | int, ...]
 Places = dict[Keys, tuple[str, int]]  # file and line of each key
 _NULLS = ("", "~", "null")
 _REMEDY = "See docs/clinic-yaml.md"
+# Anchors written out: a clinic's YAML has some hundred values; one kilobyte can name a billion.
+MOST_VALUES = 50_000
 
 
 def read_clinic_yaml(path: Path) -> Clinic:
@@ -135,40 +137,58 @@ def _merged(
 
 
 def _compose(path: Path) -> tuple[object, Places]:
-    lines: Places = {}
-    twice: list[Keys] = []
     try:
         node = YAML().compose(path.read_text(encoding="utf-8"))
-        content = _plain(node, (), lines, path.name, twice) if node else None
+        reading = _Reading(path)
+        content = reading.plain(node, ()) if node else None
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(
             f"{path.name}:{line}", f"not valid YAML ({error.problem})", "Check the indentation"
         ) from None
-    if twice:
-        raise _error(path, lines, [(keys, "the key is there twice", "Keep one") for keys in twice])
-    return content, lines
+    except UnicodeDecodeError:
+        raise ConfigError(path.name, "the file is not UTF-8", "Save it as UTF-8") from None
+    except OSError as error:
+        what = f"the file cannot be read ({error.strerror})"
+        raise ConfigError(path.name, what, "Give the right to read it") from None
+    except RecursionError:
+        raise ConfigError(path.name, "values lie too deep in each other", _REMEDY) from None
+    if reading.twice:
+        found = [(keys, "the key is there twice", "Keep one") for keys in reading.twice]
+        raise _error(path, reading.lines, found)
+    return content, reading.lines
 
 
-def _plain(node: Node, keys: Keys, lines: Places, file: str, twice: list[Keys]) -> object:
-    """Turn a node into dicts, lists and the texts as written, noting each key's line."""
-    lines.setdefault(keys, (file, node.start_mark.line + 1))
-    if isinstance(node, ScalarNode):
-        return None if node.style is None and node.value in _NULLS else node.value
-    if isinstance(node, SequenceNode):
-        return [
-            _plain(child, (*keys, place), lines, file, twice)
-            for place, child in enumerate(node.value)
-        ]
-    assert isinstance(node, MappingNode)
-    content: dict[str, object] = {}
-    for key, value in node.value:
-        inner = (*keys, key.value)
-        lines[inner] = (file, key.start_mark.line + 1)
-        if key.value in content:
-            twice.append(inner)
-        content[key.value] = _plain(value, inner, lines, file, twice)
-    return content
+class _Reading:
+    """Turns nodes into dicts, lists and the texts as written, noting each key's line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.n_values = path, 0
+        self.lines: Places = {}
+        self.twice: list[Keys] = []
+
+    def plain(self, node: Node, keys: Keys) -> object:
+        """Return what a node holds; a value named by several aliases is counted each time."""
+        line = node.start_mark.line + 1
+        self.lines.setdefault(keys, (self.path.name, line))
+        self.n_values += 1
+        if self.n_values > MOST_VALUES:
+            what = f"aliases (*name) repeat their anchors to more than {MOST_VALUES:,} values"
+            raise ConfigError(f"{self.path.name}:{line}", what, "Write the values out")
+        if isinstance(node, ScalarNode):
+            return None if node.style is None and node.value in _NULLS else node.value
+        if isinstance(node, SequenceNode):
+            return [self.plain(child, (*keys, place)) for place, child in enumerate(node.value)]
+        assert isinstance(node, MappingNode)
+        content: dict[str, object] = {}
+        for key, value in node.value:
+            name = key.value if isinstance(key, ScalarNode) else str(key.tag)
+            inner = (*keys, name)
+            self.lines[inner] = (self.path.name, key.start_mark.line + 1)
+            if name in content:
+                self.twice.append(inner)
+            content[name] = self.plain(value, inner)
+        return content
 
 
 def _problem(error: ErrorDetails) -> Problem:

@@ -57,7 +57,13 @@ def shifts(earlier: Form, new: Form, known: Definition, limits: Limits) -> list[
     whole = whole or _other_version(earlier, new, known, limits)
     if whole:
         return [*emptied, whole]
-    return [*emptied, *_spikes(earlier, new, limits), *_rearranged(earlier, new, known, limits)]
+    constant = list(_constant(earlier, new, limits))
+    return [
+        *emptied,
+        *constant,
+        *_spikes(earlier, new, limits),
+        *_rearranged(earlier, new, known, limits),
+    ]
 
 
 def _emptied(earlier: Form, new: Form, limits: Limits) -> Iterator[Shift]:
@@ -71,6 +77,29 @@ def _emptied(earlier: Form, new: Form, limits: Limits) -> Iterator[Shift]:
                 "See in the clinic's YAML whether its answers are read (columns, decimal, "
                 "values); if so, ask the clinic whether the question was taken out",
             )
+
+
+def _constant(earlier: Form, new: Form, limits: Limits) -> Iterator[Shift]:
+    """Find items that all forms answer alike, which before they did not."""
+    for item in _items_of_one_value(new):
+        if item not in earlier.items:
+            continue
+        before = earlier.counts[earlier.items.index(item)]
+        (value,) = new.counts[new.items.index(item)]
+        others = 1 - before.get(value, 0) / sum(before.values())
+        if _is_unlikely(others, new.n_forms, limits):
+            yield Shift(
+                "constant_item",
+                (item,),
+                f"every form gives the same answer to item {item}, which {others:.0%} answered "
+                "otherwise before, as when a default is exported in its place",
+                "Ask the clinic whether the question is still asked; export it empty if not",
+            )
+
+
+def _items_of_one_value(form: Form) -> list[int]:
+    """Return the items with one answer throughout: they correlate with nothing."""
+    return [item for item, counts in zip(form.items, form.counts, strict=True) if len(counts) == 1]
 
 
 def _support(form: Form) -> list[float]:
@@ -215,7 +244,7 @@ def _prominence(code: float, counts: dict[float, int], grid: Floats) -> float:
 
 def _rearranged(earlier: Form, new: Form, known: Definition, limits: Limits) -> Iterator[Shift]:
     """Find swapped and reversed items: the one explanation that fits best, if any does."""
-    items = sorted(set(earlier.items) & set(new.items))
+    items = sorted(set(earlier.items) & set(new.items) - set(_items_of_one_value(new)))
     fewest = max(limits.fit_reference, limits.fit_reference_per_item * len(items))
     if len(items) < 3 or earlier.n_complete < fewest or new.n_complete < limits.min_forms:
         return

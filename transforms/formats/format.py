@@ -10,12 +10,12 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import ClassVar, Literal, Protocol, TypeVar
 
 from transforms.contract import canonical_table
 from transforms.formats.head import Head, Kind
+from transforms.formats.names import fits
 from transforms.formats.options import Options
 from transforms.formats.request import Request
 from transforms.formats.source import Source
@@ -185,7 +185,7 @@ class Format(ABC):
 
 def _reads(feed: DeclaredFeed, file_name: str, place: str | None) -> bool:
     wanted = feed.form or feed.sheet
-    if feed.files and not fnmatchcase(file_name, feed.files):
+    if feed.files and not fits(file_name, feed.files):
         return False
     return wanted is None or place is None or wanted.lower() == place.lower()
 

@@ -102,6 +102,7 @@ described as (
         ranked.source_sheet,
         ranked.source_line,
         ranked.row_key,
+        ranked.client_key,
         ranked.rule_id,
         ranked.column_name,
         ranked.reason,

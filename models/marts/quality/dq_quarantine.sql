@@ -180,6 +180,7 @@ selected as (
         repaired.source_sheet,
         repaired.source_line,
         repaired.row_key,
+        case when erasures.erased_at is null then repaired.client_key end as client_key,
         repaired.rule_id,
         rules.title,
         repaired.column_name,

@@ -19,7 +19,7 @@ RUN_AT = datetime(2026, 1, 1, 6, 0)
 def judged(tmp_path):
     """Return a function that judges hand-made counts; S-rules not named are left out."""
 
-    def run(*rows, rules=RULES):
+    def run(*rows, rules=RULES, is_same_alone=True):
         path = tmp_path / "counts.parquet"
         with duckdb.connect() as con:
             typed = ", ".join(f"{column} {kind}" for column, kind in COUNTS.items())
@@ -28,6 +28,9 @@ def judged(tmp_path):
                 con.execute("insert into counts values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
             con.execute(f"copy counts to '{path}' (format parquet)")
         judgement = judge([path], rules, "run-1", RUN_AT)
+        # `rapport check` judges without the suites: the same verdicts, in the same order.
+        alone = judge([path], rules, "run-1", RUN_AT, with_suites=False)
+        assert (alone == judgement) is is_same_alone
         asked = {row[5] for row in rows}
         judgement.rule_results = [r for r in judgement.rule_results if r["rule_id"] in asked]
         return judgement
@@ -160,7 +163,7 @@ def test_an_exception_in_great_expectations_is_an_error_and_not_bad_data(judged,
 
     monkeypatch.setattr(expectations.judging.suites, "state_of", refuse)
 
-    judgement = judged(counted("S01", 100, 100))
+    judgement = judged(counted("S01", 100, 100), is_same_alone=False)
 
     row = judgement.rule_results[0]
     assert (row["state"], row["message"]) == (

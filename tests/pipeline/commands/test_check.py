@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import duckdb
 from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.commands.check import BALANCE, check
+from pipeline.steps import compiled_models
 from pipeline.storage.ledger import Ledger
 from tests.pipeline.half_nights import HEADER
 
@@ -85,6 +87,47 @@ def test_the_lake_tells_a_duplicate_and_a_later_night_counts_the_same(clinic, tm
     clinic.land(file.name, *file.read_text("utf-8").splitlines()[1:])
     assert clinic.night() == {file.name: checked.status}
     assert _of_the_night(clinic.place, "run2") == (checked.balance, _shown(checked))
+
+
+def test_models_kept_from_the_last_check_give_the_same_tables(clinic, tmp_path, monkeypatch):
+    """The first check starts dbt, the second runs what dbt compiled."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    file = tmp_path / "responses_1.csv"
+    rows = [GOOD, "r2,c1,phq9,client,2026-01-06,4,1,1,1,1,1,1,1,1"]
+    file.write_text("\n".join([HEADER, *rows]) + "\n", "utf-8")
+
+    first = check(clinic.place, file, "clinic", tmp_path / "first")
+    (kept,) = (tmp_path / "cache" / "rapport").iterdir()
+    monkeypatch.setattr(compiled_models, "build_tables", None)  # breaks where it is called
+    second = check(clinic.place, file, "clinic", tmp_path / "second")
+
+    plain = {"report": None, "issues": []}
+    assert replace(first, **plain) == replace(second, **plain)
+    assert first.rows
+    assert str(clinic.place.root) not in kept.read_text("utf-8")
+    pages = [path.read_text("utf-8") for path in (first.report, second.report)]
+    tables = [page[page.index('id="tables"') :] for page in pages]
+    assert tables[0] == tables[1]
+
+
+def test_the_first_ten_broken_rows_are_printed_with_line_column_and_reason(clinic, tmp_path):
+    """A word nobody mapped in line 2, then eleven answers out of range."""
+    file = tmp_path / "responses_1.csv"
+    rows = ["w1,c1,phq9,client,2026-01-05,often,1,1,1,1,1,1,1,1"]
+    rows += [f"r{n},c1,phq9,client,2026-02-{n:02},7,1,1,1,1,1,1,1,1" for n in range(1, 12)]
+    file.write_text("\n".join([HEADER, *rows]) + "\n", "utf-8")
+    command = ["check", str(file), "--clinic", "clinic", "--report", str(tmp_path / "out")]
+
+    ended = CliRunner().invoke(app, command, env={"RAPPORT_HOME": str(clinic.place.root)})
+    listed = ended.output.partition("Rows, the first 10 of ")[2].splitlines()[2:12]
+
+    assert ended.exit_code == 1
+    assert [line.split()[:3] for line in listed[:2]] == [
+        ["2", "item_1", "S07"], ["3", "item_1", "S04"],
+    ]  # fmt: skip
+    assert "is neither a number nor a declared missing code" in listed[0]
+    assert len(listed) == 10
+    assert "often" not in ended.output
 
 
 def test_a_clean_file_is_exit_code_0_and_has_no_issue_list(clinic, tmp_path):

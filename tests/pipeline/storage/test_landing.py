@@ -7,7 +7,9 @@ from datetime import datetime
 
 import pytest
 
-from pipeline.storage.landing import is_as_hashed, new_deliveries, out_of_place
+from pipeline.storage import landing_names
+from pipeline.storage.landing import is_as_hashed, new_deliveries
+from pipeline.storage.landing_names import look
 from pipeline.storage.ledger import Ledger
 
 NOW = datetime(2026, 1, 1)
@@ -84,15 +86,74 @@ def test_what_lies_out_of_place_is_named_and_not_read(home):
     for name in ("Weird Name/a.csv", "loose.csv", ".hidden", "half.csv.part"):
         land(home, name)
 
-    assert [said.split(":")[0] for said in out_of_place(home)] == [
+    assert [remark.where for remark in look(home).remarks] == [
         "landing/Weird Name",
         "landing/loose.csv",
     ]
     assert found(home, Ledger(home)) == []
 
 
-def test_a_file_that_cannot_be_read_does_not_stop_the_night(home, capsys):
+def test_noise_of_file_managers_and_empty_markers_is_counted_and_not_read(home):
+    """An empty export is no marker: it is read, and refused for being empty."""
+    for name in ("Thumbs.db", ".DS_Store", "desktop.ini", "~$book.xlsx", "._a.csv", "__MACOSX/b"):
+        land(home, f"harbor/{name}")
+    for name in ("_SUCCESS", "export.done", "nothing.csv"):
+        land(home, f"harbor/{name}", "")
+    land(home, "harbor/readme.pdf")
+
+    looked = look(home)
+
+    assert looked.n_noise == 7  # what is in a folder of noise is not counted
+    assert looked.remarks == []
+    assert found(home, Ledger(home)) == ["nothing.csv", "readme.pdf"]
+
+
+def test_links_that_lead_out_of_landing_are_refused(home, tmp_path):
+    """By either kind of link a clinic could have us read what is not its own."""
+    (tmp_path / "secret.csv").write_text("x")
+    land(home, "harbor/own.csv", "own")
+    harbor = home.landing / "harbor"
+    (harbor / "soft.csv").symlink_to(tmp_path / "secret.csv")
+    (harbor / "hard.csv").hardlink_to(tmp_path / "secret.csv")
+    (harbor / "again.csv").hardlink_to(harbor / "own.csv")
+    (home.landing / "summit").symlink_to(tmp_path)
+
+    assert sorted(remark.where for remark in look(home).remarks) == [
+        "landing/harbor/hard.csv", "landing/harbor/soft.csv", "landing/summit",
+    ]  # fmt: skip
+    assert found(home, Ledger(home)) == ["again.csv"]
+
+
+def test_one_name_in_two_unicode_forms_is_one_name(home):
+    """macOS sends é as two characters; nothing is read twice, and the file is found again."""
+    ledger = Ledger(home)
+    apart, together = "re\u0301ponses.csv", "r\u00e9ponses.csv"
+    land(home, f"harbor/\u0065\u0301t\u00e9/{apart}", "a")
+    (delivery,) = new_deliveries(home, ledger, NOW, "v1")
+
+    assert delivery.source_file == f"\u00e9t\u00e9/{together}"
+    assert delivery.path(home).read_text() == "a"
+    assert is_as_hashed(home, delivery)
+
+    settle(home, ledger, "accepted")
+    land(home, f"harbor/\u00e9t\u00e9/{together}", "a")
+    assert found(home, ledger) == []
+
+
+def test_both_forms_in_one_folder_are_said_not_guessed(home):
+    land(home, "harbor/re\u0301ponses.csv", "a")
+    land(home, "harbor/r\u00e9ponses.csv", "b")
+
+    assert [d.source_file for d in new_deliveries(home, Ledger(home), NOW, "v1")] == [
+        "r\u00e9ponses.csv"
+    ]
+    (remark,) = look(home).remarks
+    assert "in other Unicode characters" in remark.what
+
+
+def test_a_file_that_cannot_be_read_does_not_stop_the_night(home, capsys, monkeypatch):
     """This one can be opened, but reading it is an error, also for root."""
+    monkeypatch.setattr(landing_names, "_leads_out", lambda home, path: False)
     land(home, "harbor/a.csv")
     (home.landing / "harbor" / "locked.csv").symlink_to("/proc/self/mem")
 

@@ -41,7 +41,7 @@ SELECT 'c' || i, 'north', 'Clinic ' || i, true, true, DATE '2026-11-20' FROM ran
 INSERT INTO quality.dq_quarantine
 SELECT 'responses', 'c' || (j % $n), 'f', 'export.csv', NULL, j, uuid(), 'X' || (i * 10),
     'A rule among many', 'item_1', 'A reason in plain words', 'quarantine', TIMESTAMP '2026-12-01',
-    TIMESTAMP '2026-12-01', 'open', NULL, NULL, NULL
+    TIMESTAMP '2026-12-01', 'open', NULL, NULL, NULL, NULL
 FROM range($n_rules // 10) AS r (i), range($n_rows) AS s (j);
 """
 
@@ -129,7 +129,8 @@ def test_opening_it_and_filtering(tmp_path):
     }.items():
         print(f"\n{name}: {' '.join(f'{ms:.0f}' for ms in taken)} ms", end="")
 
-    assert shown == f"{N_RULES} of {N_CLINICS * N_RULES} shown"
+    # One line a rule; two rules of the database beneath hold rows of earlier nights back.
+    assert shown == f"{N_RULES} of {N_RULES + 2} shown"
     assert n_drawn == N_CLINICS * 36  # four rules of forty were never broken
 
 

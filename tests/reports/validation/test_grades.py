@@ -1,5 +1,7 @@
 """How checks add up to an order, a tally and a grade."""
 
+from dataclasses import replace
+
 import pytest
 
 from reports.validation.grades import (
@@ -8,7 +10,9 @@ from reports.validation.grades import (
     grade_of,
     with_waivers,
     worst_first,
+    worst_of,
 )
+from reports.validation.standing import Standing
 from reports.validation.tables import Check, FileBalance
 
 
@@ -18,6 +22,7 @@ def check(rule_id="S04", severity="quarantine", state="fail", n_failed=1, n_scop
         category="conformance", severity=severity, n_scope=n_scope, n_failed=n_failed,
         threshold=0.0, state=state, state_with_waivers=other.get("with_waivers", state),
         message=None, table_names="responses", n_files_short=1,
+        **{name: other[name] for name in ("n_lost", "n_lost_clients", "n_unread") if name in other},
     )  # fmt: skip
 
 
@@ -69,35 +74,33 @@ def test_nothing_in_scope_has_no_pass_share():
     assert tally.state == "not_applicable"
 
 
+CAME = Standing("harbor", n_files=1, n_files_ever=1, n_received=9, n_usable=9, n_loaded=9)
+
+
 @pytest.mark.parametrize(
-    ("checks", "files", "grade"),
+    ("checks", "grade"),
     [
-        ([], [], "–"),
-        ([check(state="pass", n_failed=0)], [delivered()], "A"),
-        ([check(severity="warn", state="pass", n_failed=3)], [delivered()], "A"),
-        ([check(severity="warn")], [delivered()], "B"),
-        ([check(severity="inform")], [delivered()], "B"),
-        ([check(severity="quarantine")], [delivered()], "C"),
-        ([check(severity="quarantine", state="pass", n_failed=1)], [delivered()], "C"),
-        ([check(severity="fatal", state="pass", n_failed=1)], [delivered()], "C"),
-        ([check(severity="inform", state="error", n_failed=0)], [delivered()], "C"),
-        ([check(severity="fatal")], [delivered()], "D"),
-        ([check(state="pass", n_failed=0)], [delivered(), delivered("refused", "f2")], "D"),
-        ([check(state="pass", n_failed=0)], [delivered("rejected")], "D"),
+        ([check(state="pass", n_failed=0)], "A"),
+        ([check(severity="warn", state="pass", n_failed=3)], "A"),
+        ([check(severity="warn")], "B"),
+        ([check(severity="inform")], "B"),
+        ([check(severity="inform", state="error", n_failed=0)], "B"),
     ],
 )
-def test_the_grade_follows_the_gravest_finding(checks, files, grade):
-    assert grade_of(checks, files)[0] == grade
+def test_where_nothing_is_lost_a_check_that_fell_short_costs_the_a(checks, grade):
+    """How many rows were lost decides the rest: test_nights.py has both ends of each grade."""
+    assert grade_of(CAME, checks)[0] == grade
 
 
-def test_the_reason_is_what_gave_the_grade_and_nothing_less():
-    held, stuck = check(), check(rule_id="S21", severity="warn", state="error", n_failed=0)
+def test_the_reason_is_the_largest_loss_then_what_fell_short():
+    stuck = check(rule_id="S21", severity="warn", state="error", n_failed=0)
+    one_row = replace(CAME, n_received=100, n_usable=99)
+    two_clients = replace(one_row, n_open_rows=2, n_open_clients=2, n_held_clients=2, n_clients=4)
 
-    assert grade_of([held, stuck], [delivered()])[1] == "Rows are held back; a check could not run"
-    assert grade_of([held], [delivered()])[1] == "Rows are held back"
-    assert grade_of([held], [delivered("rejected"), delivered("refused", "f2")])[1] == (
-        "A file was refused; a file was rejected"
-    )
+    assert grade_of(one_row, [check(), stuck]) == (
+        "B", "1 % of the rows delivered lost; a check fell short; a check could not run",
+    )  # fmt: skip
+    assert grade_of(two_clients, [stuck]) == ("D", "50 % of the clients lost")
 
 
 def test_what_is_waived_counts_neither_as_passed_nor_as_failed():
@@ -111,7 +114,27 @@ def test_what_is_waived_counts_neither_as_passed_nor_as_failed():
 
     assert [c.rule_id for c in counted] == ["A", "C"]
     assert Tally.of(counted).pass_share == 0.5
-    assert grade_of(with_waivers(checks[:2]), [delivered()])[0] == "A"
+    assert grade_of(CAME, checks[:2])[0] == "A"
+    assert grade_of(CAME, checks[:2], is_waived_lost=True)[0] == "B"
+
+
+def test_rows_and_clients_lost_stand_before_severity_and_a_waiver_last():
+    order = worst_first(
+        [
+            check("WAIVED", "fatal", n_failed=900, with_waivers="waived"),
+            check("FATAL", "fatal"),
+            check("ROWS", "quarantine", n_lost=3, n_lost_clients=1),
+            check("CLIENTS", "quarantine", n_lost=3, n_lost_clients=2),
+            check("UNREAD", "fatal", n_unread=1),
+            check("OPEN", state="not_applicable", n_failed=0, n_scope=0, n_lost=35),
+            check("OURS", "fatal", clinic_id="all", n_lost=99),
+        ]
+    )
+
+    assert [c.rule_id for c in order] == [
+        "UNREAD", "OPEN", "CLIENTS", "ROWS", "FATAL", "WAIVED", "OURS",
+    ]  # fmt: skip
+    assert worst_of(order[-2:]) is None
 
 
 def test_a_workbook_with_one_rejected_sheet_counts_once_as_rejected():
@@ -126,4 +149,3 @@ def test_a_file_that_waits_for_an_answer_is_not_loaded():
     counts = files_by_status([delivered("held"), delivered("held", table="sessions")])
 
     assert counts == {"refused": 0, "rejected": 0, "held": 1, "accepted": 0}
-    assert grade_of([], [delivered("held")]) == ("D", "A file was held back")

@@ -7,6 +7,8 @@ from datetime import datetime
 import pytest
 
 from reports.validation.headline import headlines
+from reports.validation.standing import Standing
+from reports.validation.tables import Clinic, RunQuality
 from tests.reports.validation.test_grades import check
 
 
@@ -26,7 +28,12 @@ def run(con):
             check(clinic_id=clinic, state=state, with_waivers=with_waivers)
             for clinic, state, with_waivers in states
         ]
-        return headlines(con, checks, datetime(2026, 1, 5))[clinic_id]
+        standing = Standing("harbor", n_files=1, n_received=10, n_usable=10)
+        clinics = [Clinic("harbor", None, None)]
+        quality = RunQuality(
+            "r", datetime(2026, 1, 5), clinics, checks, [], [], [], [], {"harbor": standing}
+        )
+        return headlines(con, quality)[clinic_id]
 
     return read
 
@@ -42,24 +49,27 @@ def test_the_headline_of_the_brief(run):
 
     found = run(states, waivers)
 
-    assert found.text == "96 % pass, 3 waivers, 1 expires in 5 days"
+    assert found.text == "100 % of 10 rows usable, 3 waivers, 1 expires in 5 days"
     assert (found.pass_share, found.n_waived) == (0.96, 2)
     assert found.pass_share_with_waivers == pytest.approx(96 / 98)
 
 
-def test_an_expired_waiver_is_named_and_an_error_is_no_pass(run):
+def test_an_expired_waiver_is_named_and_our_own_tables_stand_apart(run):
     found = run(
         [("harbor", "pass", "pass"), ("all", "error", "error")],
         [("harbor", "2025-01-01", True, 0)],
     )
 
-    assert found.text == "50 % pass, 1 expired"
+    assert found.text == "100 % of 10 rows usable, 1 expired"
+    assert (found.n_applied, found.pass_share) == (1, 1.0)
 
 
 def test_one_clinic_and_nothing_at_all(run):
-    """99.5 % is not 100 %; a waiver of another clinic is not this one's."""
+    """A waiver of another clinic is not this one's."""
     states = [("harbor", "pass", "pass")] * 199 + [("harbor", "fail", "fail")]
     found = run(states, [("summit", "2026-01-01", False, 1)], clinic_id="harbor")
 
-    assert found.text == "99 % pass"
-    assert run([]).text == "nothing was checked, 1 waiver, 1 expires in 1 day"
+    assert found.text == "100 % of 10 rows usable"
+    assert found.pass_share == 0.995
+    assert run([]).text == "100 % of 10 rows usable, 1 waiver, 1 expires in 1 day"
+    assert run([]).pass_share is None

@@ -63,7 +63,7 @@ def test_the_rules_stand_worst_first_and_the_summary_names_files_not_loaded(list
     rules = sheet_of(lists["issues-linden.xlsx"], "Rules")
     summary = sheet_of(lists["issues-linden.xlsx"], "Summary")
 
-    assert [(row[0], row[2]) for row in rules[1:]] == [("S01", "Fail"), ("N02", "Pass")]
+    assert [(row[0], row[2]) for row in rules[1:]] == [("S01", "Fail"), ("N02", "Open")]
     assert ("Rejected file", "export.xlsx: S01: all 900 rows carry the same response_id. "
             "Export one id per form.") in summary  # fmt: skip
     assert ("Entries that hold a row back", 3) in summary
@@ -74,6 +74,10 @@ def test_sheets_can_be_filtered_and_keep_their_header_in_sight(lists):
 
     assert book.sheetnames == ["Summary", "Rules", "Rows"]
     assert {sheet.freeze_panes for sheet in book} == {"A2"}
+    for sheet in book:  # printed one page wide, with the header on each page
+        assert sheet.sheet_properties.pageSetUpPr.fitToPage
+        assert (sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight) == (1, 0)
+        assert sheet.print_title_rows == "$1:$1"
     assert book["Rows"].auto_filter.ref == "A1:J50"
     assert book["Rows"].column_dimensions["G"].width == 50
     looks = {(cell.font.bold, cell.alignment.wrap_text) for cell in book["Rows"][1]}

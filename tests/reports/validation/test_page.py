@@ -23,26 +23,31 @@ def text_of(html):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
 
 
-def test_the_headline_counts_checks_files_and_rows(page):
-    """Typed by hand: 11 results, 1 not applicable, 6 passes, 3 fails, 1 error."""
+def test_the_headline_counts_rows_files_clinics_and_what_is_open(page):
+    """Typed by hand: 17,340 + 1,310 + 5,000 rows came; 37 + 3 are held, 900 of a rejected file."""
     text = text_of(page)
 
-    assert "60 % pass, 2 waivers, 1 expires in 5 days, 1 expired" in text
-    assert "6 of 10 checks passed, 3 fell short, 1 could not run." in text
-    assert "2 of those that fell short are waived; not counting them, 75 % passed." in text
-    assert "2 files were not loaded. 940 rows are held back." in text
+    assert (
+        "96 % of 23,650 rows usable, 2 of 7 files not loaded, 1 of 4 clinics sent nothing, "
+        "40 rows and 1 file open since 22 Nov 2026, 2 waivers, 1 expires in 5 days, 1 expired"
+    ) in text
+    assert "5 of 9 checks passed, 3 fell short, 1 could not run." in text
+    assert "2 of those that fell short are waived; not counting them, 71.4 % passed." in text
+    assert "Worst: S01 Each response has its own id , Linden Street Clinic: 900 rows lost" in text
+    assert "Our own tables: 1 of 1 audit passed." in text
 
 
 def test_the_worst_rule_is_the_first_row(page):
-    first = re.search(r'<tr role="row" id="check-.*?</tr>', page, re.S).group()
+    first = page[page.index('id="checks"') :]
+    first = re.search(r'<tr role="row" data-state.*?</tr>', first, re.S).group()
 
     assert "S01" in first
-    assert 'data-clinic="linden"' in first
+    assert "fail:linden" in first
     assert "900 of 900" in first
 
 
 def test_refused_and_rejected_files_carry_reason_and_remedy(page):
-    section = page[page.index('id="not-loaded"') : page.index('id="rules"')]
+    section = page[page.index('id="not-loaded"') : page.index('id="open"')]
 
     assert section.index("Refused</span>") < section.index("Rejected</span>")
     assert "The file is not text and not a workbook. Export it again as CSV in UTF-8." in section
@@ -59,9 +64,9 @@ def test_a_file_held_back_is_not_the_clinics_to_correct(analytics, tmp_path):
 
     page = write_report(copy, tmp_path, RUN).read_text(encoding="utf-8")
     index = write_index(tmp_path).read_text(encoding="utf-8")
-    section = page[page.index('id="not-loaded"') : page.index('id="rules"')]
+    section = page[page.index('id="not-loaded"') : page.index('id="open"')]
 
-    assert "3 files were not loaded." in text_of(page)
+    assert "3 of 7 files not loaded" in text_of(page)
     assert "Held back</span>" in section
     assert "Nobody approved it." in section
     assert "What to do: nothing at the clinic." in section
@@ -69,21 +74,23 @@ def test_a_file_held_back_is_not_the_clinics_to_correct(analytics, tmp_path):
 
 
 def test_a_clinic_that_delivered_nothing_is_named(page):
-    assert re.search(r"Quay Practice.*?Nothing was delivered in this run", page, re.S)
+    assert re.search(r"Quay Practice.*?Nothing came in this run, and nothing is open", page, re.S)
 
 
-def test_checks_on_the_published_tables_are_not_a_clinic_with_files(page):
-    card = re.search(r"<li class=\"card\">\s*<h3>Published tables</h3>.*?</li>", page, re.S).group()
+def test_checks_on_the_published_tables_stand_apart(page):
+    grid = page[page.index('id="heat"') : page.index('id="new"')]
+    audits = page[page.index('id="audits"') : page.index('id="tables"')]
 
-    assert "1 of 1 (100 %)" in card
-    assert "Files accepted" not in card
+    assert "Published tables" not in grid
+    assert "All 1 audit passed." in text_of(audits)
 
 
 def test_an_error_shows_no_share_as_if_nothing_had_failed(page):
-    row = re.search(r'<tr role="row" id="check-[^>]*data-state="error".*?</tr>', page, re.S).group()
+    row = re.search(r'<tr role="row" data-state="error".*?</tr>', page, re.S).group()
 
+    assert "Moor Counseling Service: could not run" in text_of(row)
     assert "0 of 5,000" not in row
-    assert "0 %" not in re.sub(r'data-label="Limit".*?</td>', "", row, flags=re.S)
+    assert "0 %" not in row
     assert "data team, not for the clinic" in row
 
 
@@ -204,6 +211,7 @@ def test_a_run_without_results_still_has_a_page(analytics, tmp_path):
     page = write_report(analytics, tmp_path, "2026-11-23").read_text(encoding="utf-8")
 
     assert "No check applied in this run" in page
+    assert "nothing was delivered" in page.lower()
     assert "Adds up" not in page[page.index('id="balance"') : page.index("All accepted files")]
 
 
@@ -220,7 +228,7 @@ def test_the_longest_list_moves_to_its_own_page_in_full(analytics, tmp_path):
             """
             INSERT INTO quality.dq_quarantine
             SELECT 'responses', 'moor', 'm1', '=cmd()', NULL, i, NULL, 'S05', 'A rule',
-                   'item_1', '@SUM(A1)', 'quarantine', NULL, NULL, 'open', NULL, NULL, NULL
+                   'item_1', '@SUM(A1)', 'quarantine', NULL, NULL, 'open', NULL, NULL, NULL, NULL
             FROM range(4949) AS r (i)
             """
         )

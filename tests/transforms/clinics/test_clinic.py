@@ -235,3 +235,33 @@ def test_the_schema_takes_codes_with_and_without_quotes():
 )
 def test_every_clinic_in_config_is_valid(path):
     assert read_clinic_yaml(path).clinic == path.stem
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (
+            "clinic: fjord\na: &a [x, x, x, x, x, x, x, x, x, x]\n"
+            + "".join(
+                f"{y}: &{y} [{', '.join([f'*{x}'] * 10)}]\n"
+                for x, y in zip("abcdefgh", "bcdefghi", strict=True)
+            ),
+            "more than 50,000 values",
+        ),
+        ("clinic: fjord\na: &a [*a]\n", "not valid YAML|too deep"),
+        (f"clinic: fjord\na: {'[' * 5000}\n", "not valid YAML|too deep"),
+    ],
+)
+def test_a_yaml_that_explodes_is_refused_at_once(tmp_path, text, what):
+    """Nine lines that stand for a billion values; a list that holds itself."""
+    (tmp_path / "fjord.yml").write_text(text, encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=what):
+        load_clinic(tmp_path, "fjord")
+
+
+def test_a_yaml_in_another_encoding_is_refused_in_words(tmp_path):
+    (tmp_path / "fjord.yml").write_bytes("clinic: fjord\nname: F\u00e6rder\n".encode("latin-1"))
+
+    with pytest.raises(ConfigError, match=r"fjord.yml: the file is not UTF-8. Save it as UTF-8"):
+        load_clinic(tmp_path, "fjord")

@@ -91,6 +91,12 @@ def emptied(new):
     return new
 
 
+def constant(new):
+    """A default in place of the answers; it is no exchange of columns."""
+    new[:, 4] = np.nanmin(new[:, 4])
+    return new
+
+
 def coded(new, code=9, every=5):
     new[::every, 2] = code
     return new
@@ -132,6 +138,8 @@ def test_clients_as_far_above_the_middle_as_others_were_below_are_no_reversal():
         ("wai_s", lambda new: np.ceil(new * 5 / 7), ("scale_of_other_version", ())),
         ("wai_sr", lambda new: np.round(1 + (new - 1) * 1.5), ("scale_of_other_version", ())),
         ("phq9", emptied, ("emptied_item", (5,))),
+        ("phq9", constant, ("constant_item", (5,))),
+        ("wai_sr", constant, ("constant_item", (5,))),
         ("ors", coded, ("missing_code_in_range", (3,))),
     ],
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import cast
 
@@ -14,6 +13,7 @@ from transforms.formats.fhir.options import FhirOptions
 from transforms.formats.fhir.plan import BY_LOINC, META, FormFeed
 from transforms.formats.format import AnyFeed, Block, Format, Recognition, file_pattern
 from transforms.formats.head import Head
+from transforms.formats.names import fits
 from transforms.formats.options import Options
 from transforms.formats.request import FeedRequest, Request
 from transforms.formats.source import JSON_SUFFIXES, Source
@@ -42,7 +42,7 @@ class Fhir(Format):
         beside = sorted(
             one
             for one in request.path.parent.iterdir()
-            if one.is_file() and any(fnmatchcase(one.name, p) for p in options.companions)
+            if one.is_file() and any(fits(one.name, p) for p in options.companions)
         )
         export = reader.FhirExport(
             options, _form_feeds(request), registry_codes(request.registry), tuple(beside)
