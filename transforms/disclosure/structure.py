@@ -171,6 +171,7 @@ class Structure(Strict):
     tables: Mapping[str, Table]
     not_public: Mapping[str, str] = Field({}, description="Tables left out, and why")
     beside: tuple[str, ...] = Field((), description="Reference tables copied as they are")
+    clinic_reference: tuple[str, ...] = Field((), description="The same, for a clinic's own file")
 
     @model_validator(mode="before")
     @classmethod
@@ -213,7 +214,7 @@ def read_structure(text: str) -> Structure:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise ConfigError(FILE, f"{place}: {first['msg']}", "See docs/privacy-tables.md") from None
+        raise ConfigError(FILE, f"{place}: {first['msg']}", "See docs/disclosure.md") from None
     return structure
 
 
