@@ -128,7 +128,9 @@ class _Reader:
             has_family = [c for c in own if self._family(c, keys, age) in self.families]
             parts = {c: (name, "clinic", c, keys, age) for c in own}
             there = [c for c in own if parts[c] in cells]
-            if len(own) == 1 or (self._is_of_persons(name) and there == has_family[:1] == has_family):
+            if len(own) == 1 or (
+                self._is_of_persons(name) and there == has_family[:1] == has_family
+            ):
                 if there:
                     yield {parts[there[0]]: 1, total: -1}
             elif there and self._is_added(name, keys):
@@ -224,4 +226,3 @@ def broken_sums(system: System) -> list[dict[int, int]]:
 def _matches(keys: tuple, at: Mapping[str, str]) -> bool:
     values = dict(keys)
     return all(written(values.get(key)) == value for key, value in at.items())
-

@@ -57,9 +57,7 @@ def step_of(influence: float) -> float:
     return next(s for s in (k * 10.0**power for k in STEPS) if s >= influence * (1 - 1e-9))
 
 
-def _about_one(
-    rows: Sequence[Row], table: Table, system: System, policy: Policy
-) -> frozenset[int]:
+def _about_one(rows: Sequence[Row], table: Table, system: System, policy: Policy) -> frozenset[int]:
     """Return the cells of rows whose clients were seen by too few therapists."""
     counted = table.staff[0] if table.staff else None
     return frozenset(

@@ -225,7 +225,8 @@ def told_cells(
     high = [cell for cell, (low, _) in ends.items() if policy.smallest < low < policy.threshold]
     floors = dict.fromkeys(small, policy.smallest)
     if high:
-        unseen = _known(system, policy, place, system.published)
+        not_zero = {cell for cell in system.published if system.values[cell] != 0}
+        unseen = _known(system, policy, place, hidden | not_zero)
         floors |= {cell: low for cell, (low, _) in unseen.reach(high, 0, -math.inf).items()}
     for cell, (low, most) in ends.items():
         if most < ceiling or floors[cell] < low < policy.threshold:
@@ -237,9 +238,7 @@ def told_cells(
     return told
 
 
-def _known(
-    system: System, policy: Policy, place: Mapping[int, int], hidden: set[int]
-) -> Known:
+def _known(system: System, policy: Policy, place: Mapping[int, int], hidden: set[int]) -> Known:
     spans = known_spans(system, policy, hidden)
     low = np.array([spans[cell][0] for cell in place], dtype=float)
     high = np.array([spans[cell][1] for cell in place], dtype=float)

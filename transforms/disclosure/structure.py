@@ -63,7 +63,9 @@ class Term(Strict):
         """Read ``n_events[metric=recovered]`` or ``~candidates{curve}``."""
         found = _TERM.fullmatch(text.strip())
         if not found:
-            raise ValueError(f"{text.strip()!r} is no count: write name, ~name{{keys}}, name[key=value]")
+            raise ValueError(
+                f"{text.strip()!r} is no count: write name, ~name{{keys}}, name[key=value]"
+            )
         tilde, name, by, at = found.groups()
         own = None if by is None else tuple(key.strip() for key in by.split(",") if key.strip())
         return cls(name=name, is_unpublished=bool(tilde), by=own, at=_pairs(at))
