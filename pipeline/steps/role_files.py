@@ -16,7 +16,8 @@ from pipeline.storage.duckdb_session import duck, quoted
 from transforms.sql import name
 
 QUALITY_FILE, CLINICS = "quality.duckdb", "clinics"
-# What tells the QA lead's rows apart.
+# What tells the QA lead's rows apart. Their own tables stand in the schema main: DuckDB calls the
+# opened file ``quality``, so that ``quality.dq_balance`` is found there as in the whole file.
 QUALITY_BESIDE = ("core.dim_clinics", "core.dim_instruments")
 
 
@@ -27,7 +28,8 @@ def write_role_files(home: Home) -> int:
         con.execute(f"attach {quoted(home.building)} as tables (read_only)")
         columns = _columns(con)
         quality = [table for table in columns if table.startswith("quality.")]
-        _write(con, folder / QUALITY_FILE, dict.fromkeys([*quality, *QUALITY_BESIDE], "true"))
+        wanted = dict.fromkeys([*quality, *QUALITY_BESIDE], "true")
+        _write(con, folder / QUALITY_FILE, wanted, main="quality")
         rows = con.execute("select clinic_id from tables.core.dim_clinics order by 1").fetchall()
         (folder / CLINICS).mkdir(exist_ok=True)
         reference = disclosure(home).clinic_reference
@@ -60,11 +62,17 @@ def _columns(con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
     return dict(rows)
 
 
-def _write(con: duckdb.DuckDBPyConnection, target: Path, rows_of: dict[str, str]) -> None:
+def _write(
+    con: duckdb.DuckDBPyConnection, target: Path, rows_of: dict[str, str], main: str = "main"
+) -> None:
+    """Write these rows into a file of their own; the schema ``main`` becomes its first."""
     target.unlink(missing_ok=True)
     con.execute(f"attach {quoted(target)} as role")
-    for schema in sorted({table.split(".")[0] for table in rows_of}):
-        con.execute(f"create schema if not exists role.{name(schema)}")
     for table, condition in rows_of.items():
-        con.execute(f"create table role.{table} as from tables.{table} where {condition}")
+        schema, own = table.split(".")
+        schema = "main" if schema == main else schema
+        con.execute(f"create schema if not exists role.{name(schema)}")
+        con.execute(
+            f"create table role.{name(schema)}.{name(own)} as from tables.{table} where {condition}"
+        )
     con.execute("detach role")

@@ -221,7 +221,10 @@ def read_structure(text: str) -> Structure:
 
 
 def _check(name: str, table: Table) -> None:
-    roles = table.roles
+    try:
+        roles = table.roles
+    except ValueError as error:
+        raise ConfigError(FILE, f"{name}: {error}", "Name each column once") from None
     named = [t.name for each in table.sums for _, t in each.terms if not t.is_unpublished]
     named += [t.name for t in table.scopes if not t.is_unpublished]
     named += [table.base] + [c for s in table.statistics for c in (*s.of, *(s.share or ()))]
