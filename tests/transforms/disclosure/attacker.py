@@ -73,8 +73,8 @@ def told_too_much(exact, public, table, clinics, policy) -> dict:
 
 
 def counts_in(text: str | None) -> list[int]:
-    """Return every number that stands in a text."""
-    return [int(number) for number in re.findall(r"(?<![\w-])\d+(?![\w-])", text or "")]
+    """Return the counts that a text of reasons tells: ``no score: 12; left: fewer than 11``."""
+    return [int(number) for number in re.findall(r": (\d+)(?=;|$)", text or "")]
 
 
 def _spans(public, system, policy):
@@ -85,7 +85,9 @@ def _spans(public, system, policy):
         if printed is None:
             low[cell] = max(low[cell], policy.smallest)
         else:
-            fitting = [c for c in range(max(0, printed - 20), printed + 21) if _prints(c, policy, printed)]
+            fitting = [
+                c for c in range(max(0, printed - 20), printed + 21) if _prints(c, policy, printed)
+            ]
             low[cell], high[cell] = max(low[cell], fitting[0]), min(high[cell], fitting[-1])
     return low, high
 

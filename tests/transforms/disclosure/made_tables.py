@@ -106,11 +106,19 @@ def _change(made: Network) -> list[dict]:
             rows.append(
                 _row(
                     CHANGE,
-                    **{"scope_level": level, "scope_id": scope, "metric": metric, "method": "jt"},
-                    **{"instrument_id": "phq9", "version": "standard", "denominator": "two scores"},
+                    scope_level=level,
+                    scope_id=scope,
+                    metric=metric,
+                    method="jt",
+                    instrument_id="phq9",
+                    version="standard",
+                    denominator="two scores",
                     **n,
                     n_excluded=len(clients) - len(of),
-                    **{"estimate": share, "ci_low": share, "ci_high": share, "ci_level": 0.95},
+                    estimate=share,
+                    ci_low=share,
+                    ci_high=share,
+                    ci_level=0.95,
                     exclusion_reasons=f"not scored twice: {len(clients) - len(of)}",
                     precision_label="reportable",
                 )
@@ -129,8 +137,12 @@ def _funnel(made: Network) -> list[dict]:
             rows.append(
                 _row(
                     FUNNEL,
-                    **{"scope_level": level, "scope_id": scope, "metric": "jt_recovery"},
-                    **{"line": line, "kind": "stage", "n_episodes": count},
+                    scope_level=level,
+                    scope_id=scope,
+                    metric="jt_recovery",
+                    line=line,
+                    kind="stage",
+                    n_episodes=count,
                 )
             )
     return rows
@@ -145,12 +157,18 @@ def _alliance(made: Network) -> list[dict]:
             rows.append(
                 _row(
                     ALLIANCE,
-                    **{"scope_level": level, "scope_id": scope, "alliance_rater": "client"},
-                    **{"alliance_instrument_id": "wai_sr", "outcome_instrument_id": "phq9"},
-                    **{"n_clients": len(used), "n_episodes": len(used)},
+                    scope_level=level,
+                    scope_id=scope,
+                    alliance_rater="client",
+                    alliance_instrument_id="wai_sr",
+                    outcome_instrument_id="phq9",
+                    n_clients=len(used),
+                    n_episodes=len(used),
                     n_excluded=len(clients) - len(used),
                     n_therapists=len({c.therapist for c in used}),
-                    **{"estimate": mean, "ci_low": mean - 1, "ci_high": mean + 1},
+                    estimate=mean,
+                    ci_low=mean - 1,
+                    ci_high=mean + 1,
                     precision_label="reportable",
                 )
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -35,12 +36,12 @@ def public_of(made: Network, policy: Policy = US) -> dict[str, list[dict]]:
     }
 
 
-def attack(made: Network, policy: Policy = US) -> dict[str, dict]:
-    public = public_of(made, policy)
+def attack(made: Network, policy: Policy = US, rows_of=None) -> dict[str, dict]:
+    told = rows_of or public_of(made, policy)
     return {
         name: found
         for name, rows in tables_of(made).items()
-        if (found := told_too_much(rows, public[name], structure().tables[name], made.groups, policy))
+        if (found := told_too_much(rows, told[name], structure().tables[name], made.groups, policy))
     }
 
 
@@ -56,13 +57,18 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("made", NETWORKS.values(), ids=NETWORKS)
-def test_no_small_count_is_told(made):
-    assert attack(made) == {}
+@cache
+def public(name: str) -> dict[str, list[dict]]:
+    return public_of(NETWORKS[name])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_small_count_is_told(name):
+    assert attack(NETWORKS[name], rows_of=public(name)) == {}
 
 
 @pytest.mark.parametrize("policy", [UK, Policy(base=1), Policy(zero="hidden")], ids=str)
-@pytest.mark.parametrize("name", ["clinics of 10 to 12", "two clinics, one small"])
+@pytest.mark.parametrize("name", ["two clinics, one small", "one clinic"])
 def test_no_small_count_is_told_under_another_policy(name, policy):
     assert attack(NETWORKS[name], policy) == {}
 
@@ -74,7 +80,7 @@ def test_the_made_tables_add_up_as_declared():
 
 
 def test_something_is_left_to_read():
-    rows = public_of(NETWORKS["nine clinics, one small"])[CHANGE]
+    rows = public("nine clinics, one small")[CHANGE]
 
     shown = [row for row in rows if row["n_episodes"] is not None]
     assert len(shown) > 0.5 * len(rows)
@@ -97,21 +103,23 @@ def test_hiding_only_the_small_counts_is_red():
 def test_a_text_that_counts_is_red_and_ours_counts_nothing():
     made = NETWORKS["nine clinics, one small"]
     told = [counts_in(row["exclusion_reasons"]) for row in tables_of(made)[CHANGE]]
-    ours = [counts_in(row["exclusion_reasons"]) for row in public_of(made)[CHANGE]]
+    ours = [
+        counts_in(row["exclusion_reasons"]) for row in public("nine clinics, one small")[CHANGE]
+    ]
 
     assert any(0 < count < 11 for counts in told for count in counts)
     assert [counts for counts in ours if counts] == []
 
 
 def test_a_share_tells_nothing_beside_its_printed_counts():
-    for made in NETWORKS.values():
-        shown = [row for row in public_of(made)[CHANGE] if row["estimate"] is not None]
+    for name in NETWORKS:
+        shown = [row for row in public(name)[CHANGE] if row["estimate"] is not None]
         for row in shown:
             assert row["estimate"] == pytest.approx(row["n_events"] / row["n_episodes"], abs=1e-4)
 
 
 def test_a_hidden_count_takes_its_statistics_with_it():
-    for rows in public_of(NETWORKS["clinics of 10 to 12"]).values():
+    for rows in public("clinics of 10 to 12").values():
         for row in rows:
             counts = [row[c] for c in ("n_events", "n_episodes", "n_clients") if c in row]
             if None in counts and "estimate" in row:
@@ -122,14 +130,14 @@ def test_a_hidden_count_takes_its_statistics_with_it():
 def test_the_clients_of_a_single_therapist_are_not_told_apart():
     made, table = NETWORKS["one clinic of one therapist"], structure().tables[ALLIANCE]
     exact = tables_of(made)[ALLIANCE]
-    public = public_of(made)[ALLIANCE]
-    (at,) = [n for n, row in enumerate(public) if row["scope_id"] == "solo"]
+    rows = public("one clinic of one therapist")[ALLIANCE]
+    (at,) = [n for n, row in enumerate(rows) if row["scope_id"] == "solo"]
     cell = system_of(exact, table, made.groups).places[at, "n_clients"]
 
-    low, high = bounds_of_everything(public, table, made.groups, US, {cell})[cell]
+    low, high = bounds_of_everything(rows, table, made.groups, US, {cell})[cell]
 
-    assert public[at]["n_clients"] is None
-    assert public[at]["estimate"] is None
+    assert rows[at]["n_clients"] is None
+    assert rows[at]["estimate"] is None
     assert exact[at]["n_clients"] >= 11
     assert high - low >= US.threshold - 1
 
@@ -137,8 +145,10 @@ def test_the_clients_of_a_single_therapist_are_not_told_apart():
 def test_two_therapists_are_enough_and_one_is_not():
     sizes = {"a": 60, "b": 40, "solo": 30}
     for n_each, is_shown in ((15, True), (30, False)):
-        public = public_of(network(sizes, 6, n_each=n_each))[ALLIANCE]
-        (row,) = [row for row in public if row["scope_id"] == "solo"]
+        made = network(sizes, 6, n_each=n_each)
+        exact, table = tables_of(made)[ALLIANCE], structure().tables[ALLIANCE]
+        rows = controlled(exact, table, made.groups, US)
+        (row,) = [row for row in rows if row["scope_id"] == "solo"]
         assert (row["n_clients"] is not None) == is_shown
 
 
@@ -160,7 +170,10 @@ def test_no_small_count_of_any_network_is_told(sizes, seed, n_groups, policy):
 
 
 def nights(first: Network, second: Network, days: int = 1) -> list[dict[str, list[dict]]]:
-    """Return what outsiders read after each of two nights."""
+    """Return the exact rows behind what outsiders read after each of two nights.
+
+    What they read is made from these alone: where the rows are the same, so is every number.
+    """
     told, old = [], dict.fromkeys(tables_of(first), ())
     for n, made in enumerate((first, second)):
         day = TONIGHT + timedelta(days=n * days)
@@ -168,18 +181,14 @@ def nights(first: Network, second: Network, days: int = 1) -> list[dict[str, lis
             name: rows_in_force(rows, old[name], structure().tables[name], US, f"r{n}", day)
             for name, rows in tables_of(made).items()
         }
-        told.append(
-            {
-                name: controlled(rows, structure().tables[name], made.groups, US)
-                for name, rows in old.items()
-            }
-        )
+        told.append(old)
     return told
 
 
 def more(made: Network, n: int, clinic: str = "clinic0") -> Network:
     new = tuple(
-        Client(clinic, f"{clinic}-0", change="reliably_improved", improvement=20.0) for _ in range(n)
+        Client(clinic, f"{clinic}-0", change="reliably_improved", improvement=20.0)
+        for _ in range(n)
     )
     return Network(made.groups, made.clients + new)
 
