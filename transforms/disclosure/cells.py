@@ -135,7 +135,8 @@ class _Reader:
                     yield {parts[there[0]]: 1, total: -1}
             elif there and self._is_added(name, keys):
                 if name not in self.table.counts:
-                    there += [c for c in own if (c, age) not in self.with_rows]
+                    others = [] if self.table.others_have_none else own
+                    there += [c for c in others if (c, age) not in self.with_rows]
                 elif {*has_family} - {*there}:
                     continue
                 yield {**{parts[c]: 1 for c in there}, total: -1}

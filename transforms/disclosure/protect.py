@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import coo_array, csr_array, eye_array, hstack
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse import csr_array, eye_array, hstack
 
 from transforms.disclosure.cells import System
 from transforms.disclosure.structure import Policy
 
 Span = tuple[float, float]
 WHOLE = 1e-6
+# How many cells around a cell may move; None: all that are linked to it.
+REACHES = (200, None)
 
 
 def rounded(count: float, policy: Policy) -> int:
@@ -51,60 +51,6 @@ def span_of(printed: int, policy: Policy) -> Span:
     return max(policy.threshold, min(low, at_least)), printed + (policy.base - 1) // 2
 
 
-@dataclass
-class Known:
-    """What a reader knows about the cells of one connected part."""
-
-    sums: csr_array
-    low: np.ndarray
-    high: np.ndarray
-
-    def reach(self, cells: Sequence[int], floor: float, ceiling: float) -> dict[int, Span]:
-        """Return for each cell how low and how high it can be, as far as that is asked.
-
-        A cell that can be as low as ``floor`` (or as high as ``ceiling``) is not followed further.
-        """
-        lows = self._ends(cells, 1.0, floor)
-        highs = self._ends(cells, -1.0, ceiling)
-        return {cell: (lows[cell], highs[cell]) for cell in cells}
-
-    def _ends(self, cells: Sequence[int], sign: float, enough: float) -> dict[int, float]:
-        """Return the best end found of every cell, several at once while that helps."""
-        ends = dict.fromkeys(cells, math.inf if sign > 0 else -math.inf)
-        open_cells, is_helping = list(cells), True
-        while open_cells and is_helping:
-            before = len(open_cells)
-            open_cells = self._follow(open_cells, open_cells, sign, enough, ends)
-            is_helping = len(open_cells) < before
-        for cell in open_cells:
-            if sign * ends[cell] > sign * enough:
-                self._follow([cell], open_cells, sign, enough, ends)
-        return ends
-
-    def _follow(
-        self,
-        wanted: Sequence[int],
-        noted: Sequence[int],
-        sign: float,
-        enough: float,
-        ends: dict[int, float],
-    ) -> list[int]:
-        aim = np.zeros(len(self.low))
-        aim[list(wanted)] = sign
-        found = milp(
-            aim,
-            constraints=LinearConstraint(self.sums, 0, 0) if self.sums.shape[0] else (),
-            bounds=Bounds(self.low, self.high),
-            integrality=np.ones(len(self.low)),
-        )
-        if found.x is None:
-            raise ArithmeticError("the published counts contradict each other")
-        values = np.round(found.x)
-        for cell in noted:
-            ends[cell] = sign * min(sign * ends[cell], sign * values[cell])
-        return [cell for cell in noted if sign * ends[cell] > sign * enough]
-
-
 def cells_to_hide(
     system: System, policy: Policy, about_one: frozenset[int] = frozenset()
 ) -> set[int]:
@@ -114,170 +60,208 @@ def cells_to_hide(
     ----------
     about_one : cells of rows that are about one therapist's clients; hidden whatever their size.
     """
-    values = np.array(system.values, dtype=float)
-    published = system.published
-    hidden = {
-        cell
-        for cell in published
-        if math.isnan(values[cell]) or policy.is_small(values[cell]) or cell in about_one
-    }
-    sensitive = {c for c, v in enumerate(values) if policy.is_small(v) or c in about_one}
-    sensitive |= {cell for cell in published if math.isnan(values[cell])}
-    for part in parts_of(system.sums, len(values)):
-        own = sensitive & {*part}
-        if own:
-            hidden |= _protect(system, policy, part, own, hidden & {*part}, about_one)
-    return hidden
+    return _Protection(system, policy, about_one).hide()
 
 
-def _protect(
-    system: System,
-    policy: Policy,
-    part: Sequence[int],
-    sensitive: set[int],
-    hidden: set[int],
-    about_one: frozenset[int],
-) -> set[int]:
-    """Hide more cells of one part until no sensitive one is told; all of it where that fails.
+class _Protection:
+    def __init__(self, system: System, policy: Policy, about_one: frozenset[int]) -> None:
+        self.system, self.policy, self.about_one = system, policy, about_one
+        self.values = np.array(system.values, dtype=float)
+        self.published = system.published
+        self.most = 10 * max((v for v in system.values if not math.isnan(v)), default=0) + 1000
+        self.sums_of: dict[int, list[int]] = defaultdict(list)
+        for n, each in enumerate(system.sums):
+            for cell in each:
+                self.sums_of[cell].append(n)
+        self.hidden = {c for c in self.published if self._is_sensitive(c)}
 
-    Hiding only widens what is possible: a cell found safe stays safe, and is not asked for again.
-    """
-    hidden = {*hidden}
-    told = told_cells(system, policy, part, sensitive, hidden, about_one)
-    while told:
-        before = len(hidden)
-        for cell, (floor, _) in sorted(told.items(), key=lambda c: (system.values[c[0]], c)):
-            for aim in _aims(system, policy, cell, floor, about_one):
-                hidden |= _cheapest(system, policy, part, hidden, cell, aim)
-        told = told_cells(system, policy, part, {*told}, hidden, about_one)
-        if told and len(hidden) == before:
-            return hidden | {c for c in part if c in system.published and system.values[c] > 0}
-    return hidden
+    def hide(self) -> set[int]:
+        """Give every sensitive cell the room it needs, the smallest first."""
+        sensitive = [c for c in range(len(self.values)) if self._is_sensitive(c)]
+        small = [c for c in sensitive if c not in self.about_one]
+        has_room = {sign: self._with_room(small, sign) for sign in (1, -1)}
+        for cell in sorted(sensitive, key=lambda c: (self.values[c], c)):
+            missing = [sign for sign in (1, -1) if cell not in has_room[sign]]
+            if not all(self._make_room(cell, sign) for sign in missing):
+                # Nothing can: all that is linked to it goes.
+                near, _ = self._around(cell, None)
+                self.hidden |= {c for c in near if c in self.published and self.values[c] != 0}
+        return self.hidden
 
+    def _with_room(self, cells: Sequence[int], sign: int) -> set[int]:
+        """Return cells that reach the upper (1) or lower (-1) end as things are, many at once.
 
-def _aims(
-    system: System, policy: Policy, cell: int, floor: float, about_one: frozenset[int]
-) -> list[Span]:
-    """Return the spans a cell must be able to reach."""
-    if cell in about_one:
-        return [(system.values[cell] + policy.threshold - 1, math.inf)]
-    return [(policy.threshold - 1, math.inf), (-math.inf, floor)]
+        Each table that is found moves as many of the cells as it can, each no further than needed.
+        """
+        found: set[int] = set()
+        todo = [c for c in cells if self.sums_of[c]]
+        near = sorted({c for n in range(len(self.system.sums)) for c in self.system.sums[n]})
+        place = {c: n for n, c in enumerate(near)}
+        while todo:
+            low, high = self._spans(near, self.hidden)
+            rules = [self._adds_up(near, range(len(self.system.sums)))]
+            n, k, end = len(near), len(todo), self._end(sign)
+            wide = hstack([rules[0].A, csr_array((rules[0].A.shape[0], k))], format="csr")
+            one = csr_array(
+                (np.ones(k), (range(k), [place[c] for c in todo])), shape=(k, n), dtype=float
+            )
+            # y lies on this side of x, and no further than the end: sign * y <= sign * x, end.
+            beside = hstack([sign * one, -sign * eye_array(k)], format="csr")
+            free, ends = np.full(k, np.inf), np.full(k, float(end))
+            y_low, y_high = (-free, ends) if sign > 0 else (ends, free)
+            x = _whole_solution(
+                np.concatenate([np.zeros(n), np.full(k, -float(sign))]),
+                [LinearConstraint(wide, 0, 0), LinearConstraint(beside, 0, np.inf)],
+                Bounds(np.concatenate([low, y_low]), np.concatenate([high, y_high])),
+                n,
+            )
+            reached = {
+                c for c in todo if x is not None and sign * x[place[c]] >= sign * end - WHOLE
+            }
+            found |= reached
+            todo = [c for c in todo if c not in reached] if reached else []
+        return found | {c for c in cells if not self.sums_of[c]}
 
+    def _end(self, sign: int) -> int:
+        return self.policy.threshold - 1 if sign > 0 else self.policy.smallest
 
-def _cheapest(
-    system: System, policy: Policy, part: Sequence[int], hidden: set[int], cell: int, aim: Span
-) -> set[int]:
-    """Return shown cells that, hidden, let a cell reach its aim at the least cost.
+    def _is_sensitive(self, cell: int) -> bool:
+        value = self.values[cell]
+        if math.isnan(value):
+            return cell in self.published
+        return self.policy.is_small(value) or cell in self.about_one
 
-    A table that fits all sums is sought in which the cell has such a value and as few shown counts
-    as possible, by cost, leave the span they are printed as: those are hidden.
-    """
-    place = {c: n for n, c in enumerate(part)}
-    spans, n = known_spans(system, policy, hidden), len(part)
-    low, high = (np.array([spans[c][end] for c in part], dtype=float) for end in (0, 1))
-    free = known_spans(system, policy, system.published)
-    may_move = np.array([c in system.published and system.values[c] > 0 for c in part])
-    least = np.where(may_move, [free[c][0] for c in part], low)
-    most = np.where(may_move, [free[c][1] for c in part], high)
-    at = place[cell]
-    least[at], most[at] = max(least[at], aim[0]), min(most[at], aim[1])
-    if least[at] > most[at]:
-        return set()
-    # x, then how far each count lies above its span, then how far below.
-    sums, one, none = _matrix(system.sums, place), eye_array(n), csr_array((n, n))
-    costs = np.array([1 + system.costs[c] + min(system.values[c], 1e4) / 1e5 for c in part])
-    found = milp(
-        np.concatenate([np.zeros(n), np.nan_to_num(costs, nan=1.0), np.nan_to_num(costs, nan=1.0)]),
-        constraints=[
-            LinearConstraint(hstack([sums, csr_array((sums.shape[0], 2 * n))], format="csr"), 0, 0),
+    def _make_room(self, cell: int, sign: int) -> bool:
+        wide, low = self._end(1), self._end(-1)
+        if cell in self.about_one:
+            return sign < 0 or self._let_reach(cell, (self.values[cell] + wide, math.inf))
+        if math.isnan(self.values[cell]) and self._least(cell, self.hidden) >= wide + 1:
+            return True  # whoever hid it, it is no small one
+        if sign > 0:
+            return self._let_reach(cell, (wide, math.inf))
+        return self._let_reach(cell, (-math.inf, low)) or self._let_reach(
+            cell, (-math.inf, self._least(cell))
+        )
+
+    def _let_reach(self, cell: int, aim: Span) -> bool:
+        """Hide at the least cost what keeps a cell from its aim; say whether that is possible."""
+        for reach in REACHES:
+            found = self._cheapest(cell, aim, reach)
+            if found is not None:
+                self.hidden |= found
+                return True
+        return False
+
+    def _least(self, cell: int, hidden: set[int] | None = None) -> float:
+        """Return the least a cell can be; by default where all but zeros is hidden."""
+        near, sums = self._around(cell, None)
+        all_hidden = self.hidden | {c for c in near if self.values[c] != 0}
+        low, high = self._spans(near, all_hidden if hidden is None else hidden)
+        found = milp(
+            np.array([1.0 if c == cell else 0.0 for c in near]),
+            constraints=self._adds_up(near, sums) if sums else (),
+            bounds=Bounds(low, high),
+            integrality=np.ones(len(near)),
+        )
+        return math.inf if found.x is None else round(found.fun)
+
+    def _cheapest(self, cell: int, aim: Span, reach: int | None) -> set[int] | None:
+        """Return shown cells that, hidden, let a cell reach its aim; None where none do.
+
+        A table that fits all sums is sought in which the cell has such a value and as few shown
+        counts as possible, by cost, leave the span they are printed as: those are hidden.
+        """
+        near, sums = self._around(cell, reach)
+        n, at = len(near), near.index(cell)
+        low, high = self._spans(near, self.hidden)
+        may_move = [c in self.published and self.values[c] > 0 for c in near]
+        least = np.where(may_move, self.policy.smallest, low)
+        most = np.where(may_move, self.most, high)
+        least[at], most[at] = max(least[at], aim[0]), min(most[at], aim[1])
+        if least[at] > most[at]:
+            return None
+        # x, then how far each count lies above its span, then how far below.
+        one, none = eye_array(n), csr_array((n, n))
+        costs = [1 + self.system.costs[c] + min(self.values[c], 1e4) / 1e5 for c in near]
+        costs = np.nan_to_num(costs, nan=1.0)
+        rules = [
             LinearConstraint(hstack([one, -one, none], format="csr"), -np.inf, high),
             LinearConstraint(hstack([one, none, one], format="csr"), low, np.inf),
-        ],
-        bounds=Bounds(
+        ]
+        if sums:
+            told = self._adds_up(near, sums)
+            wide = hstack([told.A, csr_array((len(sums), 2 * n))], format="csr")
+            rules.append(LinearConstraint(wide, told.lb, told.ub))
+        bounds = Bounds(
             np.concatenate([least, np.zeros(2 * n)]), np.concatenate([most, np.full(2 * n, np.inf)])
-        ),
-    )
-    if found.x is None:
-        return set()
-    away = found.x[n : 2 * n] + found.x[2 * n :]
-    return {c for c in part if away[place[c]] > WHOLE and c in system.published} - hidden
+        )
+        aims = np.concatenate([np.zeros(n), costs, costs])
+        x = _whole_solution(aims, rules, bounds, n)
+        if x is None:
+            return None
+        away = x[n : 2 * n] + x[2 * n :]
+        return {c for c, d in zip(near, away, strict=True) if d > WHOLE and c in self.published}
+
+    def _around(self, cell: int, reach: int | None) -> tuple[list[int], list[int]]:
+        """Return the cells nearest to this one and the sums they are in.
+
+        Cells further away keep their true counts; one that nobody knows cannot, and is taken along.
+        """
+        near, ring = {cell: None}, [cell]
+        while ring and (reach is None or len(near) < reach):
+            linked = [c for each in ring for n in self.sums_of[each] for c in self.system.sums[n]]
+            ring = [c for c in dict.fromkeys(linked) if c not in near]
+            near |= dict.fromkeys(ring)
+        ring = list(near)
+        while ring:
+            linked = [c for each in ring for n in self.sums_of[each] for c in self.system.sums[n]]
+            ring = [c for c in dict.fromkeys(linked) if c not in near and np.isnan(self.values[c])]
+            near |= dict.fromkeys(ring)
+        return list(near), list(dict.fromkeys(n for c in near for n in self.sums_of[c]))
+
+    def _adds_up(self, near: Sequence[int], sums: Sequence[int]) -> LinearConstraint:
+        place = {c: n for n, c in enumerate(near)}
+        entries = [
+            (n, place[c], sign)
+            for n, each in enumerate(sums)
+            for c, sign in self.system.sums[each].items()
+            if c in place
+        ]
+        rows, columns, signs = zip(*entries, strict=True)
+        matrix = csr_array((signs, (rows, columns)), shape=(len(sums), len(near)), dtype=float)
+        rest = np.array(
+            [
+                -sum(s * self.values[c] for c, s in self.system.sums[n].items() if c not in place)
+                for n in sums
+            ]
+        )
+        return LinearConstraint(matrix, rest, rest)
+
+    def _spans(self, cells: Sequence[int], hidden: set[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Return what stands in the tables about each cell: the least and the most it can be.
+
+        A hidden count is at least 1 where zeros are shown; one that nobody publishes at least 0.
+        """
+        spans = [self._span(cell, hidden) for cell in cells]
+        return tuple(np.array([span[end] for span in spans], dtype=float) for end in (0, 1))
+
+    def _span(self, cell: int, hidden: set[int]) -> Span:
+        if cell not in self.published:
+            return 0, self.most
+        if cell in hidden:
+            return self.policy.smallest, self.most
+        return span_of(rounded(self.values[cell], self.policy), self.policy)
 
 
-def told_cells(
-    system: System,
-    policy: Policy,
-    part: Sequence[int],
-    sensitive: set[int],
-    hidden: set[int],
-    about_one: frozenset[int] = frozenset(),
-) -> dict[int, Span]:
-    """Return the sensitive cells of which a reader knows more than that they are small.
-
-    Each comes with the span that it ought to reach. Its lower end is above 1 where hidden parts
-    alone, each at least 1, say so.
-    """
-    place = {cell: n for n, cell in enumerate(part)}
-    known = _known(system, policy, place, hidden)
-    ceiling = policy.threshold - 1
-    told = {}
-    small = [place[cell] for cell in sorted(sensitive - about_one)]
-    ends = known.reach(small, policy.smallest, ceiling)
-    high = [cell for cell, (low, _) in ends.items() if policy.smallest < low < policy.threshold]
-    floors = dict.fromkeys(small, policy.smallest)
-    if high:
-        not_zero = {cell for cell in system.published if system.values[cell] != 0}
-        unseen = _known(system, policy, place, hidden | not_zero)
-        floors |= {cell: low for cell, (low, _) in unseen.reach(high, 0, -math.inf).items()}
-    for cell, (low, most) in ends.items():
-        if most < ceiling or floors[cell] < low < policy.threshold:
-            told[part[cell]] = (floors[cell], ceiling)
-    one = [place[cell] for cell in sorted(sensitive & about_one)]
-    for cell, (low, most) in known.reach(one, -math.inf, math.inf).items():
-        if most - low < ceiling:
-            told[part[cell]] = (low, low + ceiling)
-    return told
-
-
-def _known(system: System, policy: Policy, place: Mapping[int, int], hidden: set[int]) -> Known:
-    spans = known_spans(system, policy, hidden)
-    low = np.array([spans[cell][0] for cell in place], dtype=float)
-    high = np.array([spans[cell][1] for cell in place], dtype=float)
-    return Known(_matrix(system.sums, place), low, high)
-
-
-def known_spans(system: System, policy: Policy, hidden: set[int]) -> dict[int, Span]:
-    """Return what stands in the tables about each cell: a span of counts.
-
-    A hidden count is at least 1 where zeros are shown; one that nobody publishes is at least 0.
-    """
-    most = 10 * max((v for v in system.values if not math.isnan(v)), default=0) + 1000
-    published, spans = system.published, {}
-    for cell, value in enumerate(system.values):
-        if cell not in published:
-            spans[cell] = (0, most)
-        elif cell in hidden or math.isnan(value):
-            spans[cell] = (policy.smallest, most)
-        else:
-            spans[cell] = span_of(rounded(value, policy), policy)
-    return spans
-
-
-def parts_of(sums: Sequence[Mapping[int, int]], n_cells: int) -> list[list[int]]:
-    """Split cells into parts that no sum links, cells without a sum each on its own."""
-    links = [(n, cell) for n, each in enumerate(sums) for cell in each]
-    rows = np.array([n for n, _ in links], dtype=int)
-    columns = np.array([cell for _, cell in links], dtype=int)
-    size = len(sums) + n_cells
-    graph = coo_array((np.ones(len(links)), (rows, columns + len(sums))), shape=(size, size))
-    label = connected_components(graph, directed=False)[1][len(sums) :]
-    parts: dict[int, list[int]] = defaultdict(list)
-    for cell, name in enumerate(label):
-        parts[name].append(cell)
-    return list(parts.values())
-
-
-def _matrix(sums: Sequence[Mapping[int, int]], place: Mapping[int, int]) -> csr_array:
-    own = [each for each in sums if next(iter(each)) in place]
-    entries = [(n, place[c], s) for n, each in enumerate(own) for c, s in each.items()]
-    rows, columns, signs = zip(*entries, strict=True) if entries else ((), (), ())
-    return csr_array((signs, (rows, columns)), shape=(len(own), len(place)), dtype=float)
+def _whole_solution(
+    aims: np.ndarray, rules: list[LinearConstraint], bounds: Bounds, n: int
+) -> np.ndarray | None:
+    """Solve; where the first ``n`` numbers come out broken, solve again in whole numbers."""
+    found = milp(aims, constraints=rules, bounds=bounds)
+    if found.x is not None and np.abs(found.x[:n] - np.round(found.x[:n])).max() > WHOLE:
+        whole = np.concatenate([np.ones(n), np.zeros(len(aims) - n)])
+        # A limit by nodes, not by time: the same counts give the same file on any machine.
+        found = milp(
+            aims, constraints=rules, bounds=bounds, integrality=whole, options={"node_limit": 2000}
+        )
+    return found.x

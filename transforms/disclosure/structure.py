@@ -126,6 +126,9 @@ class Table(Strict):
     family: tuple[str, ...] = Field((), description="Keys whose rows are replaced together")
     sums: tuple[CountSum, ...] = ()
     scopes: tuple[Term, ...] = Field((), description="What clinics add up to groups and to all")
+    others_have_none: bool = Field(
+        False, description="Whether a clinic without a row has no candidates either"
+    )
     statistics: tuple[Statistic, ...] = ()
     left_out_count: str | None = Field(None, description="Count of who is not in the row's base")
     reasons: str | None = Field(None, description="A text of reasons with counts; kept: reasons")
