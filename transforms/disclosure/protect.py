@@ -23,6 +23,8 @@ Span = tuple[float, float]
 WHOLE = 1e-6
 # How many cells around a cell may move; None: all that are linked to it.
 REACHES = (200, None)
+# Sums with more cells, over many clinics, are not followed to all of them.
+SHORT = 8
 
 
 def rounded(count: float, policy: Policy) -> int:
@@ -209,7 +211,8 @@ class _Protection:
         """
         near, ring = {cell: None}, [cell]
         while ring and (reach is None or len(near) < reach):
-            linked = [c for each in ring for n in self.sums_of[each] for c in self.system.sums[n]]
+            sums = dict.fromkeys(n for each in ring for n in self.sums_of[each])
+            linked = [c for n in sums for c in self._some_of(n, near, reach)]
             ring = [c for c in dict.fromkeys(linked) if c not in near]
             near |= dict.fromkeys(ring)
         ring = list(near)
@@ -218,6 +221,15 @@ class _Protection:
             ring = [c for c in dict.fromkeys(linked) if c not in near and np.isnan(self.values[c])]
             near |= dict.fromkeys(ring)
         return list(near), list(dict.fromkeys(n for c in near for n in self.sums_of[c]))
+
+    def _some_of(self, n: int, near: dict, reach: int | None) -> list[int]:
+        """Return the cells of a sum; of a long one those that cost least to move, and the near."""
+        cells = list(self.system.sums[n])
+        if reach is None or len(cells) <= SHORT:
+            return cells
+        cost = self.system.costs
+        ranked = sorted(cells, key=lambda c: (c not in near, c not in self.hidden, cost[c], c))
+        return ranked[:SHORT]
 
     def _adds_up(self, near: Sequence[int], sums: Sequence[int]) -> LinearConstraint:
         place = {c: n for n, c in enumerate(near)}
