@@ -78,6 +78,11 @@ class Home:
         return self.root / "published" / "analytics.duckdb"
 
     @property
+    def public(self) -> Path:
+        """The link outsiders open: aggregates under disclosure control."""
+        return self.published.with_name("public.duckdb")
+
+    @property
     def reports(self) -> Path:
         """HTML pages."""
         return self.root / "reports"
@@ -113,6 +118,11 @@ class Home:
         Always the same path: dbt parses the whole project again when its profile changes.
         """
         return self.releases / ".building" / "analytics.duckdb"
+
+    @property
+    def building_public(self) -> Path:
+        """The file for outsiders, made from the one being built."""
+        return self.building.with_name("public.duckdb")
 
     def release(self, run_id: str) -> Path:
         """DuckDB file of a finished release."""

@@ -26,7 +26,9 @@ from pipeline.steps import judge as judging
 from pipeline.steps import publish as publishing
 from pipeline.steps import withdraw as withdrawing
 from pipeline.steps.gate import load_gate
+from pipeline.steps.public_file import write_public
 from pipeline.steps.report_page import address, write_index, write_page, write_stopped_page
+from pipeline.steps.role_files import write_role_files
 from pipeline.steps.summary import write_summary
 from pipeline.storage import lake, leftovers, writer_lock
 from pipeline.storage.configuration import write_registry, wrong_clinics
@@ -196,13 +198,15 @@ def _without_who_breaks_it(
 
 
 def report(run_id: str) -> str:
-    """Write this run's reports and the index over runs."""
+    """Write the files that are cut from the tables, this run's reports and the index over runs."""
     from reports.common_factors.page import write_common_factors
 
     home = Home.from_environment()
     with timed(home, run_id, "report"):
         keep_remarks(home, run_id, _fallen_out(home, run_id))
-        write_common_factors(home.building, home.reports, run_id)
+        write_public(home, run_id)
+        write_role_files(home)
+        write_common_factors(home.building_public, home.reports, run_id)
         page = write_page(home, home.building, run_id)
         write_index(home)
         return str(page.relative_to(home.root))

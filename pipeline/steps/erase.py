@@ -102,7 +102,8 @@ def purge(home: Home, ledger: Ledger, erasure: Erasure) -> None:
         write_quality_tables(con, home, ledger)
     for run_id in releases(home):
         if run_id == published_run(home):
-            _rewrite_release(home.release(run_id), theirs)
+            for file in sorted(home.release(run_id).parent.rglob("[!.]*.duckdb")):
+                _rewrite_release(file, theirs)
         else:
             shutil.rmtree(home.release(run_id).parent)
     _drop_pages(home)

@@ -1,4 +1,4 @@
-"""Switch readers to a finished DuckDB file with one rename, keep the last releases, go back."""
+"""Switch all readers to the files of one release with one rename, keep the last, go back."""
 
 from __future__ import annotations
 
@@ -9,25 +9,32 @@ from pathlib import Path
 import duckdb
 
 from pipeline.home import Home
+from pipeline.steps.public_file import BASIS
 from transforms.errors import BuildError, NothingToDoError
 
 PUBLIC_SCHEMAS = ("core", "process", "common_factors", "quality")
 KEEP_RELEASES = 5
+# What readers open; each is a link into ``.current``, the one link that a release moves.
+LINKS = ("analytics.duckdb", "public.duckdb", "quality.duckdb", "clinics")
+CURRENT = ".current"
 
 
 def publish(home: Home, run_id: str, keep: int = KEEP_RELEASES) -> Path:
     """Make the file this run built the one analysts open.
 
-    The file gets a folder of its own and ``published/analytics.duckdb``, a symbolic link, is
-    replaced in one step: a reader that has the old file open finishes undisturbed, a new one
-    sees the new file, nobody sees a mix. Releases beyond ``keep`` are deleted, oldest first.
+    The file and those cut from it get a folder of their own, and the one symbolic link through
+    which all of ``published/`` leads is replaced in one step: a reader that has an old file open
+    finishes undisturbed, a new one sees the new files, nobody sees a mix. Releases beyond ``keep``
+    are deleted, oldest first.
     """
     build = home.building
     _close_cleanly(build)
     release = home.release(run_id)
     _sync(build)
     os.replace(build.parent, release.parent)
-    release.chmod(0o640)
+    for path in release.parent.rglob("*.*"):
+        if path.is_file():
+            path.chmod(0o400 if path.parent.name == BASIS else 0o440)
     release.parent.chmod(0o750)
     _point_to(home, release)
     for old in releases(home)[keep:]:
@@ -69,19 +76,27 @@ def clear_build(home: Home) -> None:
 
 
 def _point_to(home: Home, release: Path) -> None:
-    link = home.published
+    folder = home.published.parent
+    _replace_link(folder / CURRENT, os.path.relpath(release.parent, folder))
+    for link in LINKS:
+        path, target = folder / link, f"{CURRENT}/{link}"
+        if not path.is_symlink() or os.readlink(path) != target:
+            _replace_link(path, target)
+    _sync(folder)
+
+
+def _replace_link(link: Path, target: str) -> None:
     partial = link.with_name(f".{link.name}.tmp")
     partial.unlink(missing_ok=True)
-    partial.symlink_to(os.path.relpath(release, link.parent))
+    partial.symlink_to(target)
     os.replace(partial, link)
-    _sync(link.parent)
 
 
 def _close_cleanly(build: Path) -> None:
     """Write everything into the one file and refuse to go on if somebody still writes to it."""
     with duckdb.connect(str(build)) as con:
         con.execute("force checkpoint")
-    if build.with_name(build.name + ".wal").exists():
+    if any(build.parent.rglob("*.wal")):
         raise BuildError("publish: another process still writes to the new file. Run again.")
     with duckdb.connect(str(build), read_only=True) as con:
         rows = con.execute("select distinct schema_name from duckdb_tables()").fetchall()

@@ -59,7 +59,7 @@ def _zone(rows: list[Row]) -> tuple[float, float] | None:
 OUTCOME = Block(
     """select
     alliance_instrument_id, outcome_instrument_id, estimate, ci_low, ci_high, ci_level,
-    n_clients, n_therapists, ceiling_percent, precision_label, not_estimable_reason,
+    n_clients, n_therapists, precision_label, not_estimable_reason,
     benchmark_value, benchmark_ci_low, benchmark_ci_high, benchmark_source,
     benchmark_is_comparable, benchmark_why_not
 from common_factors.cf_alliance_outcome
@@ -71,7 +71,6 @@ order by alliance_instrument_id, outcome_instrument_id""",
         *ESTIMATE,
         Column("n_clients", "Clients", "count"),
         Column("n_therapists", "Therapists", "count"),
-        Column("ceiling_percent", "At the ceiling", "percent"),
         Column("precision_label", "Precision"),
     ),
     _say_outcome,
@@ -199,7 +198,7 @@ def _form_and_class(row: Row) -> str:
 RUPTURE_OUTCOME = Block(
     """select
     instrument_id, outcome_instrument_id, rupture_class, estimate, ci_low, ci_high, ci_level,
-    reliably_improved_percent, dropout_percent, n_clients, precision_label,
+    n_clients, precision_label,
     not_estimable_reason, repair_r, benchmark_value, benchmark_ci_low, benchmark_ci_high,
     benchmark_source, benchmark_is_comparable, benchmark_why_not
 from common_factors.cf_rupture_outcome
@@ -212,8 +211,6 @@ order by instrument_id, outcome_instrument_id, rupture_class""",
         Column("estimate", "Mean improvement", "points"),
         Column("ci_low", "from", "points"),
         Column("ci_high", "to", "points"),
-        Column("reliably_improved_percent", "Reliably improved", "percent"),
-        Column("dropout_percent", "Dropped out", "percent"),
         Column("n_clients", "Clients", "count"),
         Column("precision_label", "Precision"),
     ),

@@ -82,7 +82,7 @@ def _draw_dropout(rows: list[Row]) -> Markup | None:
 DROPOUT = Block(
     """select
     alliance_instrument_id, alliance_tertile, session_number, estimate, ci_low, ci_high,
-    ci_level, n_at_risk, n_clients, starts_after_session + 1 as starts_at, precision_label,
+    ci_level, n_clients, starts_after_session + 1 as starts_at, precision_label,
     not_estimable_reason
 from common_factors.cf_dropout_survival
 where scope_level = {level} and scope_id = {scope} and curve = 'by_alliance'
@@ -98,7 +98,7 @@ order by
         Column("estimate", "Left by then", "share"),
         Column("ci_low", "from", "share"),
         Column("ci_high", "to", "share"),
-        Column("n_at_risk", "Still there", "count"),
+        Column("n_clients", "Clients", "count"),
         Column("precision_label", "Precision"),
     ),
     _say_dropout,

@@ -3,7 +3,8 @@
 For every scope (all clinics, each group of several, each clinic) the page answers the same
 questions from the ``cf_`` tables, each with a sentence made from the numbers, a plot, the
 numbers, a published figure beside them, what they do not show, and the query behind them.
-Nothing is computed here: the page repeats what the tables say, and hides what they hide.
+Nothing is computed here, and nothing else is read than public.duckdb: the page repeats what every
+reader of that file has.
 """
 
 from __future__ import annotations
@@ -54,16 +55,16 @@ class Answered:
     benchmarks: list[Row] = field(default_factory=list)
 
 
-def write_common_factors(analytics: Path, reports: Path, run_id: str) -> Path | None:
+def write_common_factors(public: Path, reports: Path, run_id: str) -> Path | None:
     """Write ``<reports>/<run_id>/common-factors.html`` and return its path.
 
     Parameters
     ----------
-    analytics
-        DuckDB file of the run; opened read-only. None is returned when it holds no
+    public
+        What outsiders may read of the run; opened read-only. None is returned when it holds no
         common-factors tables.
     """
-    with duckdb.connect(str(analytics), read_only=True) as con:
+    with duckdb.connect(str(public), read_only=True) as con:
         if not _has_tables(con):
             return None
         scopes, n_left_out = _scopes(con)
@@ -131,9 +132,10 @@ def _scopes(con: duckdb.DuckDBPyConnection) -> tuple[list[Scope], int]:
         """
         select c.clinic_id, coalesce(c.clinic_name, c.clinic_id), c.clinic_group
         from core.dim_clinics as c
-        left join core.fct_episodes as e on c.clinic_id = e.clinic_id
+        left join core.fct_metric_funnel as f
+            on f.scope_level = 'clinic' and f.scope_id = c.clinic_id and f.line = 'treated'
         group by c.clinic_id, c.clinic_name, c.clinic_group
-        order by count(e.episode_key) desc, c.clinic_id
+        order by max(f.n_episodes) desc nulls last, c.clinic_id
         """
     ).fetchall()
     sizes: dict[str, int] = {}

@@ -54,14 +54,12 @@ SECTIONS = (
     Section(
         "therapists",
         "Therapists",
-        "How far do outcomes differ between therapists, and can anyone be told apart?",
-        (service.THERAPIST_EFFECT, service.CATERPILLAR),
+        "How far do outcomes differ between therapists?",
+        (service.THERAPIST_EFFECT,),
         (
-            "A ranking: a rank is shown with the range it could as well be.",
-            "Anyone's skill. Caseloads differ in ways nobody recorded; the numbers are for "
-            "supervision, not for decisions about persons.",
-            "Therapists with fewer than 11 clients. Names: bars carry no key; the query gives the "
-            "pseudonym to who may read the tables.",
+            "Any therapist. Comparing them is for supervision: a clinic's own file has their "
+            "estimates with the range of ranks each could have.",
+            "Anyone's skill. Caseloads differ in ways nobody recorded.",
         ),
     ),
     Section(

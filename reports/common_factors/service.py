@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from reports.common_factors.blocks import Block, Column, firm_bars, nothing
-from reports.drawing.figures import Bar, forest
+from reports.drawing.figures import forest
 from reports.drawing.wording import Row, form, form_name
 
 CHANGES = {
@@ -95,7 +95,7 @@ def _say_funnel(rows: list[Row]) -> list[Markup]:
 
 
 FUNNEL = Block(
-    """select line_number, line, kind, n_episodes, is_small
+    """select line_number, line, kind, n_episodes
 from core.fct_metric_funnel
 where scope_level = {level} and scope_id = {scope} and metric = 'jt_reliable_improvement'
 order by line_number""",
@@ -146,72 +146,4 @@ order by outcome_instrument_id""",
     _say_therapist_effect,
     lambda rows: None,
     benchmark_style="fine_share",
-)
-
-
-def _say_caterpillar(rows: list[Row]) -> list[Markup]:
-    if not rows:
-        return [Markup("No therapist has enough clients to be shown.")]
-    said = []
-    for name in sorted({row["outcome_instrument_id"] for row in rows}):
-        part = [row for row in rows if row["outcome_instrument_id"] == name]
-        apart = [row for row in part if row["standing"] != "not distinguishable"]
-        first = part[0]
-        said.append(
-            Markup("{}: of {} therapists with enough clients, {} stand out from the average; the "
-                   "one placed first could as well be anywhere from {} to {}.").format(
-                *(form(name), first.show("n_shown", "count")),
-                "none" if not apart else first.show("n_apart", "count"),
-                *(first.show("rank_best", "count"), first.show("rank_worst", "count")),
-            )
-        )  # fmt: skip
-    return said
-
-
-def _draw_caterpillar(rows: list[Row]) -> Markup | None:
-    if not rows:
-        return None
-    sizes = {row["outcome_instrument_id"]: row["n_shown"] for row in rows}
-    most = max(sorted(sizes), key=lambda form: sizes[form])
-    part = [row for row in rows if row["outcome_instrument_id"] == most]
-    return forest(
-        [
-            Bar(
-                f"ranks {row['rank_best']} to {row['rank_worst']}",
-                *(row["estimate"], row["ci_low"], row["ci_high"]),
-                row["standing"] != "not distinguishable",
-            )
-            for row in part
-        ],
-        axis=f"points of {form_name(most)} against the average therapist; right of 0: better",
-        alt="Therapists' estimates with intervals, and the range of ranks each could have; the "
-        "numbers are in the table below the plot",
-    )
-
-
-CATERPILLAR = Block(
-    """select
-    outcome_instrument_id, therapist_rank, rank_best, rank_worst, estimate, ci_low, ci_high,
-    ci_level, reliability, standing, n_clients, precision_label,
-    count(*) over (partition by outcome_instrument_id) as n_shown,
-    count(*) filter (where standing <> 'not distinguishable')
-        over (partition by outcome_instrument_id) as n_apart
-from common_factors.cf_therapist_caterpillar
-where scope_level = {level} and scope_id = {scope} and estimate is not null
-    and n_clients >= 11
-order by outcome_instrument_id, therapist_rank, therapist_key""",
-    (
-        Column("outcome_instrument_id", "Outcome form", "form"),
-        Column("therapist_rank", "Rank", "count"),
-        Column("rank_best", "could be", "count"),
-        Column("rank_worst", "to", "count"),
-        Column("estimate", "Estimate", "points"),
-        Column("ci_low", "from", "points"),
-        Column("ci_high", "to", "points"),
-        Column("reliability", "Reliability", "r"),
-        Column("n_clients", "Clients", "count"),
-        Column("standing", "Against the average"),
-    ),
-    _say_caterpillar,
-    _draw_caterpillar,
 )

@@ -26,8 +26,8 @@ def read(page):
 
 @pytest.fixture(scope="module")
 def answered(read, demo_home):
-    """Each block with the answer its query gives in the published file."""
-    with duckdb.connect(str(demo_home.published.resolve()), read_only=True) as con:
+    """Each block with the answer its query gives in the public file."""
+    with duckdb.connect(str(demo_home.public.resolve()), read_only=True) as con:
         found = []
         for block in read.blocks:
             answer = con.execute(block.sql)
@@ -102,16 +102,8 @@ def test_no_key_of_a_client_or_therapist_is_on_the_page(page, demo_home):
     assert not [key for (key,) in keys if key in text or key[:8] in text]
 
 
-def test_shown_therapists_have_at_least_eleven_clients(answered):
-    sizes = [
-        row["n_clients"]
-        for block, rows in answered
-        if "cf_therapist_caterpillar" in block.sql
-        for row in rows
-    ]
-
-    assert sizes
-    assert min(sizes) >= 11
+def test_no_therapist_is_on_the_page(read):
+    assert not [block.sql for block in read.blocks if "cf_therapist_caterpillar" in block.sql]
 
 
 def test_the_run_page_leads_to_it(page):
