@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import duckdb
@@ -12,7 +11,6 @@ from transforms.formats.source import Source
 from transforms.formats.time_zones import SHORT_DATE
 
 _AT_ONCE = 100
-_BY_PLACE = re.compile(r"column \d+")
 _NUMBER = r"[-+]?\d+([.,]\d+)?"
 _ISO = r"^\d{4}[-/]\d{1,2}[-/]\d{1,2}(\D.*)?$"
 # Name: SQL over {cell}, the trimmed text of a column.
@@ -97,8 +95,8 @@ class Profile:
 
 
 def profiles(con: duckdb.DuckDBPyConnection, source: Source) -> list[Profile]:
-    """Return the profile of every column of a source, in its order; names by place left out."""
-    names = [name for name in source.columns if not _BY_PLACE.fullmatch(name)]
+    """Return the profile of every column of a source, in its order; second names left out."""
+    names = [name for name in source.columns if name not in source.second_names]
     found = []
     for start in range(0, len(names), _AT_ONCE):
         some = names[start : start + _AT_ONCE]

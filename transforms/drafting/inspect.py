@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from transforms.clinics.clinic import Clinic, Feed
-from transforms.drafting.column_profiles import Profile, profiles
+from transforms.drafting.column_profiles import profiles
 from transforms.drafting.column_roles import (
     Guess,
     date_column,
@@ -65,7 +65,7 @@ def inspect_file(
         found = recognize(file, scratch)
         trial, sources = _read(file, found, clinic, registry, con, scratch)
         try:
-            return _inspected(path, file, found, trial, sources, registry, con, scratch)
+            return _inspected(path, found, trial, sources, registry, con)
         finally:
             for source in sources:
                 source.drop(con)
@@ -169,15 +169,13 @@ def _trial_feeds(file: Path, found: Recognized, scratch: Path) -> list[Feed]:
 
 def _inspected(
     path: Path,
-    file: Path,
     found: Recognized,
     trial: Clinic,
     sources: list[Source],
     registry: Registry,
     con: duckdb.DuckDBPyConnection,
-    scratch: Path,
 ) -> Inspected:
-    by_source = [(one, _own_profiles(con, one, found.format, file, scratch)) for one in sources]
+    by_source = [(one, profiles(con, one)) for one in sources]
     everything = [column for _, columns in by_source for column in columns]
     guesses = [
         Guess("format", found.format.name, found.confidence, found.reason),
@@ -209,15 +207,6 @@ def _inspected(
     tables = tuple((one.place or path.name, one.n_rows, len(one.columns)) for one in sources)
     said = tuple(note.text for one in sources for note in one.notes)
     return Inspected(tables, tuple(guesses), said, draft)
-
-
-def _own_profiles(
-    con: duckdb.DuckDBPyConnection, source: Source, format_: Format, file: Path, scratch: Path
-) -> list[Profile]:
-    """Profile the columns of a source, each under the one name a mapping should use."""
-    found = profiles(con, source)
-    own = {*format_.own_columns(file, [one.name for one in found], scratch)}
-    return [one for one in found if one.name in own]
 
 
 def _dialect_guesses(found: Recognized) -> list[Guess]:

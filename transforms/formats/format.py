@@ -166,10 +166,6 @@ class Format(ABC):
         """Return the column with the time a form was sent off, if the format has one."""
         return None
 
-    def own_columns(self, path: Path, columns: Iterable[str], scratch: Path) -> list[str]:
-        """Leave out second names of columns, which a mapping should not use."""
-        return list(columns)
-
     def joined(self, path: Path) -> Iterator[Options]:
         """Yield options to try where no column names a client or differs in every row."""
         yield from ()

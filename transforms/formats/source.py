@@ -50,7 +50,7 @@ class Note:
     """Something worth knowing about a file that was read. Carries no cell value.
 
     kind : encoding, delimiter, no_rows, blank_rows, repeated_headers, blank_columns,
-        ignored_sheets, extra_columns, missing_columns, skipped_rows or timezone; of Qualtrics also
+        unnamed_columns, doubled_columns, ignored_sheets, extra_columns, missing_columns, skipped_rows or timezone; of Qualtrics also
         personal_columns, unclear_columns, mapped_by_name, legacy; of FHIR also contradictions,
         uncoded, unresolved, ignored_resources, stu3; of web surveys also personal_columns,
         unreadable_times; of wide and item rows sessions, unknown_items, differing_rows; of two
@@ -108,6 +108,8 @@ class Source:
     feed : place in the clinic's YAML of the only feed that reads this source; None for any.
     member : file inside an archive that the table was read from.
     absent : those of ``columns`` that this file does not have, read as empty.
+    second_names : those of ``columns`` that are another name of one of them.
+    doubled : names, in lowercase, that several columns have: none of them may be mapped so.
     """
 
     sheet: str | None
@@ -123,6 +125,8 @@ class Source:
     drops: tuple[str, ...] = ()
     member: str | None = None
     absent: tuple[str, ...] = ()
+    second_names: frozenset[str] = frozenset()
+    doubled: frozenset[str] = frozenset()
 
     @property
     def place(self) -> str | None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
-
 from transforms import sql
 from transforms.errors import FileRefused
 from transforms.formats.format import Block, Format, Recognition
@@ -45,11 +42,6 @@ class Qualtrics(Format):
             sources[0].drop(request.con)
             raise
         return sources
-
-    def own_columns(self, path: Path, columns: Iterable[str], scratch: Path) -> list[str]:
-        """Return the columns by id: a mapping should use it, not the name."""
-        ids = {column.id for column in reader.read_header(path, scratch).columns}
-        return [column for column in columns if column in ids]
 
 
 def _refuse_texts(request: Request, feed: FeedRequest, source: Source) -> None:

@@ -99,15 +99,7 @@ def _read_whole(
 ) -> Source:
     if rules.labels == "map" and label_header(path, scratch, options, dictionary):
         return read_with_label_header(path, con, scratch, options, dictionary)
-    try:
-        return delimited.read(path, con=con, scratch=scratch, options=options)[0]
-    except FileRefused as found:
-        refusal = found
-    # Two forms have a column `Complete?`: say what that means. Raised outside the handler, so
-    # that nothing is chained to it.
-    if refusal.code == "F04" and label_header(path, scratch, options, dictionary):
-        raise FileRefused("F07", _BY_LABELS, _OR_MAP)
-    raise refusal
+    return delimited.read(path, con=con, scratch=scratch, options=options)[0]
 
 
 def _forms(
@@ -233,6 +225,7 @@ def _form_source(
         has_odd_spaces=whole.has_odd_spaces,
         drops=(f"drop view {view}",),
         absent=tuple(absent),
+        doubled=whole.doubled,
     )
 
 

@@ -17,12 +17,9 @@ from collections.abc import Callable
 from transforms.errors import FileRefused
 from transforms.formats.format import Recognition
 from transforms.formats.head import Head
+from transforms.formats.header import distinct_names
 from transforms.formats.personal import asks_who
-from transforms.formats.surveys.header import (
-    Field,
-    Layout,
-    distinct_names,
-)
+from transforms.formats.surveys.header import Field, Layout
 from transforms.formats.surveys.options import SurveyOptions
 from transforms.formats.surveys.system import SurveySystem
 
