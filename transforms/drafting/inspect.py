@@ -14,6 +14,7 @@ import duckdb
 
 from transforms.clinics.clinic import Clinic, Feed
 from transforms.drafting.column_profiles import profiles
+from transforms.drafting.column_report import column_report
 from transforms.drafting.column_roles import (
     Guess,
     date_column,
@@ -32,6 +33,10 @@ from transforms.formats.source import WORKBOOK_SUFFIXES, Source
 from transforms.instruments.registry import Registry
 from transforms.intake.read_file import read_export
 
+_ALL_COMMENTS = (
+    "no questionnaire is sure: take the comment marks off the feeds that are right, and write their "
+    "instrument"
+)
 _EXPLAINS = (".csv", ".json", ".ndjson")
 
 
@@ -65,7 +70,8 @@ def inspect_file(
         found = recognize(file, scratch)
         trial, sources = _read(file, found, clinic, registry, con, scratch)
         try:
-            return _inspected(path, found, trial, sources, registry, con)
+            client = found.format.client_column(file, found, scratch)
+            return _inspected(path, found, trial, sources, registry, con, client)
         finally:
             for source in sources:
                 source.drop(con)
@@ -161,7 +167,8 @@ def _trial_clinic(file: Path, found: Recognized, clinic: str, scratch: Path) -> 
 def _trial_feeds(file: Path, found: Recognized, scratch: Path) -> list[Feed]:
     if found.format.needs_feeds:
         forms = found.format.forms(file, found, scratch)
-        return [Feed(table="responses", form=form, columns={}) for form in forms]
+        columns = dict(found.format.trial_columns or {})
+        return [Feed(table="responses", form=form, columns=columns) for form in forms]
     has_place = file.suffix.lower() in WORKBOOK_SUFFIXES
     is_told = has_place or found.format.table_of(file.name, None)
     return [] if is_told else [Feed(table="responses")]
@@ -174,6 +181,7 @@ def _inspected(
     sources: list[Source],
     registry: Registry,
     con: duckdb.DuckDBPyConnection,
+    client: str | None,
 ) -> Inspected:
     by_source = [(one, profiles(con, one)) for one in sources]
     everything = [column for _, columns in by_source for column in columns]
@@ -188,7 +196,7 @@ def _inspected(
     feeds: list[FeedDraft] = []
     if found.format.needs_feeds:
         for source, columns in by_source:
-            some, more, said = drafted_feeds(source, columns, found.format, registry)
+            some, more, said = drafted_feeds(con, source, columns, found.format, registry, client)
             feeds += some
             guesses += more
             notes += said
@@ -196,6 +204,8 @@ def _inspected(
         feeds = [replace(one, is_active=one.is_active and one.rank == highest) for one in feeds]
         if not feeds:
             notes.append("no column looks like an answer: write the feeds yourself")
+        elif not any(feed.is_active for feed in feeds):
+            notes.append(_ALL_COMMENTS)
     elif trial.feeds:
         notes.append("canonical names, but the file's name belongs to no table")
         feeds = [FeedDraft({"table": "responses"})]
@@ -203,10 +213,30 @@ def _inspected(
         guesses += _canonical_guesses(everything)
     keys = _top_keys(path, found, trial, guesses)
     notes = list(dict.fromkeys(notes))
-    draft = Draft(path.name, keys, tuple(feeds), tuple(notes), tuple(guesses))
+    said_of_columns = [
+        line
+        for source, columns in by_source
+        for line in column_report(
+            source, columns, _about(feeds, source, found), found.format, client
+        )
+    ]
+    draft = Draft(
+        path.name,
+        keys,
+        tuple(feeds),
+        tuple(notes),
+        tuple(guesses),
+        tuple(said_of_columns) if found.format.needs_feeds else (),
+    )
     tables = tuple((one.place or path.name, one.n_rows, len(one.columns)) for one in sources)
     said = tuple(note.text for one in sources for note in one.notes)
     return Inspected(tables, tuple(guesses), said, draft)
+
+
+def _about(feeds: list[FeedDraft], source: Source, found: Recognized) -> list[FeedDraft]:
+    """Return the feeds that read a source: several forms or sheets have columns of one name."""
+    key = found.format.feed_key
+    return [feed for feed in feeds if not key or feed.keys.get(key) in (None, source.sheet)]
 
 
 def _dialect_guesses(found: Recognized) -> list[Guess]:

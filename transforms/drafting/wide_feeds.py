@@ -84,11 +84,20 @@ def wide_feeds(
         instrument, guess = _instrument(one, registry)
         guesses.append(guess)
         day = next((p for p, some in dates.items() if {*one.sessions} <= {*some}), None)
+        is_low = guess.confidence == "low"
         notes = () if guess.confidence == "high" else (f"instrument: {guess.reason}",)
+        if is_low:
+            notes = (f"instrument: perhaps {guess.value}, by chance: {guess.reason}",)
+            instrument = None
         if day is None:
             notes += ("one date for all sessions: see `dates` and `per_session` in docs/formats",)
         feeds.append(
-            FeedDraft(_keys(one, instrument, day, people), notes, rank=2 if instrument else 1)
+            FeedDraft(
+                _keys(one, instrument, day, people),
+                notes,
+                is_active=not is_low,
+                rank=2 if instrument else 1,
+            )
         )
     return feeds, guesses
 

@@ -99,6 +99,9 @@ class Format(ABC):
     has_any_shape : whether no system fixes the columns, so that a draft looks for such rows
     feed_key : what tells the tables of one file apart in a feed
     row_parts : columns that, after the client's id, tell the rows of one client apart
+    response_column : the column that numbers responses by the system's own rule: never a client
+    trial_columns : columns of the YAML with which a draft reads a file, where some are read only
+        if mapped
     everything : options with which responses count that are left out otherwise
     """
 
@@ -112,6 +115,8 @@ class Format(ABC):
     has_any_shape: ClassVar[bool] = False
     feed_key: ClassVar[Literal["form", "sheet"] | None] = None
     row_parts: ClassVar[tuple[str, ...]] = ()
+    response_column: ClassVar[str | None] = None
+    trial_columns: ClassVar[Mapping[str, str] | None] = None
     everything: ClassVar[Options | None] = None
 
     @property
@@ -161,6 +166,14 @@ class Format(ABC):
     def forms(self, path: Path, found: Recognition, scratch: Path) -> list[str | None]:
         """Return the forms of an export a draft needs a feed for; None is any."""
         return [None]
+
+    def is_own_column(self, name: str) -> bool:
+        """Whether the system itself writes a column: no answer, whatever it holds."""
+        return False
+
+    def client_column(self, path: Path, found: Recognition, scratch: Path) -> str | None:
+        """Return the column that is the client, if the system says so itself."""
+        return None
 
     def time_column(self, form: str | None) -> str | None:
         """Return the column with the time a form was sent off, if the format has one."""

@@ -178,9 +178,7 @@ def told_columns(
     also = ", ".join(f"{sql.name(first)} as {sql.name(name)}" for name, first in equal.items())
     con.execute(f"create temp view {view} as select *, {also} from {relation}")
     drops = (f"drop view {view}",)
-    return ToldColumns(
-        view, (*kept, *equal), notes, frozenset(unequal), frozenset(equal), drops
-    )
+    return ToldColumns(view, (*kept, *equal), notes, frozenset(unequal), frozenset(equal), drops)
 
 
 def _doubled_note(some: list[str], names: tuple[str, ...]) -> Note:

@@ -19,8 +19,8 @@ Codes of a refusal (`REFUSALS`):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -109,6 +109,8 @@ class Source:
     member : file inside an archive that the table was read from.
     absent : those of ``columns`` that this file does not have, read as empty.
     second_names : those of ``columns`` that are another name of one of them.
+    labels : what the form shows people of a column, where the export or its dictionary says it.
+    personal : names of columns that say who answered, and were not read.
     doubled : names, in lowercase, that several columns have: none of them may be mapped so.
     """
 
@@ -127,6 +129,12 @@ class Source:
     absent: tuple[str, ...] = ()
     second_names: frozenset[str] = frozenset()
     doubled: frozenset[str] = frozenset()
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    personal: tuple[str, ...] = ()
+
+    def labels_of(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """Return what a form shows people of some columns; of those without a label nothing."""
+        return tuple(dict.fromkeys(self.labels[one] for one in columns if self.labels.get(one)))
 
     @property
     def place(self) -> str | None:

@@ -134,10 +134,9 @@ REAL = [
     # The instrument of norse's 102 questions is unknown: they are several questionnaires.
     ("norse/synthetic_data.csv", ("CHANGE_ME, rater: client}", "norse_alliance, rater: client}"),
      2883, "norse_alliance", 102),
-    ("redcap/REDCapR/vignette-repeating/data.csv", NO_DAY, 2 + 6, "CHANGE_ME", 3),
+    ("redcap/REDCapR/vignette-repeating/data.csv", NO_DAY, 6, "CHANGE_ME", 2),
     ("redcap/REDCapR/longitudinal/data.csv", NO_DAY, 10 + 4 + 6 + 3, "CHANGE_ME", 4),
-    ("redcap/REDCapR/repeating-instruments/data.csv", (), 2 + 4, "CHANGE_ME", 2),
-    ("redcap/REDCapR/decimal-comma/data.csv", NO_DAY, 4, "CHANGE_ME", 3),
+    ("redcap/REDCapR/repeating-instruments/data.csv", (), 4, "CHANGE_ME", 2),
     ("redcap/REDCapTidieR/db_data_long.csv", NO_DAY, 2, "CHANGE_ME", 2),
     ("qualtrics/qualtRics_sample.csv", (), 1, "CHANGE_ME", 1),
     ("qualtrics/qualtRics_sample_legacy.csv", (), 1, "CHANGE_ME", 1),
@@ -147,7 +146,6 @@ REAL = [
     ("qualtrics/Single_Answer_Matrix_Questions.csv",
      ("feeds:", "qualtrics: {tests: keep}\nfeeds:"), 2 * 5, "CHANGE_ME", 3),
     ("fhir/us_core/QuestionnaireResponse-phq-9-example.json", (), 1, "", 10),
-    ("google_forms/Psychological_aspects.csv", NO_DAY, 2 * 223, "phq9", 9),
     ("sudden_gains/sgdata.csv", NO_DAY, 486, "bdi2", 0),
     # 5,000 totals before and 4,500 after treatment; no items.
     ("therapist_effects/patients_5000.csv", NO_DAY, 5000 + 4500, "phq9", 0),

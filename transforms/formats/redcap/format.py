@@ -96,6 +96,14 @@ class Redcap(Format):
         """Return the forms of the dictionary."""
         return [*read_dictionary(path.parent / cast(str, found.dictionary), scratch).forms]
 
+    def is_own_column(self, name: str) -> bool:
+        """Whether REDCap writes a column itself, such as the state of a form."""
+        return _OWN.fullmatch(name) is not None
+
+    def client_column(self, path: Path, found: Recognition, scratch: Path) -> str:
+        """Return the record id: the dictionary's first field, whatever it is called."""
+        return read_dictionary(path.parent / cast(str, found.dictionary), scratch).record_id
+
     def time_column(self, form: str | None) -> str:
         """Return the column of a survey's time."""
         return f"{form}_timestamp"

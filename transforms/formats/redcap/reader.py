@@ -226,6 +226,11 @@ def _form_source(
         drops=(f"drop view {view}",),
         absent=tuple(absent),
         doubled=whole.doubled,
+        labels={
+            column: dictionary.fields[column].label
+            for column in columns
+            if column in dictionary.fields
+        },
     )
 
 

@@ -50,6 +50,13 @@ class LimeSurvey(SurveySystem):
 
     name = "limesurvey"
     order = 70
+    response_column = "id"
+    # The access code is read only where it is the client.
+    trial_columns = {"client_id": "token"}  # noqa: RUF012 - overrides a class variable
+
+    def is_own_column(self, name: str) -> bool:
+        """Whether LimeSurvey writes a column itself."""
+        return name in _OWN.values()
 
     def recognizes(self, head: Head) -> Recognition | None:
         """Look for two of LimeSurvey's own columns besides the response id."""

@@ -82,6 +82,7 @@ def read(request: Request, layout_of: LayoutOf, n_header_rows: int) -> list[Sour
             has_texts=True,
             drops=drops,
             second_names=frozenset(columns) - {*answers.columns},
+            personal=layout.personal,
         )
     ]
 
