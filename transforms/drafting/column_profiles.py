@@ -32,7 +32,7 @@ _VALUE = (
 # Texts and numbers that mostly stand for no answer; numbers only where the others are far off.
 _MISSING_TEXTS = ("#NULL!", "#N/A", "N/A", "NA", "NaN", "NULL", ".", "-", "?")
 _MISSING_NUMBERS = tuple(
-    "-1 -7 -8 -9 -77 -88 -99 -777 -888 -999 -9999 77 88 99 777 888 999 9999".split()
+    ["-1", "-7", "-8", "-9", "-77", "-88", "-99", "-777", "-888", "-999", "-9999", "77", "88", "99", "777", "888", "999", "9999"]
 )
 _MISSING = (*_MISSING_TEXTS, *_MISSING_NUMBERS)
 _HIGHEST_ANSWER = 20  # 99 among answers from 0 to 100 is one of them.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from transforms.drafting import words
 from transforms.drafting.column_profiles import Profile
@@ -54,7 +55,7 @@ def column_report(
 
 _USED, _IDLE = "used", "in the feeds that are comments"
 _CLIENT = "the client"
-_PERSONAL = "about a person, left out"
+_PERSONAL = "about a person or the study, left out"
 _SYSTEM = "the system's own, not needed"
 _ATTENDANCE = "attendance, perhaps: for a feed of sessions"
 _EMPTY, _UNKNOWN = "empty", "not understood, left out"
@@ -65,8 +66,8 @@ def _place(one: Profile, live: set[str], idle: set[str], format_: Format) -> tup
     tests = (
         (_USED, one.name in live),
         (_IDLE, one.name in idle),
-        (_PERSONAL, asks_who(one.name) or words.is_personal_name(one.name)),
         (_SYSTEM, format_.is_own_column(one.name)),
+        (_PERSONAL, asks_who(one.name) or words.is_personal_name(one.name)),
         (_EMPTY, one.n_filled == 0),
         (_ATTENDANCE, bool(words.ATTENDANCE & {*words.words_of(one.name)})),
         (_PERSONAL, words.is_demographic(one.name)),
@@ -79,17 +80,18 @@ def _place(one: Profile, live: set[str], idle: set[str], format_: Format) -> tup
 
 def _mapped(feeds: Iterable[FeedDraft], columns: list[Profile]) -> set[str]:
     """Return the columns that feeds name, by themselves or by a pattern."""
-    said = {text for feed in feeds for text in _texts(feed.keys)}
-    found = {one.name for one in columns if one.name in said}
-    for text in said:
-        if "{" in text:
-            fits = re.compile(_PLACE.sub(_filled, re.escape(text)))
+    found: set[str] = set()
+    for feed in feeds:
+        sessions = feed.keys.get("wide", {}).get("sessions", [])
+        session = "|".join(map(re.escape, sessions)) or r"\d+"
+        for text in _texts(feed.keys):
+            fits = re.compile(_PLACE.sub(partial(_filled, session), re.escape(text)))
             found |= {one.name for one in columns if fits.fullmatch(one.name)}
     return found
 
 
-def _filled(place: re.Match[str]) -> str:
-    return r"\w+" if place[1] == "session" else r"\d+"
+def _filled(session: str, place: re.Match[str]) -> str:
+    return f"(?:{session})" if place[1] == "session" else r"\d+"
 
 
 def _texts(value: Value) -> Iterator[str]:

@@ -44,7 +44,7 @@ def _rank(column: str, name: str) -> int | None:
         "rater": (len(said) == 1 and {*about} <= words.RATER) or said == ("rated", "by"),
     }
     if name == "session_id" and tests[name]:
-        has_key = "id" in said or said[-1] in words.SESSION and len(said) > 1
+        has_key = "id" in said or (said[-1] in words.SESSION and len(said) > 1)
         return 0 if has_key else 1 if {*about} <= words.SESSION else None
     return 0 if tests[name] else None
 

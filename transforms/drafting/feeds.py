@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import duckdb
 
 from transforms.drafting import words
+from transforms.drafting.answer_texts import answer_texts, codes_of
 from transforms.drafting.column_profiles import Profile
 from transforms.drafting.column_roles import (
     Guess,
@@ -17,6 +19,7 @@ from transforms.drafting.column_roles import (
     role,
 )
 from transforms.drafting.evidence import Evidence
+from transforms.drafting.instrument_draft import instrument_lines
 from transforms.drafting.instruments import (
     CHANGE_ME,
     ItemGroup,
@@ -34,7 +37,21 @@ from transforms.instruments.definition import Instrument
 from transforms.instruments.registry import Registry
 
 DAY = "YYYY-MM-DD"
-Drafted = tuple[list[FeedDraft], list[Guess], list[str]]
+_CAPITALS = re.compile(r"\b[A-Z][A-Z-]+[A-Z0-9-]*\b")
+MOST_ANSWERS = 12  # Different texts in a column of answers.
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """What is drafted of one source.
+
+    notes : what the whole file lacks. instruments : lines of YAML for questionnaires nobody knows
+    """
+
+    feeds: list[FeedDraft]
+    guesses: list[Guess]
+    notes: list[str]
+    instruments: list[str]
 
 
 def drafted_feeds(
@@ -55,6 +72,7 @@ def drafted_feeds(
     wide = waves(columns) if format_.has_any_shape else []
     people, guesses, notes = _people(dated, format_.response_column, own_client, bool(wide))
     long = _long(columns, people) if format_.has_any_shape else None
+    instruments: list[str] = []
     if long:
         feeds, more = _long_feeds(long, people)
     elif wide:
@@ -63,7 +81,8 @@ def drafted_feeds(
             notes = [note for note in notes if not note.startswith("completed_at")]
             guesses = [one for one in guesses if one.what != "completed_at"]
     else:
-        feeds, more = _flat_feeds(Table(con, source, columns, people, format_, registry))
+        table = Table(con, source, columns, people, format_, registry)
+        feeds, more, instruments = _flat_feeds(table)
     if format_.feed_key and source.sheet:
         feeds = [_placed(feed, format_.feed_key, source.sheet) for feed in feeds]
         about = f"{source.sheet}: completed_at is"
@@ -72,7 +91,9 @@ def drafted_feeds(
             [Guess(f"{source.sheet}: {one.what}", *_rest(one)) for one in some]
             for some in (guesses, more)
         )
-    return (feeds, [*guesses, *more], notes) if feeds else ([], [], [])
+    if not feeds:
+        return Drafted([], [], [], [])
+    return Drafted(feeds, [*guesses, *more], notes, instruments)
 
 
 def _without_other_dates(columns: list[Profile], own: str | None) -> list[Profile]:
@@ -172,20 +193,24 @@ class Table:
         return (self.source.sheet,) if self.source.sheet else ()
 
 
-def _flat_feeds(table: Table) -> tuple[list[FeedDraft], list[Guess]]:
+def _flat_feeds(table: Table) -> tuple[list[FeedDraft], list[Guess], list[str]]:
     """One feed per questionnaire; groups nobody knows are comments where one is known."""
     texts = table.format.has_texts
-    groups = item_groups(table.free, texts=texts)
+    groups = item_groups(table.free, texts=texts) or _groups_of_texts(table)
     plain = plain_group(table.free, texts=texts) if not groups else None
     feeds, guesses, drafted = [], [], set()
+    instruments: list[str] = []
+    known = [*table.registry.instruments]
     for group in [*groups, *filter(None, [plain])]:
         instrument, guess = instrument_of(
             group,
             table.registry,
-            called=(*table.called, *table.source.labels_of(group.columns)),
+            called=(*table.called, *_abbreviations(table.source.labels_of(group.columns))),
             evidence=Evidence(table.con, table.source),
         )
         guesses.append(guess)
+        if guess.confidence in ("low", "none") and not named_like(group.stem, known):
+            instruments += instrument_lines(group)
         feed = _flat_feed(table, group, instrument, guess)
         key = instrument.key if instrument else None
         is_first = key is None or key not in drafted
@@ -194,7 +219,26 @@ def _flat_feeds(table: Table) -> tuple[list[FeedDraft], list[Guess]]:
         feeds.append(replace(feed, is_active=feed.is_active and is_first))
     used = {one for group in [*groups, *filter(None, [plain])] for one in group.columns}
     totals, more = _total_feeds(table, used, feeds)
-    return [*feeds, *totals], [*guesses, *more]
+    return [*feeds, *totals], [*guesses, *more], instruments
+
+
+def _abbreviations(labels: tuple[str, ...]) -> Iterator[str]:
+    """Yield the words in capitals: `CES-D` names a questionnaire, `Scared?` is one of its items."""
+    for label in labels:
+        yield from _CAPITALS.findall(label)
+
+
+def _groups_of_texts(table: Table) -> list[ItemGroup]:
+    """Return columns of texts that a questionnaire's name or a known response set speaks for."""
+    if not table.format.has_any_shape:
+        return []
+    few = [one for one in table.free if 0 < one.n_distinct <= MOST_ANSWERS and not one.is_date]
+    defaults = [one for one in table.registry.instruments if one.is_default]
+    return [
+        group
+        for group in item_groups(few, texts=True)
+        if named_like(group.stem, defaults) or answer_texts(table.con, table.source, group.columns)
+    ]
 
 
 def _flat_feed(
@@ -209,12 +253,26 @@ def _flat_feed(
     keys = _flat_keys(table, group, likely)
     if group.pattern is None and table.format.has_any_shape:
         notes = (*notes, "a list of appointments? See the last example of docs/clinic-yaml.md")
-    if table.format.has_texts and group.low is None:
-        notes = (*notes, "answers are texts: map each to its code under `values: {items: …}`")
+    if group.low is None:
+        notes = (*notes, _map_texts(table, group, likely, keys))
     if keys.get("missing_codes"):
         notes = (*notes, "missing_codes: found among the answers, far from the others")
     rank = 2 if likely else int(group.pattern is not None)
     return FeedDraft(keys, notes, is_active=not is_low, rank=rank)
+
+
+def _map_texts(
+    table: Table, group: ItemGroup, instrument: Instrument | None, keys: dict[str, Value]
+) -> str:
+    """Map answers of a known response set to the codes of a questionnaire; say what is left."""
+    found = answer_texts(table.con, table.source, group.columns)
+    codes = codes_of(found, instrument) if instrument else None
+    if codes:
+        keys["values"] = {"items": codes}
+        return "answers are texts of a known response set: check each code under `values`"
+    if found:
+        return "answers are texts of a known response set: map them under `values: {items: …}`"
+    return "answers are texts: map each to its code under `values: {items: …}`"
 
 
 def _total_feeds(

@@ -25,7 +25,7 @@ from transforms.drafting.feeds import drafted_feeds
 from transforms.drafting.yaml_text import Draft, FeedDraft
 from transforms.errors import FileRefused
 from transforms.formats.archive import unpacked
-from transforms.formats.format import Format, file_pattern
+from transforms.formats.format import file_pattern
 from transforms.formats.options import Options
 from transforms.formats.recognition.recognize import Recognized, recognize
 from transforms.formats.recognition.registry import formats
@@ -194,12 +194,14 @@ def _inspected(
     if trial.options and trial.options == found.format.everything:
         notes.append("no response counts: all are tests, previews or unfinished, and left out")
     feeds: list[FeedDraft] = []
+    instruments: list[str] = []
     if found.format.needs_feeds:
         for source, columns in by_source:
-            some, more, said = drafted_feeds(con, source, columns, found.format, registry, client)
-            feeds += some
-            guesses += more
-            notes += said
+            drafted = drafted_feeds(con, source, columns, found.format, registry, client)
+            feeds += drafted.feeds
+            guesses += drafted.guesses
+            notes += drafted.notes
+            instruments += drafted.instruments
         highest = max((feed.rank for feed in feeds), default=0)
         feeds = [replace(one, is_active=one.is_active and one.rank == highest) for one in feeds]
         if not feeds:
@@ -226,7 +228,7 @@ def _inspected(
         tuple(feeds),
         tuple(notes),
         tuple(guesses),
-        tuple(said_of_columns) if found.format.needs_feeds else (),
+        (*said_of_columns, *instruments) if found.format.needs_feeds else (),
     )
     tables = tuple((one.place or path.name, one.n_rows, len(one.columns)) for one in sources)
     said = tuple(note.text for one in sources for note in one.notes)

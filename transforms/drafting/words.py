@@ -50,7 +50,7 @@ ID = _words(
     "kode referentie",  # Danish, Norwegian, Dutch
     "código codigo cod número identificador",  # Spanish, Portuguese
 )
-SMALL = _words("of the de du des d la le el do da van der het den av af for")
+SMALL = _words("of the de du des d la le el do da van der het den av af for in innen")
 CODE = _words(
     "code chiffre kürzel kuerzel pseudonym pseudo kode kod código alias sigle initialen token",
 )
@@ -255,3 +255,65 @@ _TOTAL = _words(
     "total sum score totals scores sumscore totalscore tot summe gesamt gesamtwert summenwert",
     "somme totaal somscore totalt poeng puntaje puntuación soma pontuação escore",
 )
+
+
+# What stands before a session's number in a column's name.
+SESSION_MARKS = SESSION | _words(
+    "s t w wk week weeks wave time occasion tp sitz",
+    "woche messzeitpunkt mzp semaine temps week meting meetmoment",
+    "uke uge vecka gang måling mätning semana medición medição momento",
+)
+NUMBERS = {
+    word: number
+    for line in (
+        "zero one two three four five six seven eight nine ten eleven twelve",
+        "null eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf",
+        "zéro un deux trois quatre cinq six sept huit neuf dix onze douze",
+    )
+    for number, word in enumerate(map(folded, line.split()))
+}
+# Words for a time of measurement, by when in a treatment it is.
+PHASES = {
+    word: place
+    for place, line in enumerate(
+        (
+            "baseline intake pre screening eingang aufnahme prä vorher inclusion avant voormeting "
+            "inntak inicio início entrada",
+            "mid middle interim zwischen mitte milieu tussen midtveis",
+            "post end discharge termination abschluss ende nachher entlassung fin après sortie "
+            "nameting slutt slut final alta fim saída",
+            "followup fu katamnese suivi opvolging oppfølging opfølgning uppföljning seguimiento "
+            "seguimento",
+        )
+    )
+    for word in map(folded, line.split())
+}
+
+
+def session_of(name: str) -> tuple[tuple[str, ...], tuple[int, int]] | None:
+    """Cut the session out of a column's name: the words left, and its place in the order.
+
+    Examples
+    --------
+    >>> session_of("bdi_weekSix"), session_of("wk2bdi"), session_of("BDI follow-up")
+    ((('bdi',), (1, 6)), (('bdi',), (1, 2)), (('bdi',), (3, 0)))
+    """
+    found = list(words_of(name))
+    for at, word in enumerate(found):
+        after = found[at + 1] if at + 1 < len(found) else ""
+        number = int(after) if after.isdigit() else NUMBERS.get(after)
+        if word == "follow" and after == "up":
+            rest = found[at + 2 :]
+            number = int(rest[0]) if rest and rest[0].isdigit() else 0
+            left = found[:at] + (rest[1:] if number else rest)
+            return (tuple(left), (3, number)) if left else None
+        if word in SESSION_MARKS and number is not None:
+            left = found[:at] + found[at + 2 :]
+            return (tuple(left), (1, number)) if left else None
+        if word in PHASES:
+            # Sessions by number lie between the first measurement and the last.
+            place = (0, 1, 2, 3)[PHASES[word]]
+            counted = after.isdigit() and place == 3
+            left = found[:at] + found[at + 1 + counted :]
+            return (tuple(left), (place, int(after) if counted else 0)) if left else None
+    return None

@@ -15,6 +15,7 @@ from pathlib import Path, PurePath
 from typing import ClassVar, Literal, Protocol, TypeVar
 
 from transforms.contract import canonical_table
+from transforms.errors import FileRefused
 from transforms.formats.head import Head, Kind
 from transforms.formats.options import Options
 from transforms.formats.request import Request
@@ -130,6 +131,10 @@ class Format(ABC):
 
         A refusal counts only if no other format is sure.
         """
+
+    def refusal_of_nothing(self, path: Path, scratch: Path) -> FileRefused | None:
+        """Say what a file without any row is, if what lies beside it tells."""
+        return None
 
     @abstractmethod
     def read(self, request: Request) -> list[Source]:

@@ -146,7 +146,8 @@ REAL = [
     ("qualtrics/Single_Answer_Matrix_Questions.csv",
      ("feeds:", "qualtrics: {tests: keep}\nfeeds:"), 2 * 5, "CHANGE_ME", 3),
     ("fhir/us_core/QuestionnaireResponse-phq-9-example.json", (), 1, "", 10),
-    ("sudden_gains/sgdata.csv", NO_DAY, 486, "bdi2", 0),
+    # 486 totals of sessions 0 to 12, 77 of two follow-ups.
+    ("sudden_gains/sgdata.csv", NO_DAY, 486 + 77, "bdi2", 0),
     # 5,000 totals before and 4,500 after treatment; no items.
     ("therapist_effects/patients_5000.csv", NO_DAY, 5000 + 4500, "phq9", 0),
 ]  # fmt: skip

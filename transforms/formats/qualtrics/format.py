@@ -8,7 +8,7 @@ from transforms.formats.format import Block, Format, Recognition
 from transforms.formats.head import Head
 from transforms.formats.personal import is_personal
 from transforms.formats.qualtrics import reader
-from transforms.formats.qualtrics.header import Header, parse_header
+from transforms.formats.qualtrics.header import SYSTEM, Header, parse_header
 from transforms.formats.qualtrics.options import QualtricsOptions
 from transforms.formats.request import FeedRequest, Request
 from transforms.formats.source import Source, plural
@@ -21,6 +21,10 @@ class Qualtrics(Format):
     order = 50
     block = Block("qualtrics", QualtricsOptions)
     everything = QualtricsOptions(previews="keep", tests="keep", spam="keep", unfinished="keep")
+
+    def is_own_column(self, name: str) -> bool:
+        """Whether Qualtrics records a column itself."""
+        return name in SYSTEM.values()
 
     def recognizes(self, head: Head) -> Recognition | None:
         """Look for Qualtrics' header rows."""

@@ -98,6 +98,7 @@ def read(request: Request, reference: Header | None) -> list[Source]:
             has_real_dates=True,
             drops=(f"drop view {view}", f"drop table {relation}"),
             second_names=frozenset(columns) - {*survey.columns},
+            personal=header.personal,
         )
     ]
 
