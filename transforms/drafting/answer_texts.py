@@ -48,7 +48,7 @@ FALLING = (
 
 
 def codes_of(found: list[AnswerTexts], instrument: Instrument) -> dict[str, str] | None:
-    """Return text: code for a questionnaire; None unless one set alone has its number of answers."""
+    """Return text: code for a questionnaire; None unless one set alone has as many answers."""
     fits = [codes for one in found if (codes := one.codes(instrument))]
     return fits[0] if len(fits) == 1 else None
 

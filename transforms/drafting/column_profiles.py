@@ -31,9 +31,8 @@ _VALUE = (
 )
 # Texts and numbers that mostly stand for no answer; numbers only where the others are far off.
 _MISSING_TEXTS = ("#NULL!", "#N/A", "N/A", "NA", "NaN", "NULL", ".", "-", "?")
-_MISSING_NUMBERS = tuple(
-    ["-1", "-7", "-8", "-9", "-77", "-88", "-99", "-777", "-888", "-999", "-9999", "77", "88", "99", "777", "888", "999", "9999"]
-)
+_HIGH = (77, 88, 99, 777, 888, 999, 9999)
+_MISSING_NUMBERS = tuple(f"{number}" for number in (-1, -7, -8, -9, *_HIGH, *(-n for n in _HIGH)))
 _MISSING = (*_MISSING_TEXTS, *_MISSING_NUMBERS)
 _HIGHEST_ANSWER = 20  # 99 among answers from 0 to 100 is one of them.
 _IS_ANSWER = f"{{cell}} not in ({sql.texts(_MISSING_NUMBERS)})"

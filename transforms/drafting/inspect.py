@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from transforms.clinics.clinic import Clinic, Feed
-from transforms.drafting.column_profiles import profiles
+from transforms.drafting.column_profiles import Profile, profiles
 from transforms.drafting.column_report import column_report
 from transforms.drafting.column_roles import (
     Guess,
@@ -34,8 +34,8 @@ from transforms.instruments.registry import Registry
 from transforms.intake.read_file import read_export
 
 _ALL_COMMENTS = (
-    "no questionnaire is sure: take the comment marks off the feeds that are right, and write their "
-    "instrument"
+    "no questionnaire is sure: take the comment marks off the feeds that are right, and write "
+    "their instrument"
 )
 _EXPLAINS = (".csv", ".json", ".ndjson")
 

@@ -56,7 +56,7 @@ CODE = _words(
 )
 CLIENT = _words("client klient klientin klienten klientinnen cliënt cliente clienten utente")
 PATIENT = _words(
-    "patient pt pat pid ptid participant subject subj subjid usubjid person consumer anon",  # English
+    "patient pt pat pid ptid participant subject subj subjid usubjid person anon",  # English
     "patienten patientin proband probandin probanden teilnehmer teilnehmerin",  # German
     "patiente sujet personne usager bénéficiaire",  # French
     "patiënt deelnemer persoon",  # Dutch
