@@ -106,9 +106,10 @@ def _read(
         sources[0].drop(con)
         trial = _with_options(trial, everything)
         return trial, read_export(file, trial, con=con, scratch=scratch, registry=registry)
-    if _names_clients(sources[0]) or _tells_rows_apart(con, sources[0]):
+    others = [*found.format.joined(file)]
+    if not others or _names_clients(sources[0]) or _tells_rows_apart(con, sources[0]):
         return trial, sources
-    return _joined(file, trial, sources, con, scratch)
+    return _joined(file, trial, sources, others, con, scratch)
 
 
 def _with_options(trial: Clinic, options: Options) -> Clinic:
@@ -123,11 +124,12 @@ def _joined(
     file: Path,
     trial: Clinic,
     sources: list[Source],
+    others: list[Options],
     con: duckdb.DuckDBPyConnection,
     scratch: Path,
 ) -> tuple[Clinic, list[Source]]:
     """Join the file by row with another, if they agree in a column both have."""
-    for options in trial.own_format.joined(file):
+    for options in others:
         joined = _with_options(trial, options)
         try:
             both = read_export(file, joined, con=con, scratch=scratch)

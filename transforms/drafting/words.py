@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _LETTERS = str.maketrans({"ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d"})
 _NUMBER_SIGN = re.compile(r"n\s*[°º]|№|#", re.I)
@@ -26,6 +27,7 @@ def folded(text: str) -> str:
     return "".join(mark for mark in plain if not unicodedata.combining(mark))
 
 
+@lru_cache(16_384)
 def words_of(name: str) -> tuple[str, ...]:
     """Cut a column's name into words.
 
@@ -147,6 +149,7 @@ _OTHER_PARTS = _words(
 )
 
 
+@lru_cache(16_384)
 def core(name: str) -> tuple[str, ...]:
     """Return the words of a name that say what it is about, without number and code words."""
     return tuple(
