@@ -195,7 +195,8 @@ class Table:
 
 def _flat_feeds(table: Table) -> tuple[list[FeedDraft], list[Guess], list[str]]:
     """One feed per questionnaire; groups nobody knows are comments where one is known."""
-    texts = table.format.has_texts
+    # FHIR answers are codes of any kind; so are the choices of a web survey.
+    texts = table.format.has_texts or not table.format.needs_feeds
     groups = item_groups(table.free, texts=texts) or _groups_of_texts(table)
     plain = plain_group(table.free, texts=texts) if not groups else None
     feeds, guesses, drafted = [], [], set()

@@ -99,7 +99,14 @@ def _read(
 ) -> tuple[Clinic, list[Source]]:
     """Read the file as a clinic that maps nothing yet."""
     trial = _trial_clinic(file, found, clinic, scratch)
-    sources = read_export(file, trial, con=con, scratch=scratch, registry=registry)
+    try:
+        sources = read_export(file, trial, con=con, scratch=scratch, registry=registry)
+    except FileRefused as refusal:
+        forms = found.format.unexplained(file, scratch) if refusal.code == "F08" else {}
+        if not forms:
+            raise
+        trial = trial.model_copy(update={"feeds": _form_feeds(forms)})
+        sources = read_export(file, trial, con=con, scratch=scratch, registry=registry)
     everything = found.format.everything
     if everything and not sources[0].n_rows:
         # Every response is one that is left out: their columns are those of the others.
@@ -166,6 +173,15 @@ def _trial_clinic(file: Path, found: Recognized, clinic: str, scratch: Path) -> 
     )
 
 
+def _form_feeds(forms: dict[str, list[str]]) -> list[Feed]:
+    """Map every column of some forms, and of the others what their format knows itself."""
+    feeds = [
+        Feed(table="responses", form=form, columns={}, items=columns)
+        for form, columns in forms.items()
+    ]
+    return [*feeds, Feed(table="responses")]
+
+
 def _trial_feeds(file: Path, found: Recognized, scratch: Path) -> list[Feed]:
     if found.format.needs_feeds:
         forms = found.format.forms(file, found, scratch)
@@ -195,9 +211,10 @@ def _inspected(
     notes: list[str] = []
     if trial.options and trial.options == found.format.everything:
         notes.append("no response counts: all are tests, previews or unfinished, and left out")
+    is_mapped = found.format.needs_feeds or any(feed.form for feed in trial.feeds)
     feeds: list[FeedDraft] = []
     instruments: list[str] = []
-    if found.format.needs_feeds:
+    if is_mapped:
         for source, columns in by_source:
             drafted = drafted_feeds(con, source, columns, found.format, registry, client)
             feeds += drafted.feeds
@@ -213,7 +230,7 @@ def _inspected(
     elif trial.feeds:
         notes.append("canonical names, but the file's name belongs to no table")
         feeds = [FeedDraft({"table": "responses"})]
-    if not found.format.needs_feeds:
+    if not is_mapped:
         guesses += _canonical_guesses(everything)
     keys = _top_keys(path, found, trial, guesses)
     notes = list(dict.fromkeys(notes))
@@ -230,7 +247,7 @@ def _inspected(
         tuple(feeds),
         tuple(notes),
         tuple(guesses),
-        (*said_of_columns, *instruments) if found.format.needs_feeds else (),
+        (*said_of_columns, *instruments) if is_mapped else (),
     )
     tables = tuple((one.place or path.name, one.n_rows, len(one.columns)) for one in sources)
     said = tuple(note.text for one in sources for note in one.notes)

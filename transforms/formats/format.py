@@ -172,6 +172,13 @@ class Format(ABC):
         """Return the forms of an export a draft needs a feed for; None is any."""
         return [None]
 
+    def unexplained(self, path: Path, scratch: Path) -> dict[str, list[str]]:
+        """Return the columns of every form that nothing beside the file explains, by its name.
+
+        Asked where a file is refused (F08) though its YAML maps nothing yet.
+        """
+        return {}
+
     def is_own_column(self, name: str) -> bool:
         """Whether the system itself writes a column: no answer, whatever it holds."""
         return False

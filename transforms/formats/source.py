@@ -52,8 +52,8 @@ class Note:
     kind : encoding, delimiter, no_rows, blank_rows, repeated_headers, blank_columns,
         unnamed_columns, doubled_columns, ignored_sheets, extra_columns, missing_columns,
         skipped_rows or timezone; of Qualtrics also personal_columns, unclear_columns,
-        mapped_by_name, legacy; of FHIR also contradictions,
-        uncoded, unresolved, ignored_resources, stu3; of web surveys also personal_columns,
+        mapped_by_name, legacy; of FHIR also contradictions, decided, by_encounter, uncoded,
+        unresolved, ignored_resources, stu3; of web surveys also personal_columns,
         unreadable_times; of wide and item rows sessions, unknown_items, differing_rows; of two
         files joined_rows.
     """
