@@ -75,7 +75,7 @@ def role(
     ----------
     is_own : the column that is it by the system's own rule, if there is one
     """
-    if is_own is not None and any(one.name == is_own and one.n_filled for one in columns):
+    if is_own is not None and any(one.name == is_own for one in columns):
         return is_own, Guess(name, is_own, "high", "the system's own rule")
     fits = [(rank, one) for one in columns if (rank := _rank(one.name, name)) is not None]
     if name == "client_id":

@@ -102,7 +102,7 @@ ATTENDANCE = _words(
 )
 # A study, a place or an arm: never a person.
 STUDY = _words(
-    "study studyid project protocol site centre center arm cohort country",
+    "study studyid project protocol site centre center cohort country",
     "studie zentrum standort étude centre onderzoek estudio centro estudo projekt prosjekt",
 )
 DEMOGRAPHIC = _words(
@@ -129,7 +129,7 @@ PERSONAL = _words(
 _BIRTH_PARTS = _words(
     "birth geburt naissance nacimiento nascimento fødsel födelse geboorte death",
 )
-_BIRTH_WHOLE = _words("dob born geb født född ddn ne")
+_BIRTH_WHOLE = _words("dob born geb født född ddn")
 _DAY = _words("date day datum tag dag dato fecha data dia día jour timestamp zeitpunkt datetime")
 # Parts of words: a form was completed then …
 _COMPLETED_PARTS = _words(

@@ -193,6 +193,32 @@ def test_a_guess_by_count_and_range_stays_a_comment(draft, stem, is_low):
         assert bool(live) is not is_low
 
 
+@pytest.mark.parametrize(
+    ("stem", "n", "low", "high", "instrument"),
+    [("ARM", 12, 1, 7, "arm"), ("WSAS_", 5, 0, 8, "wsas")],
+)
+def test_a_questionnaires_name_is_no_trait_of_a_person(draft, stem, n, low, high, instrument):
+    """ARM is an alliance measure as well as a group of a trial."""
+    header = ["client_id", "day", *items(stem, n)]
+    rows = [[f"c{at}", "2026-05-01", *[(low, high)[at % 2]] * n] for at in range(8)]
+
+    text, _ = draft(table(header, rows))
+
+    assert [one["set"]["instrument"] for one in feeds_of(text)] == [instrument]
+
+
+@pytest.mark.parametrize("stem", ["education", "Geschlecht_", "site_", "taille"])
+def test_traits_are_no_items_however_they_are_numbered(draft, stem):
+    """Five columns from 0 to 8 fit WSAS by count and range."""
+    header = ["client_id", "day", *items(stem, 5)]
+    rows = [[f"c{at}", "2026-05-01", *[8 * (at % 2)] * 5] for at in range(8)]
+
+    text, _ = draft(table(header, rows))
+
+    assert feeds_of(text) == []
+    assert f"about a person or the study, left out: {stem}1" in text
+
+
 def test_one_slip_of_the_pen_takes_no_name_away(draft):
     """A single 7 among the answers of a PHQ-9; half of them outside its range are another form."""
     header = ["client_id", "day", *items("phq9_", 9)]
