@@ -22,7 +22,7 @@ _TWO_DIGIT_YEAR = r"^\d{1,2}[-./ ]\d{1,2}[-./ ]\d\d(\D.*)?$"
 
 
 def _where(test: str) -> str:
-    return f"count(*) filter (where {test})"
+    return f"coalesce(sum(n) filter (where {test}), 0)::bigint"
 
 
 _VALUE = (
@@ -36,10 +36,10 @@ _MISSING_NUMBERS = tuple(f"{number}" for number in (-1, -7, -8, -9, *_HIGH, *(-n
 _MISSING = (*_MISSING_TEXTS, *_MISSING_NUMBERS)
 _HIGHEST_ANSWER = 20  # 99 among answers from 0 to 100 is one of them.
 _IS_ANSWER = f"{{cell}} not in ({sql.texts(_MISSING_NUMBERS)})"
-# SQL over {cell}, the trimmed text of a column, in the order of `_profile`; {raw} has the codes.
+# SQL over {cell}, a trimmed text that n rows have, in the order of `_profile`; raw has the codes.
 _COUNTS = (
-    f"list_sort(list(distinct raw) filter (where raw in ({sql.texts(_MISSING)})))",
-    "count({cell})",
+    f"list_sort(list(raw) filter (where raw in ({sql.texts(_MISSING)})))",
+    _where("{cell} is not null"),
     _where(f"regexp_full_match({{cell}}, '{_NUMBER}')"),
     _where(r"regexp_full_match({cell}, '[-+]?\d+,\d+')"),
     _where(r"regexp_full_match({cell}, '[-+]?\d+\.\d+')"),
@@ -47,12 +47,12 @@ _COUNTS = (
     f"max({_VALUE})",
     f"min({_VALUE}) filter (where {_IS_ANSWER})",
     f"max({_VALUE}) filter (where {_IS_ANSWER})",
-    "count(distinct {cell})",
+    "count({cell})",
     _where(f"regexp_matches({{cell}}, '{_ISO}')"),
     _where(f"regexp_matches({{cell}}, '{SHORT_DATE}')"),
     _where(f"{_DAY} between 13 and 31"),
     _where(f"{_MONTH} between 13 and 31"),
-    r"any_value(nullif(regexp_extract({cell}, '^\d{1,2}([-./ ])\d{1,2}[-./ ]', 1), ''))",
+    r"min(nullif(regexp_extract({cell}, '^\d{1,2}([-./ ])\d{1,2}[-./ ]', 1), ''))",
     _where(f"regexp_matches({{cell}}, '{_TWO_DIGIT_YEAR}')"),
     _where(r"regexp_matches({cell}, '[ T]\d{1,2}:\d\d')"),
     _where(r"regexp_matches({cell}, '[ T]\d{1,2}:\d\d:\d\d')"),
@@ -130,19 +130,21 @@ def profiles(con: duckdb.DuckDBPyConnection, source: Source) -> list[Profile]:
     if not names:
         return []
     cells = ", ".join(f"{sql.name(one)} as c{at}" for at, one in enumerate(names))
-    # One row per cell, so that the query is as short for a thousand columns as for one.
+    # One row per cell, so that the query is as short for a thousand columns as for one; equal
+    # cells of a column are looked at once.
     query = f"""
         select place, {", ".join(_COUNTS).replace("{cell}", "cell")}
         from (
             select
-                place, raw,
+                place, raw, n,
                 case when raw not in ({sql.texts(_MISSING_TEXTS)}) then nullif(raw, '') end as cell
             from (
-                select place, trim(written, {_BLANKS}) as raw
+                select place, trim(written, {_BLANKS}) as raw, count(*) as n
                 from (
                     unpivot (select {cells} from {source.relation})
                     on columns(*) into name place value written
                 )
+                group by all
             )
         )
         group by place
