@@ -5,43 +5,13 @@ Told from names and counts, never from one cell. A guess says how sure it is and
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
+from transforms.drafting import words
 from transforms.drafting.column_profiles import Profile
 from transforms.formats.source import plural
 
-_ROLES: dict[str, tuple[str, ...]] = {
-    "client_id": (
-        r"client[ _-]?(id|no|nr|code|number|key)?", r"externalreference|externaldatareference",
-        r"(patient(in)?|pat\.?|pt|participant|subject|anon|person|pseudonym|klient(in)?|proband(in)?|"
-        r"teilnehmer(in)?|paciente|pasient)[ ._-]*(id|no|nr|code|number|nummer|kennung)?\.?",
-        r"(record|study|case|fall)[ ._-]?(id|nr\.?|nummer)", r"_row", r"custom data 1",
-        r"code|chiffre|k(ü|ue)rzel", r"id",
-    ),
-    "therapist_id": (
-        r".*(therapist|clinician|counsell?or|practitioner|provider|therapeut(in)?|behandler(in)?|"
-        r"terapeut(a)?|thérapeute)[ ._-]*(id|no|nr|code|number)?\.?",
-    ),
-    "session_id": (
-        r".*(session|sess|appointment|visit)[ _-]?(id)", r".+_session",
-        r"(session|appointment|visit|sitzung|termin)s?[ ._-]?(no|nr|number|code|nummer|id)?\.?",
-    ),
-    "response_id": (r"response[ _-]?id", r"respondent[ _-]?id", r"submission[ _-]?id"),
-    "instrument": (r"instrument|questionnaire|form|measure|scale",),
-    "rater": (r"rater|rated[ _-]?by|informant",),
-}  # fmt: skip
-_NOT_COMPLETED = re.compile(
-    r"birth|dob|born|first|enrol|start|refer|created|modified|upload|review|death|discharge", re.I
-)
-_BIRTH = re.compile(
-    r"birth|dob\b|born|death|geburt|(?<![a-z])geb(?![a-z])|naiss|nacim|fødsel|fodsel", re.I
-)
-_COMPLETED = re.compile(
-    r"complet|submit|enddate|end date|sent|timestamp|answered|ausgefüllt|ausgefuellt|abgeschickt",
-    re.I,
-)
-_PLAIN_DAY = re.compile(r"(date|day|datum|tag|dato|fecha|data)", re.I)
+_ORDER = {"client_id": 7, "session_id": 2}
 
 
 @dataclass(frozen=True)
@@ -56,43 +26,98 @@ class Guess:
 
 def is_called(column: str, name: str) -> bool:
     """Whether a column's name is one of those a canonical column usually has."""
-    return any(re.fullmatch(pattern, column.strip(), re.I) for pattern in _ROLES[name])
+    return _rank(column, name) is not None
 
 
-def role(columns: list[Profile], name: str) -> tuple[str | None, Guess]:
-    """Return the column that is a canonical one, such as client_id, by its name."""
-    for rank, pattern in enumerate(_ROLES[name]):
-        fits = [one for one in columns if re.fullmatch(pattern, one.name.strip(), re.I)]
-        filled = [one for one in fits if one.n_filled]
-        if filled:
-            alone = len(filled) == 1 and rank < max(1, len(_ROLES[name]) - 1)
-            reason = "by its name" if alone else "by its name; others fit as well or it is unclear"
-            return filled[0].name, Guess(
-                name, filled[0].name, "high" if alone else "medium", reason
-            )
-    fits = [one for one in columns if is_called(one.name, name)]
+def _rank(column: str, name: str) -> int | None:
+    """Return how well a name fits: 0 best; None if not. The last rank says next to nothing."""
+    about, said = words.core(column), words.words_of(column)
+    if name == "client_id":
+        return _client_rank(column, about, said)
+    if not about:
+        return None
+    tests = {
+        "therapist_id": about[-1] in words.THERAPIST and not any(map(str.isdigit, said)),
+        "session_id": about[-1] in words.SESSION and not words.is_other_day(column),
+        "response_id": {*about} <= words.RESPONSE and {*said} & words.ID,
+        "instrument": len(said) == 1 and {*about} <= words.INSTRUMENT,
+        "rater": (len(said) == 1 and {*about} <= words.RATER) or said == ("rated", "by"),
+    }
+    if name == "session_id" and tests[name]:
+        has_key = "id" in said or (said[-1] in words.SESSION and len(said) > 1)
+        return 0 if has_key else 1 if {*about} <= words.SESSION else None
+    return 0 if tests[name] else None
+
+
+def _client_rank(column: str, about: tuple[str, ...], said: tuple[str, ...]) -> int | None:
+    if words.STUDY & {*about}:
+        return None
+    joined = "".join(said)
+    ranks = (
+        bool(about) and {*about} <= words.CLIENT,
+        joined in ("externalreference", "externaldatareference", "token"),
+        bool(about) and {*about} <= words.PATIENT | words.CLIENT,
+        bool(about) and {*about} <= words.CASE and bool({*said} & words.ID or "mrn" in about),
+        column == "_row",
+        joined == "customdata1",
+        len(said) == 1 and joined in words.CODE,
+        said in (("id",), ("nr",), ("no",), ("number",), ("nummer",)),
+    )
+    return next((rank for rank, fits in enumerate(ranks) if fits), None)
+
+
+def role(
+    columns: list[Profile], name: str, *, is_own: str | None = None
+) -> tuple[str | None, Guess]:
+    """Return the column that is a canonical one, such as client_id, by its name.
+
+    Parameters
+    ----------
+    is_own : the column that is it by the system's own rule, if there is one
+    """
+    if is_own is not None and any(one.name == is_own for one in columns):
+        return is_own, Guess(name, is_own, "high", "the system's own rule")
+    fits = [(rank, one) for one in columns if (rank := _rank(one.name, name)) is not None]
+    if name == "client_id":
+        # One client may be all a file is about, but only a column called so says it.
+        fits = [(rank, one) for rank, one in fits if not one.is_constant or rank == 0]
+    filled = [(rank, one) for rank, one in fits if one.n_filled]
+    if filled:
+        best = min(rank for rank, _ in filled)
+        some = [one for rank, one in filled if rank == best]
+        alone = len(some) == 1 and best < _ORDER.get(name, 1)
+        reason = "by its name" if alone else "by its name; others fit as well or it is unclear"
+        if name == "client_id" and some[0].is_constant:
+            alone, reason = False, "by its name, but every row has the same"
+        return some[0].name, Guess(name, some[0].name, "high" if alone else "medium", reason)
     if fits and name == "client_id":
-        return fits[0].name, Guess(name, fits[0].name, "low", "by its name, but it is empty here")
+        found = fits[0][1].name
+        return found, Guess(name, found, "low", "by its name, but it is empty here")
     return None, Guess(name, "-", "none", "no column is called like one")
+
+
+def is_bare(column: str) -> bool:
+    """Whether a name says no more than that it is a key: perhaps of a row, not of a client."""
+    return _client_rank(column, words.core(column), words.words_of(column)) == _ORDER["client_id"]
 
 
 def date_column(columns: list[Profile]) -> tuple[Profile | None, Guess]:
     """Return the column with the day a form was completed."""
-    dates = [one for one in columns if one.is_date and not _BIRTH.search(one.name)]
+    dates = [one for one in columns if one.is_date and not words.is_birth(one.name)]
     ranked = sorted(
         dates,
         key=lambda one: (
-            bool(_NOT_COMPLETED.search(one.name)) and not _COMPLETED.search(one.name),
-            not _COMPLETED.search(one.name),
-            not _PLAIN_DAY.fullmatch(one.name.strip()),
+            words.is_other_day(one.name) and not words.is_completed(one.name),
+            not words.is_completed(one.name),
+            not words.is_plain_day(one.name),
             -one.n_filled,
         ),
     )
     if not ranked:
         return None, Guess("completed_at", "-", "none", "no column holds dates")
     best = ranked[0]
-    called_so = [one for one in ranked if _COMPLETED.search(one.name)]
-    unclear = bool(_NOT_COMPLETED.search(best.name)) or (len(ranked) > 1 and len(called_so) != 1)
+    called_so = [one for one in ranked if words.is_completed(one.name)]
+    unclear = words.is_other_day(best.name) or (len(ranked) > 1 and len(called_so) != 1)
     reason = f"{best.n_filled:,} filled cells are dates"
     if len(ranked) > 1:
         reason += f"; {plural(len(ranked) - 1, 'other column')} as well"

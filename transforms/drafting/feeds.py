@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
+import duckdb
+
+from transforms.drafting import words
+from transforms.drafting.answer_texts import answer_texts, codes_of
 from transforms.drafting.column_profiles import Profile
 from transforms.drafting.column_roles import (
     Guess,
     date_column,
     date_format,
+    is_bare,
     role,
 )
+from transforms.drafting.evidence import Evidence
+from transforms.drafting.instrument_draft import instrument_lines
 from transforms.drafting.instruments import (
     CHANGE_ME,
     ItemGroup,
     instrument_of,
     is_named,
     item_groups,
+    named_like,
     plain_group,
 )
 from transforms.drafting.wide_feeds import waves, wide_feeds
@@ -28,18 +37,42 @@ from transforms.instruments.definition import Instrument
 from transforms.instruments.registry import Registry
 
 DAY = "YYYY-MM-DD"
-_TOTAL = re.compile(r"total|sum|score", re.I)
-Drafted = tuple[list[FeedDraft], list[Guess], list[str]]
+_CAPITALS = re.compile(r"\b[A-Z][A-Z-]+[A-Z0-9-]*\b")
+MOST_ANSWERS = 12  # Different texts in a column of answers.
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """What is drafted of one source.
+
+    notes : what the whole file lacks. instruments : lines of YAML for questionnaires nobody knows
+    """
+
+    feeds: list[FeedDraft]
+    guesses: list[Guess]
+    notes: list[str]
+    instruments: list[str]
 
 
 def drafted_feeds(
-    source: Source, columns: list[Profile], format_: Format, registry: Registry
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    columns: list[Profile],
+    format_: Format,
+    registry: Registry,
+    own_client: str | None = None,
 ) -> Drafted:
-    """Return the feeds, the guesses behind them and what the whole file lacks."""
+    """Return the feeds, the guesses behind them and what the whole file lacks.
+
+    Parameters
+    ----------
+    own_client : the column that is the client by the system's own rule, if it has one
+    """
     dated = _without_other_dates(columns, format_.time_column(source.sheet))
-    people, guesses, notes = _people(dated)
     wide = waves(columns) if format_.has_any_shape else []
+    people, guesses, notes = _people(dated, format_.response_column, own_client, bool(wide))
     long = _long(columns, people) if format_.has_any_shape else None
+    instruments: list[str] = []
     if long:
         feeds, more = _long_feeds(long, people)
     elif wide:
@@ -48,7 +81,8 @@ def drafted_feeds(
             notes = [note for note in notes if not note.startswith("completed_at")]
             guesses = [one for one in guesses if one.what != "completed_at"]
     else:
-        feeds, more = _flat_feeds(source, columns, people, format_, registry)
+        table = Table(con, source, columns, people, format_, registry)
+        feeds, more, instruments = _flat_feeds(table)
     if format_.feed_key and source.sheet:
         feeds = [_placed(feed, format_.feed_key, source.sheet) for feed in feeds]
         about = f"{source.sheet}: completed_at is"
@@ -57,7 +91,9 @@ def drafted_feeds(
             [Guess(f"{source.sheet}: {one.what}", *_rest(one)) for one in some]
             for some in (guesses, more)
         )
-    return (feeds, [*guesses, *more], notes) if feeds else ([], [], [])
+    if not feeds:
+        return Drafted([], [], [], [])
+    return Drafted(feeds, [*guesses, *more], notes, instruments)
 
 
 def _without_other_dates(columns: list[Profile], own: str | None) -> list[Profile]:
@@ -75,90 +111,217 @@ def _placed(feed: FeedDraft, key: str, value: str) -> FeedDraft:
     return replace(feed, keys=dict([table, (key, value), *others]))
 
 
-def _people(columns: list[Profile]) -> tuple[Keys, list[Guess], list[str]]:
+def _people(
+    columns: list[Profile], own_response: str | None, own_client: str | None, is_wide: bool
+) -> tuple[Keys, list[Guess], list[str]]:
     """Return the keys every feed shares: columns, dates and their format."""
-    mapped: Keys = {}
-    guesses, notes = [], []
-    for name in ("client_id", "session_id", "therapist_id", "response_id", "instrument", "rater"):
+    mapped, guesses, notes = _client(columns, own_response, own_client, is_wide)
+    for name in ("session_id", "therapist_id", "response_id", "instrument", "rater"):
         column, guess = role([one for one in columns if not one.is_date], name)
-        if column and column not in mapped.values():
+        if column and name not in mapped and column not in mapped.values():
             mapped[name] = column
             guesses.append(guess)
-        elif name == "client_id":
-            guesses.append(guess)
-            mapped[name] = CHANGE_ME
-            notes.append("no column names the client: write the right one for client_id")
-    dated, guess = date_column(columns)
+    column, guess = date_column(columns)
     guesses.append(guess)
-    if dated and guess.confidence != "high":
-        notes.append(f"completed_at is {dated.name}: {guess.reason}")
+    if column and guess.confidence != "high":
+        notes.append(f"completed_at is {column.name}: {guess.reason}")
     keys: Keys = {"columns": mapped}
-    if dated is None:
+    if column is None:
         return keys | {"set": {"completed_at": DAY}}, guesses, [*notes, _no_date()]
-    mapped["completed_at"] = dated.name
-    written, guess = date_format(dated)
+    mapped["completed_at"] = column.name
+    written, guess = date_format(column)
     guesses.append(guess)
     if written:
         option = "timestamp_format" if "%H" in written or "%I" in written else "date_format"
         keys[option] = written
         if guess.confidence == "low":
-            notes.append(f"day or month first in {dated.name}: the dates do not say ({written})")
+            notes.append(f"day or month first in {column.name}: the dates do not say ({written})")
     return keys, guesses, notes
+
+
+def _client(
+    columns: list[Profile], own_response: str | None, own_client: str | None, is_wide: bool
+) -> tuple[Keys, list[Guess], list[str]]:
+    """Tell the client's column from the number of a response, which is no person."""
+    usable = [one for one in columns if not one.is_date and one.name != own_response]
+    column, guess = role(usable, "client_id", is_own=own_client)
+    unique = {one.name for one in columns if one.is_unique}
+    mapped: Keys = {"client_id": column or CHANGE_ME}
+    if own_response and any(one.name == own_response for one in columns):
+        mapped["response_id"] = own_response
+    if column is None:
+        note = "no column names the client: write the right one for client_id"
+        return mapped, [guess], [note]
+    if column != own_client and column in unique and not is_wide and is_bare(column):
+        reason = f"{column} differs in every row: it numbers responses, not clients"
+        none = Guess("client_id", CHANGE_ME, "none", reason)
+        note = f"{reason}. Write the client's column for client_id"
+        return {"client_id": CHANGE_ME, "response_id": column}, [none], [note]
+    if guess.confidence != "high":
+        return mapped, [guess], [f"client_id is {column}: {guess.reason}"]
+    return mapped, [guess], []
 
 
 def _no_date() -> str:
     return f"no column holds dates: replace {DAY} by the day, or map a column to completed_at"
 
 
-def _flat_feeds(
-    source: Source,
-    columns: list[Profile],
-    people: Keys,
-    format_: Format,
-    registry: Registry,
-) -> tuple[list[FeedDraft], list[Guess]]:
+@dataclass(frozen=True)
+class Table:
+    """A table to draft feeds for: its columns, the keys all feeds share, what names it."""
+
+    con: duckdb.DuckDBPyConnection
+    source: Source
+    columns: list[Profile]
+    people: Keys
+    format: Format
+    registry: Registry
+
+    @property
+    def free(self) -> list[Profile]:
+        """Columns that may still hold answers."""
+        used = {one for one in self.people["columns"].values() if isinstance(one, str)}
+        return [
+            one
+            for one in self.columns
+            if one.name not in used and not self.format.is_own_column(one.name)
+        ]
+
+    @property
+    def called(self) -> tuple[str, ...]:
+        """What names the whole table besides its columns: a form, a sheet."""
+        return (self.source.sheet,) if self.source.sheet else ()
+
+
+def _flat_feeds(table: Table) -> tuple[list[FeedDraft], list[Guess], list[str]]:
     """One feed per questionnaire; groups nobody knows are comments where one is known."""
-    texts = format_.has_texts
-    used = {one for one in people["columns"].values() if isinstance(one, str)}
-    free = [one for one in columns if one.name not in used]
-    groups = item_groups(free, texts=texts)
-    plain = plain_group(free, texts=texts) if not groups else None
+    # FHIR answers are codes of any kind; so are the choices of a web survey.
+    texts = table.format.has_texts or not table.format.needs_feeds
+    groups = item_groups(table.free, texts=texts) or _groups_of_texts(table)
+    plain = plain_group(table.free, texts=texts) if not groups else None
     feeds, guesses, drafted = [], [], set()
-    found = [
-        (group, *instrument_of(group, registry)) for group in [*groups, *filter(None, [plain])]
-    ]
-    for group, instrument, guess in found:
+    instruments: list[str] = []
+    known = [*table.registry.instruments]
+    for group in [*groups, *filter(None, [plain])]:
+        instrument, guess = instrument_of(
+            group,
+            table.registry,
+            called=(*table.called, *_abbreviations(table.source.labels_of(group.columns))),
+            evidence=Evidence(table.con, table.source),
+        )
         guesses.append(guess)
+        if guess.confidence in ("low", "none") and not named_like(group.stem, known):
+            instruments += instrument_lines(group)
+        feed = _flat_feed(table, group, instrument, guess)
         key = instrument.key if instrument else None
-        is_active = key is None or key not in drafted
-        rank = 2 if key else int(group.pattern is not None)
-        drafted.add(key)
-        notes = () if guess.confidence == "high" else (f"instrument: {guess.reason}",)
-        keys = _flat_keys(source, free, group, instrument, people, format_)
-        if group is plain and format_.has_any_shape:
-            notes = (*notes, "a list of appointments? See the last example of docs/clinic-yaml.md")
-        if texts and group.low is None:
-            notes = (*notes, "answers are texts: map each to its code under `values: {items: …}`")
-        feeds.append(FeedDraft(keys, notes, is_active, rank))
-    return feeds, guesses
+        is_first = key is None or key not in drafted
+        if feed.is_active:
+            drafted.add(key)
+        feeds.append(replace(feed, is_active=feed.is_active and is_first))
+    used = {one for group in [*groups, *filter(None, [plain])] for one in group.columns}
+    totals, more = _total_feeds(table, used, feeds)
+    return [*feeds, *totals], [*guesses, *more], instruments
 
 
-def _flat_keys(
-    source: Source,
-    columns: list[Profile],
-    group: ItemGroup,
-    instrument: Instrument | None,
-    people: Keys,
-    format_: Format,
-) -> Keys:
-    mapped = dict(people["columns"])
-    constants = _constants(instrument, mapped) | dict(people.get("set", {}))
-    mapped |= _row_key(source, mapped, format_)
-    keys: Keys = {"table": "responses", "set": constants, "columns": mapped}
+def _abbreviations(labels: tuple[str, ...]) -> Iterator[str]:
+    """Yield the words in capitals: `CES-D` names a questionnaire, `Scared?` is one of its items."""
+    for label in labels:
+        yield from _CAPITALS.findall(label)
+
+
+def _groups_of_texts(table: Table) -> list[ItemGroup]:
+    """Return columns of texts that a questionnaire's name or a known response set speaks for."""
+    if not table.format.has_any_shape:
+        return []
+    few = [one for one in table.free if 0 < one.n_distinct <= MOST_ANSWERS and not one.is_date]
+    defaults = [one for one in table.registry.instruments if one.is_default]
+    return [
+        group
+        for group in item_groups(few, texts=True)
+        if named_like(group.stem, defaults) or answer_texts(table.con, table.source, group.columns)
+    ]
+
+
+def _flat_feed(
+    table: Table, group: ItemGroup, instrument: Instrument | None, guess: Guess
+) -> FeedDraft:
+    """Write a feed; a low guess is a comment, and its questionnaire is not written into it."""
+    is_low = guess.confidence == "low"
+    notes = () if guess.confidence == "high" else (f"instrument: {guess.reason}",)
+    if is_low:
+        notes = (f"instrument: perhaps {guess.value}, by chance: {guess.reason}",)
+    likely = None if is_low else instrument
+    keys = _flat_keys(table, group, likely)
+    if group.pattern is None and table.format.has_any_shape:
+        notes = (*notes, "a list of appointments? See the last example of docs/clinic-yaml.md")
+    if group.low is None:
+        notes = (*notes, _map_texts(table, group, likely, keys))
+    if keys.get("missing_codes"):
+        notes = (*notes, "missing_codes: found among the answers, far from the others")
+    rank = 2 if likely else int(group.pattern is not None)
+    return FeedDraft(keys, notes, is_active=not is_low, rank=rank)
+
+
+def _map_texts(table: Table, group: ItemGroup, instrument: Instrument | None, keys: Keys) -> str:
+    """Map answers of a known response set to the codes of a questionnaire; say what is left."""
+    found = answer_texts(table.con, table.source, group.columns)
+    codes = codes_of(found, instrument) if instrument else None
+    if codes:
+        keys["values"] = {"items": codes}
+        return "answers are texts of a known response set: check each code under `values`"
+    if found:
+        return "answers are texts of a known response set: map them under `values: {items: …}`"
+    return "answers are texts: map each to its code under `values: {items: …}`"
+
+
+def _total_feeds(
+    table: Table, used: set[str], feeds: list[FeedDraft]
+) -> tuple[list[FeedDraft], list[Guess]]:
+    """Draft totals that no feed with items holds as scores the clinic computed."""
+    taken = {one for feed in feeds for one in feed.keys.get("submitted", {}).values()}
+    defaults = [one for one in table.registry.instruments if one.is_default]
+    found, guesses = [], []
+    for one in table.free:
+        is_score = words.is_total(one.name) and one.is_number and not one.is_constant
+        if not is_score or one.name in used | taken:
+            continue
+        named = named_like(one.name, defaults)
+        is_known = len({other.instrument_id for other in named}) == 1
+        instrument = named[0] if is_known else None
+        value = instrument.instrument_id if instrument else CHANGE_ME
+        sure = "medium" if instrument else "none"
+        guess = Guess(f"score {one.name}", value, sure, "by its name; no items beside it")
+        keys = _response_keys(table, instrument)
+        keys["submitted"] = {instrument.primary_scale if instrument else "total": one.name}
+        guesses.append(guess)
+        notes = (f"a score the clinic computed: {guess.reason}",)
+        keys |= _dialect(table.people)
+        found.append(FeedDraft(keys, notes, is_active=is_known, rank=2 if is_known else 0))
+    return found, guesses
+
+
+def _flat_keys(table: Table, group: ItemGroup, instrument: Instrument | None) -> Keys:
+    keys = _response_keys(table, instrument)
     keys["items"] = group.pattern if _is_pattern(group) else list(group.columns)
-    if instrument and (total := _submitted(columns, group, instrument)):
+    total = instrument and _submitted(table.free, group, instrument)
+    if total:
         keys["submitted"] = {instrument.primary_scale: total}
-    return keys | {name: one for name, one in people.items() if name not in ("columns", "set")}
+    by_name = {one.name: one for one in table.columns}
+    codes = dict.fromkeys(code for name in group.columns for code in by_name[name].missing)
+    if codes:
+        keys["missing_codes"] = list(codes)
+    return keys | _dialect(table.people)
+
+
+def _response_keys(table: Table, instrument: Instrument | None) -> Keys:
+    mapped = dict(table.people["columns"])
+    constants = _constants(instrument, mapped) | dict(table.people.get("set", {}))
+    mapped |= _row_key(table.source, mapped, table.format)
+    return {"table": "responses", "set": constants, "columns": mapped}
+
+
+def _dialect(people: Keys) -> Keys:
+    return {name: one for name, one in people.items() if name not in ("columns", "set")}
 
 
 def _is_pattern(group: ItemGroup) -> bool:
@@ -189,7 +352,7 @@ def _submitted(columns: list[Profile], group: ItemGroup, instrument: Instrument)
         for one in columns
         if one.name not in group.columns
         and one.is_number
-        and _TOTAL.search(one.name)
+        and words.is_total(one.name)
         and (is_named(instrument.instrument_id, one.name) or one.name.startswith(group.stem))
     ]
     return found[0] if len(found) == 1 else None

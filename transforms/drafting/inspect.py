@@ -14,6 +14,7 @@ import duckdb
 
 from transforms.clinics.clinic import Clinic, Feed
 from transforms.drafting.column_profiles import Profile, profiles
+from transforms.drafting.column_report import column_report
 from transforms.drafting.column_roles import (
     Guess,
     date_column,
@@ -21,10 +22,10 @@ from transforms.drafting.column_roles import (
     is_called,
 )
 from transforms.drafting.feeds import drafted_feeds
-from transforms.drafting.yaml_text import Draft, FeedDraft, Keys
+from transforms.drafting.yaml_text import Draft, FeedDraft
 from transforms.errors import FileRefused
 from transforms.formats.archive import unpacked
-from transforms.formats.format import Format, file_pattern
+from transforms.formats.format import file_pattern
 from transforms.formats.options import Options
 from transforms.formats.recognition.recognize import Recognized, recognize
 from transforms.formats.recognition.registry import formats
@@ -32,6 +33,10 @@ from transforms.formats.source import WORKBOOK_SUFFIXES, Source
 from transforms.instruments.registry import Registry
 from transforms.intake.read_file import read_export
 
+_ALL_COMMENTS = (
+    "no questionnaire is sure: take the comment marks off the feeds that are right, and write "
+    "their instrument"
+)
 _EXPLAINS = (".csv", ".json", ".ndjson")
 
 
@@ -65,7 +70,8 @@ def inspect_file(
         found = recognize(file, scratch)
         trial, sources = _read(file, found, clinic, registry, con, scratch)
         try:
-            return _inspected(path, file, found, trial, sources, registry, con, scratch)
+            client = found.format.client_column(file, found, scratch)
+            return _inspected(path, found, trial, sources, registry, con, client)
         finally:
             for source in sources:
                 source.drop(con)
@@ -93,16 +99,24 @@ def _read(
 ) -> tuple[Clinic, list[Source]]:
     """Read the file as a clinic that maps nothing yet."""
     trial = _trial_clinic(file, found, clinic, scratch)
-    sources = read_export(file, trial, con=con, scratch=scratch, registry=registry)
+    try:
+        sources = read_export(file, trial, con=con, scratch=scratch, registry=registry)
+    except FileRefused as refusal:
+        forms = found.format.unexplained(file, scratch) if refusal.code == "F08" else {}
+        if not forms:
+            raise
+        trial = trial.model_copy(update={"feeds": _form_feeds(forms)})
+        sources = read_export(file, trial, con=con, scratch=scratch, registry=registry)
     everything = found.format.everything
     if everything and not sources[0].n_rows:
         # Every response is one that is left out: their columns are those of the others.
         sources[0].drop(con)
         trial = _with_options(trial, everything)
         return trial, read_export(file, trial, con=con, scratch=scratch, registry=registry)
-    if _names_clients(sources[0]) or _tells_rows_apart(con, sources[0]):
+    others = [*found.format.joined(file)]
+    if not others or _names_clients(sources[0]) or _tells_rows_apart(con, sources[0]):
         return trial, sources
-    return _joined(file, trial, sources, con, scratch)
+    return _joined(file, trial, sources, others, con, scratch)
 
 
 def _with_options(trial: Clinic, options: Options) -> Clinic:
@@ -118,11 +132,12 @@ def _joined(
     file: Path,
     trial: Clinic,
     sources: list[Source],
+    others: list[Options],
     con: duckdb.DuckDBPyConnection,
     scratch: Path,
 ) -> tuple[Clinic, list[Source]]:
     """Join the file by row with another, if they agree in a column both have."""
-    for options in trial.own_format.joined(file):
+    for options in others:
         joined = _with_options(trial, options)
         try:
             both = read_export(file, joined, con=con, scratch=scratch)
@@ -148,21 +163,31 @@ def _tells_rows_apart(con: duckdb.DuckDBPyConnection, source: Source) -> bool:
 def _trial_clinic(file: Path, found: Recognized, clinic: str, scratch: Path) -> Clinic:
     delimiter = None if found.delimiter == "," else found.delimiter
     block, options = found.format.block, found.options
-    keys: Keys = {
-        "clinic": clinic,
-        "format": found.format.name,
-        "delimiter": delimiter,
-        "header_row": found.header_row,
-        "dictionary": found.dictionary,
-        "feeds": _trial_feeds(file, found, scratch),
-    }
-    return Clinic.model_validate(keys | ({block.key: options} if block and options else {}))
+    return Clinic(
+        clinic=clinic,
+        format=found.format.name,
+        delimiter=delimiter,
+        header_row=found.header_row,
+        dictionary=found.dictionary,
+        feeds=_trial_feeds(file, found, scratch),
+        **({block.key: options} if block and options else {}),
+    )
+
+
+def _form_feeds(forms: dict[str, list[str]]) -> list[Feed]:
+    """Map every column of some forms, and of the others what their format knows itself."""
+    feeds = [
+        Feed(table="responses", form=form, columns={}, items=columns)
+        for form, columns in forms.items()
+    ]
+    return [*feeds, Feed(table="responses")]
 
 
 def _trial_feeds(file: Path, found: Recognized, scratch: Path) -> list[Feed]:
     if found.format.needs_feeds:
         forms = found.format.forms(file, found, scratch)
-        return [Feed(table="responses", form=form, columns={}) for form in forms]
+        columns = dict(found.format.trial_columns or {})
+        return [Feed(table="responses", form=form, columns=columns) for form in forms]
     has_place = file.suffix.lower() in WORKBOOK_SUFFIXES
     is_told = has_place or found.format.table_of(file.name, None)
     return [] if is_told else [Feed(table="responses")]
@@ -170,15 +195,14 @@ def _trial_feeds(file: Path, found: Recognized, scratch: Path) -> list[Feed]:
 
 def _inspected(
     path: Path,
-    file: Path,
     found: Recognized,
     trial: Clinic,
     sources: list[Source],
     registry: Registry,
     con: duckdb.DuckDBPyConnection,
-    scratch: Path,
+    client: str | None,
 ) -> Inspected:
-    by_source = [(one, _own_profiles(con, one, found.format, file, scratch)) for one in sources]
+    by_source = [(one, profiles(con, one)) for one in sources]
     everything = [column for _, columns in by_source for column in columns]
     guesses = [
         Guess("format", found.format.name, found.confidence, found.reason),
@@ -188,37 +212,53 @@ def _inspected(
     notes: list[str] = []
     if trial.options and trial.options == found.format.everything:
         notes.append("no response counts: all are tests, previews or unfinished, and left out")
+    is_mapped = found.format.needs_feeds or any(feed.form for feed in trial.feeds)
     feeds: list[FeedDraft] = []
-    if found.format.needs_feeds:
+    instruments: list[str] = []
+    if is_mapped:
         for source, columns in by_source:
-            some, more, said = drafted_feeds(source, columns, found.format, registry)
-            feeds += some
-            guesses += more
-            notes += said
+            drafted = drafted_feeds(con, source, columns, found.format, registry, client)
+            feeds += drafted.feeds
+            guesses += drafted.guesses
+            notes += drafted.notes
+            instruments += drafted.instruments
         highest = max((feed.rank for feed in feeds), default=0)
         feeds = [replace(one, is_active=one.is_active and one.rank == highest) for one in feeds]
         if not feeds:
             notes.append("no column looks like an answer: write the feeds yourself")
+        elif not any(feed.is_active for feed in feeds):
+            notes.append(_ALL_COMMENTS)
     elif trial.feeds:
         notes.append("canonical names, but the file's name belongs to no table")
         feeds = [FeedDraft({"table": "responses"})]
-    if not found.format.needs_feeds:
+    if not is_mapped:
         guesses += _canonical_guesses(everything)
     keys = _top_keys(path, found, trial, guesses)
-    once = tuple(dict.fromkeys(notes))
-    draft = Draft(path.name, keys, tuple(feeds), once, tuple(guesses))
+    notes = list(dict.fromkeys(notes))
+    said_of_columns = [
+        line
+        for source, columns in by_source
+        for line in column_report(
+            source, columns, _about(feeds, source, found), found.format, client
+        )
+    ]
+    draft = Draft(
+        path.name,
+        keys,
+        tuple(feeds),
+        tuple(notes),
+        tuple(guesses),
+        (*said_of_columns, *instruments) if is_mapped else (),
+    )
     tables = tuple((one.place or path.name, one.n_rows, len(one.columns)) for one in sources)
-    told = tuple(note.text for one in sources for note in one.notes)
-    return Inspected(tables, tuple(guesses), told, draft)
+    said = tuple(note.text for one in sources for note in one.notes)
+    return Inspected(tables, tuple(guesses), said, draft)
 
 
-def _own_profiles(
-    con: duckdb.DuckDBPyConnection, source: Source, format_: Format, file: Path, scratch: Path
-) -> list[Profile]:
-    """Profile the columns of a source, each under the one name a mapping should use."""
-    found = profiles(con, source)
-    own = {*format_.own_columns(file, [one.name for one in found], scratch)}
-    return [one for one in found if one.name in own]
+def _about(feeds: list[FeedDraft], source: Source, found: Recognized) -> list[FeedDraft]:
+    """Return the feeds that read a source: several forms or sheets have columns of one name."""
+    key = found.format.feed_key
+    return [feed for feed in feeds if not key or feed.keys.get(key) in (None, source.sheet)]
 
 
 def _dialect_guesses(found: Recognized) -> list[Guess]:

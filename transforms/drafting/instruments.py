@@ -10,8 +10,10 @@ import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
+from transforms.drafting import words
 from transforms.drafting.column_profiles import Profile
 from transforms.drafting.column_roles import Guess
+from transforms.drafting.evidence import Evidence
 from transforms.formats.personal import asks_who
 from transforms.formats.source import plural
 from transforms.instruments.definition import Instrument
@@ -19,7 +21,11 @@ from transforms.instruments.registry import Registry
 
 CHANGE_ME = "CHANGE_ME"
 WIDEST = 100  # No item has a higher answer: a higher number may be a telephone number.
+MANY_ROWS = 10
+HIGHEST_OF_FEW = 20  # A number of a row soon exceeds it.
 FEWEST_ITEMS = 5  # Below that, count and range of the answers fit too many questionnaires.
+NEAR = 0.02  # Two keys whose alpha differs by less cannot be told apart.
+FEW_OUTSIDE = 0.05  # Slips of the pen; more are another form.
 _NUMBER = re.compile(r"\d+")
 _PART = re.compile(r"[a-z]+|\d+")
 
@@ -58,50 +64,67 @@ def item_groups(columns: list[Profile], *, texts: bool = False) -> list[ItemGrou
     texts : whether answers may be texts, as in exports of web surveys
     """
     usable = {one.name: one for one in columns if _may_be_item(one, texts)}
+    places = {name: at for at, name in enumerate(usable)}
     by_pattern: dict[str, dict[int, str]] = defaultdict(dict)
     for name in usable:
         for match in _NUMBER.finditer(name):
             number = int(match[0])
-            if 1 <= number <= 999:
+            # `score#2` is the second column of a name, not a second item.
+            if 1 <= number <= 999 and not name[: match.start()].endswith("#"):
                 pattern = f"{name[: match.start()]}{{n}}{name[match.end() :]}"
                 by_pattern[pattern].setdefault(number, name)
-    found: list[ItemGroup] = []
-    taken: set[str] = set()
-    ranked = sorted(by_pattern.items(), key=lambda one: _rank(one, usable))
+    found, taken = [], set()
+    ranked = sorted(by_pattern.items(), key=lambda one: _rank(one, places))
     for pattern, numbered in ranked:
         if len(numbered) < 2 or taken & set(numbered.values()):
             continue
+        if all(usable[name].is_constant for name in numbered.values()):
+            continue
         taken |= set(numbered.values())
         found.append(_group(pattern, dict(sorted(numbered.items())), usable))
-    return sorted(found, key=lambda one: (-len(one.columns), list(usable).index(one.columns[0])))
+    return sorted(found, key=lambda one: (-len(one.columns), places[one.columns[0]]))
 
 
 def plain_group(columns: list[Profile], *, texts: bool = False) -> ItemGroup | None:
     """Return all columns that may be answers as one list; None if there are none."""
-    names = {one.name: one for one in columns if _may_be_item(one, texts)}
+    names = {
+        one.name: one
+        for one in columns
+        if _may_be_item(one, texts) and not one.is_constant and not _is_key(one)
+    }
     numbered = dict(enumerate(names, 1))
     return _group(None, numbered, names) if names else None
 
 
-def _rank(one: tuple[str, dict[int, str]], usable: dict[str, Profile]) -> tuple[bool, int, int]:
+def _rank(one: tuple[str, dict[int, str]], places: dict[str, int]) -> tuple[bool, int, int]:
     """Numbers at the end of a name count items; those before them, mostly questions."""
     pattern, numbered = one
     is_inner = _NUMBER.search(pattern.partition("{n}")[2]) is not None
-    return is_inner, -len(numbered), list(usable).index(next(iter(numbered.values())))
+    return is_inner, -len(numbered), places[next(iter(numbered.values()))]
 
 
 def _may_be_item(one: Profile, texts: bool) -> bool:
     if "___" in one.name or _is_bookkeeping(one.name) or asks_who(one.name):
+        return False
+    if words.is_total(one.name):
         return False
     return one.is_number or (texts and not one.is_date)
 
 
 def _is_bookkeeping(name: str) -> bool:
     """Whether a column is a system's own or a person's, not an answer."""
-    own = r"(location(latitude|longitude|accuracy)|duration.*|progress|status|finished|age|sex|"
-    own += r"gender|female|male|phone.*|.*zip.*|.*mrn.*|.*ssn.*|.+_id|birth ?year|year.*|redcap_.*|"
-    own += r".*_complete|submitted_.*|.*_TEXT|responseset)"
-    return re.fullmatch(own, name, re.I) is not None
+    own = r"(location(latitude|longitude|accuracy)|duration.*|progress|status|finished|.*phone.*|"
+    own += r".*zip.*|.*mrn.*|.*ssn.*|birth ?year|year.*|redcap_.*|.*_complete|submitted_.*|"
+    own += r".*_TEXT|responseset)"
+    if re.fullmatch(own, name, re.I):
+        return True
+    return words.is_demographic(name) or words.is_identifier(name) or words.is_personal_name(name)
+
+
+def _is_key(one: Profile) -> bool:
+    """Whether a column of whole numbers differs in every row and goes further than answers do."""
+    goes_on = one.high is not None and one.high > HIGHEST_OF_FEW
+    return one.is_unique and one.n_rows >= MANY_ROWS and goes_on and not one.n_points + one.n_commas
 
 
 def _group(pattern: str | None, numbered: dict[int, str], by_name: dict[str, Profile]) -> ItemGroup:
@@ -117,42 +140,126 @@ def _group(pattern: str | None, numbered: dict[int, str], by_name: dict[str, Pro
     )
 
 
-def instrument_of(group: ItemGroup, registry: Registry) -> tuple[Instrument | None, Guess]:
-    """Return the questionnaire whose name, number of items and answers fit a group."""
+def instrument_of(
+    group: ItemGroup,
+    registry: Registry,
+    *,
+    called: tuple[str, ...] = (),
+    evidence: Evidence | None = None,
+) -> tuple[Instrument | None, Guess]:
+    """Return the questionnaire whose name, number of items and answers fit a group.
+
+    Parameters
+    ----------
+    called : what else names the columns: their form, their labels
+    evidence : the answers, where there is a column for each item
+    """
     with_items = [one for one in registry.instruments if one.items]
     named = named_like(group.stem, with_items)
+    other = words.other_questionnaire((group.stem, *called))
+    if not named and not other:
+        named = next(filter(None, (named_like(one, with_items) for one in called)), [])
     n = len(group.columns)
     shown = f"{plural(n, 'column')}, answers {_span(group)}"
+    if other and not named:
+        reason = f"the name is that of another questionnaire, {other}, which the registry lacks"
+        return None, Guess(f"items {group.stem}", CHANGE_ME, "none", f"{reason}; {shown}")
     fits = [one for one in with_items if _fits(one, group)]
     both = [one for one in fits if one in named]
     if both:
-        both = [one for one in both if one.grid.n == n] or both
-        # A form with a lower highest answer would have been used to its end.
-        nearest = min(one.grid.max for one in both)
-        one = _default([one for one in both if one.grid.max == nearest], registry)
-        others = sorted({other.instrument_id for other in both} - {one.instrument_id})
-        more = f"; {', '.join(others)} as well" if others else ""
-        sure = "medium" if others else "high"
-        return one, _instrument_guess(group, one, sure, f"name, {shown} fit{more}")
-    if named and not any(one.grid.n == n for one in named):
-        reason = f"by name only; {shown} do not fit its {named[0].grid.n} items"
-        return None, Guess(group.stem, CHANGE_ME, "none", reason)
+        return _named_and_fitting(group, both, registry, shown, evidence)
     if named:
-        one = _default(named, registry)
-        reason = f"by name; {shown}, but the registry has {one.grid.min:g} to {one.grid.max:g}"
-        return one, _instrument_guess(group, one, "low", reason)
-    exactly = [one for one in fits if one.grid.n == n]
+        return _named_only(group, named, registry, shown, evidence)
+    return _fitting_only(group, fits, registry, shown, evidence)
+
+
+def _named_and_fitting(
+    group: ItemGroup,
+    both: list[Instrument],
+    registry: Registry,
+    shown: str,
+    evidence: Evidence | None,
+) -> tuple[Instrument, Guess]:
+    n = len(group.columns)
+    both = [one for one in both if one.items.n == n] or both
+    # A form with a lower highest answer would have been used to its end.
+    nearest = min(one.items.max for one in both)
+    one = _default([one for one in both if one.items.max == nearest], registry)
+    others = sorted({other.instrument_id for other in both} - {one.instrument_id})
+    more = f"; {', '.join(others)} as well" if others else ""
+    if _best_keyed(group, [one], evidence, or_none=True) == []:
+        reason = f"name, {shown} fit, but its items go together better without its reversed ones"
+        return one, _instrument_guess(group, one, "medium", reason)
+    sure = "medium" if others else "high"
+    return one, _instrument_guess(group, one, sure, f"name, {shown} fit{more}")
+
+
+def _named_only(
+    group: ItemGroup,
+    named: list[Instrument],
+    registry: Registry,
+    shown: str,
+    evidence: Evidence | None,
+) -> tuple[Instrument | None, Guess]:
+    counted = [one for one in named if one.items.n == len(group.columns)]
+    if not counted:
+        reason = f"by name only; {shown} do not fit its {named[0].items.n} items"
+        return None, Guess(group.stem, CHANGE_ME, "none", reason)
+    one = _default(counted, registry)
+    if evidence and group.low is not None:
+        n_outside, n = evidence.n_outside(group.columns, one.items.min, one.items.max)
+        if n_outside <= FEW_OUTSIDE * n:
+            reason = f"name and {plural(len(group.columns), 'column')} fit; "
+            reason += f"{plural(n_outside, 'answer')} of {n:,} outside {one.items.min:g} to "
+            return one, _instrument_guess(group, one, "medium", f"{reason}{one.items.max:g}")
+    reason = f"by name; {shown}, but the registry has {one.items.min:g} to {one.items.max:g}"
+    return one, _instrument_guess(group, one, "low", reason)
+
+
+def _fitting_only(
+    group: ItemGroup,
+    fits: list[Instrument],
+    registry: Registry,
+    shown: str,
+    evidence: Evidence | None,
+) -> tuple[Instrument | None, Guess]:
+    n = len(group.columns)
+    exactly = [one for one in fits if one.items.n == n]
+    is_scale = group.low is not None and group.high > group.low and n >= FEWEST_ITEMS
+    if is_scale and group.is_whole and exactly:
+        keyed = _best_keyed(group, exactly, evidence)
+        if len({one.instrument_id for one in keyed}) == 1:
+            one = _default(keyed, registry)
+            why = "fit no other questionnaire"
+            if len(keyed) < len(exactly):
+                why = "and the items that run opposite fit no other questionnaire"
+            return one, _instrument_guess(group, one, "low", f"{shown} {why}")
     ids = sorted({one.instrument_id for one in exactly})
-    span = group.span
-    is_scale = span is not None and span[1] > span[0] and n >= FEWEST_ITEMS
-    if is_scale and group.is_whole and len(ids) == 1:
-        one = _default(exactly, registry)
-        return one, _instrument_guess(group, one, "low", f"{shown} fit no other questionnaire")
-    most = max(one.grid.n_columns or one.grid.n for one in with_items)
+    with_items = [one for one in registry.instruments if one.items]
+    most = max(one.items.n_columns or one.items.n for one in with_items)
     if n > most and group.pattern:
         shown += "; more than any one questionnaire has: give each a feed with a list of its items"
     many = f"; fits {', '.join(ids)}" if group.low is not None and group.is_whole and ids else ""
     return None, Guess(f"items {group.stem}", CHANGE_ME, "none", f"no known name; {shown}{many}")
+
+
+def _best_keyed(
+    group: ItemGroup, some: list[Instrument], evidence: Evidence | None, *, or_none: bool = False
+) -> list[Instrument]:
+    """Return those whose reversed items make the answers go together best.
+
+    Parameters
+    ----------
+    or_none : whether no reversed item at all is one of the possible keys
+    """
+    keys = {one.items.reverse for one in some} | ({()} if or_none else set())
+    if len(keys) < 2 or evidence is None or group.low is None or not group.is_whole:
+        return some
+    found = {key: evidence.alpha(group.columns, key) for key in keys}
+    if None in found.values():
+        return some
+    best = max(found.values())
+    return [one for one in some if found[one.items.reverse] >= best - NEAR]
 
 
 def named_like(stem: str, some: list[Instrument]) -> list[Instrument]:

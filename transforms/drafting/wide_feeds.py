@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
 
+from transforms.drafting import words
 from transforms.drafting.column_profiles import Profile
 from transforms.drafting.column_roles import Guess
 from transforms.drafting.instruments import (
@@ -20,14 +21,13 @@ from transforms.instruments.definition import Instrument
 from transforms.instruments.registry import Registry
 
 FEWEST_NUMBERS = 3  # `phq9_1`, `phq9_2` alone are items; three sessions or more are a course.
-_MARK = r"(?:s|t|w|sess|session|visit|week|wave|time)[_ -]?"
-_WORDS = "baseline|intake|pre|mid|post|end|discharge|follow_?up|fu[1-9]?"
+_MARK = rf"(?:{'|'.join(sorted(words.SESSION_MARKS, key=len, reverse=True))})[_ -]?"
+_WORDS = "|".join(sorted(words.PHASES, key=len, reverse=True)) + r"|follow_?up\d?|fu\d"
 _SESSION = (
     re.compile(rf"(?P<before>.+[_ .-]{_MARK})(?P<session>\d+)(?P<after>.*)", re.I),
     re.compile(rf"(?P<before>{_MARK})(?P<session>\d+)(?P<after>[_ .-].+)", re.I),
     re.compile(rf"(?P<before>.+[_ .-])(?P<session>{_WORDS})(?P<after>)", re.I),
 )
-_FIRST_WORDS = ("baseline", "intake", "pre")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Waves:
     pattern : holds {session}, and {item} where there are items
     sessions : as written, in the order of the columns
     low, high : limits of the numbers in them
+    rest : columns of the questionnaire at sessions that the pattern does not fit
     """
 
     pattern: str
@@ -44,6 +45,7 @@ class Waves:
     n_items: int
     low: float | None
     high: float | None
+    rest: tuple[str, ...] = ()
 
     @property
     def stem(self) -> str:
@@ -54,25 +56,78 @@ class Waves:
 
 def waves(columns: list[Profile]) -> list[Waves]:
     """Return the questionnaires whose columns a session's number or word tells apart."""
+    numbers = [one for one in columns if one.is_number and not words.is_birth(one.name)]
+    series = {pattern: some for pattern, some in _by_session(numbers).items() if _is_course(some)}
+    spelled = _spelled_otherwise(numbers, series)
+    taken = {one.name for wave in spelled for one in wave.columns}
     series = {
         pattern: some
-        for pattern, some in _by_session([one for one in columns if one.is_number]).items()
-        if _is_course(some)
+        for pattern, some in series.items()
+        if not taken & {one.name for one in some.values()}
     }
     numbered: dict[str, dict[int, str]] = defaultdict(dict)
     for pattern in series:
         for match in re.finditer(r"\d+", pattern):
             whole = f"{pattern[: match.start()]}{{item}}{pattern[match.end() :]}"
             numbered[whole].setdefault(int(match[0]), pattern)
-    found: list[Waves] = []
-    taken: set[str] = set()
+    found, done = [wave.waves() for wave in spelled], set()
     for whole, items in sorted(numbered.items(), key=lambda one: -len(one[1])):
-        if len(items) > 1 and not taken & {*items.values()} and "}{" not in whole:
-            taken |= {*items.values()}
+        if len(items) > 1 and not done & {*items.values()} and "}{" not in whole:
+            done |= {*items.values()}
             found.append(_waves(whole, [series[pattern] for pattern in items.values()], len(items)))
     return found + [
-        _waves(pattern, [some], 0) for pattern, some in series.items() if pattern not in taken
+        _waves(pattern, [some], 0) for pattern, some in series.items() if pattern not in done
     ]
+
+
+@dataclass(frozen=True)
+class _Spelled:
+    """Scores of one questionnaire whose sessions are written in several ways, in their order."""
+
+    before: str
+    columns: tuple[Profile, ...]
+
+    def waves(self) -> Waves:
+        fits = [one for one in self.columns if one.name.lower().startswith(self.before.lower())]
+        fits = [one for one in fits if one.name.startswith(self.before)]
+        sessions = {one.name.removeprefix(self.before): one for one in fits}
+        rest = tuple(one.name for one in self.columns if one not in fits)
+        return replace(_waves(f"{self.before}{{session}}", [sessions], 0), rest=rest)
+
+
+def _spelled_otherwise(
+    columns: list[Profile], series: dict[str, dict[str, Profile]]
+) -> list[_Spelled]:
+    """Return the scores whose sessions no single spelling has all of."""
+    by_core: dict[tuple[str, ...], list[tuple[tuple[int, int], Profile]]] = defaultdict(list)
+    for one in columns:
+        if found := words.session_of(one.name):
+            core, place = found
+            by_core[core].append((place, one))
+    whole = [{one.name for one in some.values()} for some in series.values()]
+    letters = Counter(_letters(core) for core in by_core)
+    spelled = []
+    for core, members in by_core.items():
+        names = {one.name for _, one in members}
+        has_first = any(place[0] == 0 for place, _ in members)
+        is_course = len(members) >= FEWEST_NUMBERS or (has_first and len(members) > 1)
+        # Cores that differ in a number only are items of one questionnaire.
+        if is_course and letters[_letters(core)] == 1 and names not in whole:
+            ordered = [one for _, one in sorted(members, key=lambda member: member[0])]
+            spelled.append(_Spelled(_common_start([one.name for one in ordered]), tuple(ordered)))
+    return [one for one in spelled if one.before]
+
+
+def _letters(core: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word for word in core if not word.isdigit())
+
+
+def _common_start(names: list[str]) -> str:
+    """Return what most names begin with: the questionnaire, and the mark all of them have."""
+    starts = Counter(re.match(r"[A-Za-z]*\d*", name)[0] for name in names)
+    start, _ = starts.most_common(1)[0]
+    own = [name for name in names if name.startswith(start)]
+    return start + ("_" if all(name[len(start) :].startswith("_") for name in own) else "")
 
 
 def wide_feeds(
@@ -85,15 +140,36 @@ def wide_feeds(
         instrument, guess = _instrument(one, registry)
         guesses.append(guess)
         day = next((p for p, some in dates.items() if {*one.sessions} <= {*some}), None)
-        notes: tuple[str, ...] = ()
-        if guess.confidence != "high":
-            notes = (f"instrument: {guess.reason}",)
+        day = day or _day_spelled_alike(one, columns)
+        is_low = guess.confidence == "low"
+        notes = () if guess.confidence == "high" else (f"instrument: {guess.reason}",)
+        if is_low:
+            notes = (f"instrument: perhaps {guess.value}, by chance: {guess.reason}",)
+            instrument = None
+        if one.rest:
+            notes += (f"not among its sessions, spelled otherwise: {', '.join(one.rest)}",)
         if day is None:
             notes += ("one date for all sessions: see `dates` and `per_session` in docs/formats",)
         feeds.append(
-            FeedDraft(_keys(one, instrument, day, people), notes, rank=2 if instrument else 1)
+            FeedDraft(
+                _keys(one, instrument, day, people),
+                notes,
+                is_active=not is_low,
+                rank=2 if instrument else 1,
+            )
         )
     return feeds, guesses
+
+
+def _day_spelled_alike(one: Waves, columns: list[Profile]) -> str | None:
+    """Return the pattern of dates whose names end as the sessions of a questionnaire do."""
+    names = {column.name for column in columns if column.is_date}
+    first = one.sessions[0]
+    for name in names:
+        before = name.removesuffix(first)
+        if before != name and all(f"{before}{session}" in names for session in one.sessions):
+            return f"{before}{{session}}"
+    return None
 
 
 def _by_session(columns: list[Profile]) -> dict[str, dict[str, Profile]]:
@@ -107,8 +183,10 @@ def _by_session(columns: list[Profile]) -> dict[str, dict[str, Profile]]:
 
 
 def _is_course(some: dict[str, Profile]) -> bool:
-    words = {session.lower() for session in some if not session.isdigit()}
-    return bool(words & {*_FIRST_WORDS}) if words else len(some) >= FEWEST_NUMBERS
+    said = {words.folded(session) for session in some if not session.isdigit()}
+    if not said:
+        return len(some) >= FEWEST_NUMBERS
+    return any(words.PHASES.get(word) == 0 for word in said)
 
 
 def _waves(pattern: str, series: list[dict[str, Profile]], n_items: int) -> Waves:

@@ -32,13 +32,17 @@ class FeedDraft:
 
 @dataclass(frozen=True)
 class Draft:
-    """A clinic's YAML. ``keys`` are the top-level ones in order, without the feeds."""
+    """A clinic's YAML. ``keys`` are the top-level ones in order, without the feeds.
+
+    columns : lines that say what becomes of every column of the file
+    """
 
     file: str
     keys: Keys
     feeds: tuple[FeedDraft, ...] = ()
     notes: tuple[str, ...] = ()
     guesses: tuple[Guess, ...] = field(default=())
+    columns: tuple[str, ...] = ()
 
 
 def draft_text(draft: Draft) -> str:
@@ -53,10 +57,10 @@ def draft_text(draft: Draft) -> str:
     for key, value in draft.keys.items():
         lines.append(f"{key}: {_flow(value)}{_remark(by_key.get(key))}")
     if draft.feeds:
-        if any(feed.is_active for feed in draft.feeds):
-            lines.append("feeds:")
+        lines.append("feeds:" if any(feed.is_active for feed in draft.feeds) else "# feeds:")
         for feed in sorted(draft.feeds, key=lambda one: not one.is_active):
             lines += _feed_lines(feed)
+    lines += [f"# {line}".rstrip() for line in draft.columns]
     return "\n".join(lines) + "\n"
 
 

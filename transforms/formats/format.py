@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 from typing import ClassVar, Literal, Protocol, TypeVar
 
 from transforms.contract import canonical_table
+from transforms.errors import FileRefused
 from transforms.formats.head import Head, Kind
 from transforms.formats.names import fits
 from transforms.formats.options import Options
@@ -99,6 +100,9 @@ class Format(ABC):
     has_any_shape : whether no system fixes the columns, so that a draft looks for such rows
     feed_key : what tells the tables of one file apart in a feed
     row_parts : columns that, after the client's id, tell the rows of one client apart
+    response_column : the column that numbers responses by the system's own rule: never a client
+    trial_columns : columns of the YAML with which a draft reads a file, where some are read only
+        if mapped
     everything : options with which responses count that are left out otherwise
     """
 
@@ -112,6 +116,8 @@ class Format(ABC):
     has_any_shape: ClassVar[bool] = False
     feed_key: ClassVar[Literal["form", "sheet"] | None] = None
     row_parts: ClassVar[tuple[str, ...]] = ()
+    response_column: ClassVar[str | None] = None
+    trial_columns: ClassVar[Mapping[str, str] | None] = None
     everything: ClassVar[Options | None] = None
 
     @property
@@ -125,6 +131,10 @@ class Format(ABC):
 
         A refusal counts only if no other format is sure.
         """
+
+    def refusal_of_nothing(self, path: Path, scratch: Path) -> FileRefused | None:
+        """Say what a file without any row is, if what lies beside it tells."""
+        return None
 
     @abstractmethod
     def read(self, request: Request) -> list[Source]:
@@ -162,13 +172,24 @@ class Format(ABC):
         """Return the forms of an export a draft needs a feed for; None is any."""
         return [None]
 
+    def unexplained(self, path: Path, scratch: Path) -> dict[str, list[str]]:
+        """Return the columns of every form that nothing beside the file explains, by its name.
+
+        Asked where a file is refused (F08) though its YAML maps nothing yet.
+        """
+        return {}
+
+    def is_own_column(self, name: str) -> bool:
+        """Whether the system itself writes a column: no answer, whatever it holds."""
+        return False
+
+    def client_column(self, path: Path, found: Recognition, scratch: Path) -> str | None:
+        """Return the column that is the client, if the system says so itself."""
+        return None
+
     def time_column(self, form: str | None) -> str | None:
         """Return the column with the time a form was sent off, if the format has one."""
         return None
-
-    def own_columns(self, path: Path, columns: Iterable[str], scratch: Path) -> list[str]:
-        """Leave out second names of columns, which a mapping should not use."""
-        return list(columns)
 
     def joined(self, path: Path) -> Iterator[Options]:
         """Yield options to try where no column names a client or differs in every row."""

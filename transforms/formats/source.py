@@ -19,8 +19,8 @@ Codes of a refusal (`REFUSALS`):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +51,10 @@ class Note:
     """Something worth knowing about a file that was read. Carries no cell value.
 
     kind : encoding, delimiter, no_rows, blank_rows, repeated_headers, blank_columns,
-        ignored_sheets, extra_columns, missing_columns, skipped_rows or timezone; of Qualtrics also
-        personal_columns, unclear_columns, mapped_by_name, legacy; of FHIR also contradictions,
-        uncoded, unresolved, ignored_resources, stu3; of web surveys also personal_columns,
+        unnamed_columns, doubled_columns, ignored_sheets, extra_columns, missing_columns,
+        skipped_rows or timezone; of Qualtrics also personal_columns, unclear_columns,
+        mapped_by_name, legacy; of FHIR also contradictions, decided, by_encounter, uncoded,
+        unresolved, ignored_resources, stu3; of web surveys also personal_columns,
         unreadable_times; of wide and item rows sessions, unknown_items, differing_rows; of two
         files joined_rows.
     """
@@ -109,6 +110,10 @@ class Source:
     feed : place in the clinic's YAML of the only feed that reads this source; None for any.
     member : file inside an archive that the table was read from.
     absent : those of ``columns`` that this file does not have, read as empty.
+    second_names : those of ``columns`` that are another name of one of them.
+    labels : what the form shows people of a column, where the export or its dictionary says it.
+    personal : names of columns that say who answered, and were not read.
+    doubled : names, in lowercase, that several columns have: none of them may be mapped so.
     """
 
     sheet: str | None
@@ -124,6 +129,14 @@ class Source:
     drops: tuple[str, ...] = ()
     member: str | None = None
     absent: tuple[str, ...] = ()
+    second_names: frozenset[str] = frozenset()
+    doubled: frozenset[str] = frozenset()
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    personal: tuple[str, ...] = ()
+
+    def labels_of(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """Return what a form shows people of some columns; of those without a label nothing."""
+        return tuple(dict.fromkeys(self.labels[one] for one in columns if self.labels.get(one)))
 
     @property
     def place(self) -> str | None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import duckdb
 
 from transforms.clinics.clinic import Clinic
+from transforms.errors import FileRefused
 from transforms.formats.source import Source
 from transforms.instruments.registry import Registry
+from transforms.intake.doubled_columns import refuse_doubled
 from transforms.intake.missing_codes import refuse_codes_in_range
 from transforms.intake.read_archive import read_members
 from transforms.intake.request import request_for
@@ -52,6 +54,13 @@ def read_export(
     def read(file: Path) -> list[Source]:
         refuse_codes_in_range(clinic, clinic.feeds, known)
         request = request_for(file, clinic, con=con, scratch=scratch, registry=known)
-        return reshaped(con, clinic.own_format.read(request), clinic, file.name)
+        sources = clinic.own_format.read(request)
+        try:
+            refuse_doubled(clinic, file.name, sources)
+        except FileRefused:
+            for source in sources:
+                source.drop(con)
+            raise
+        return reshaped(con, sources, clinic, file.name)
 
     return read_members(path, clinic, con=con, scratch=scratch, read=read)

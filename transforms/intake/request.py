@@ -56,7 +56,7 @@ def _feed_request(feed: Feed, clinic: Clinic) -> FeedRequest:
     return FeedRequest(
         form=feed.form,
         sheet=feed.sheet,
-        columns=_named(feed),
+        columns=named_columns(feed),
         pattern=feed.items if isinstance(feed.items, str) else None,
         has_answers=bool(feed.items or feed.submitted),
         identifiers=_identifiers(feed),
@@ -82,7 +82,7 @@ def _in_the_clinics_zone(clinic: Clinic) -> Options | None:
     return options.model_copy(update={"timezone": clinic.zone})
 
 
-def _named(feed: Feed) -> tuple[str, ...]:
+def named_columns(feed: Feed) -> tuple[str, ...]:
     """Return the source columns a feed names; those of an item pattern are not among them."""
     names = [*feed.submitted.values(), *feed.when]
     for column in (feed.columns or {}).values():

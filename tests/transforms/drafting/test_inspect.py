@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import shutil
 import zipfile
 from dataclasses import dataclass
@@ -134,10 +135,9 @@ REAL = [
     # The instrument of norse's 102 questions is unknown: they are several questionnaires.
     ("norse/synthetic_data.csv", ("CHANGE_ME, rater: client}", "norse_alliance, rater: client}"),
      2883, "norse_alliance", 102),
-    ("redcap/REDCapR/vignette-repeating/data.csv", NO_DAY, 2 + 6, "CHANGE_ME", 3),
+    ("redcap/REDCapR/vignette-repeating/data.csv", NO_DAY, 6, "CHANGE_ME", 2),
     ("redcap/REDCapR/longitudinal/data.csv", NO_DAY, 10 + 4 + 6 + 3, "CHANGE_ME", 4),
-    ("redcap/REDCapR/repeating-instruments/data.csv", (), 2 + 4, "CHANGE_ME", 2),
-    ("redcap/REDCapR/decimal-comma/data.csv", NO_DAY, 4, "CHANGE_ME", 3),
+    ("redcap/REDCapR/repeating-instruments/data.csv", (), 4, "CHANGE_ME", 2),
     ("redcap/REDCapTidieR/db_data_long.csv", NO_DAY, 2, "CHANGE_ME", 2),
     ("qualtrics/qualtRics_sample.csv", (), 1, "CHANGE_ME", 1),
     ("qualtrics/qualtRics_sample_legacy.csv", (), 1, "CHANGE_ME", 1),
@@ -147,8 +147,8 @@ REAL = [
     ("qualtrics/Single_Answer_Matrix_Questions.csv",
      ("feeds:", "qualtrics: {tests: keep}\nfeeds:"), 2 * 5, "CHANGE_ME", 3),
     ("fhir/us_core/QuestionnaireResponse-phq-9-example.json", (), 1, "", 10),
-    ("google_forms/Psychological_aspects.csv", NO_DAY, 2 * 223, "phq9", 9),
-    ("sudden_gains/sgdata.csv", NO_DAY, 486, "bdi2", 0),
+    # 486 totals of sessions 0 to 12, 77 of two follow-ups.
+    ("sudden_gains/sgdata.csv", NO_DAY, 486 + 77, "bdi2", 0),
     # 5,000 totals before and 4,500 after treatment; no items.
     ("therapist_effects/patients_5000.csv", NO_DAY, 5000 + 4500, "phq9", 0),
 ]  # fmt: skip
@@ -490,3 +490,43 @@ def test_other_fhir_responses_beside_a_file_do_not_explain_it(tmp_path, real_dat
 
     assert found.n_rows == {"responses": 1}
     assert 'companions: ["Questionnaire-phq-9-example.json"]' in found.text
+
+
+def fhir(link: str, url: str) -> str:
+    """Six responses with nine answers, as NDJSON; no Questionnaire, no LOINC."""
+    return "\n".join(
+        json.dumps(
+            {
+                "resourceType": "QuestionnaireResponse", "id": f"r{at}", "status": "completed",
+                "questionnaire": f"{url}|1.0", "subject": {"reference": f"Patient/p{at % 2}"},
+                "authored": f"2026-07-0{at + 1}T09:10:00+02:00",
+                "item": [
+                    {"linkId": link.format(n), "answer": [{"valueInteger": (at + n) % 4}]}
+                    for n in range(1, 10)
+                ],
+            }
+        )
+        for at in range(6)
+    )  # fmt: skip
+
+
+def test_fhir_answers_alone_are_drafted_by_linkid_under_their_url(tmp_path, drafted):
+    path = tmp_path / "export.ndjson"
+    path.write_text(fhir("phq9-{}", "http://clinic.example/Questionnaire/Mood"), encoding="utf-8")
+
+    found = drafted(path)
+
+    assert 'form: "http://clinic.example/Questionnaire/Mood"' in found.text
+    assert found.items == [("phq9", list(range(1, 10)))]
+    assert found.n_rows == {"responses": 6}
+
+
+def test_fhir_answers_that_only_count_and_range_speak_for_stay_comments(tmp_path, con, registry):
+    path = tmp_path / "export.ndjson"
+    path.write_text(fhir("zora.{}", "http://clinic.example/Questionnaire/zora"), encoding="utf-8")
+
+    text = draft_text(inspect_file(path, "fjord", registry, con=con, scratch=tmp_path).draft)
+
+    assert '#    form: "http://clinic.example/Questionnaire/zora"' in text
+    assert '#    items: "zora.{n}"' in text
+    assert "perhaps phq9" in text

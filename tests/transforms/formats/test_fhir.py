@@ -287,9 +287,36 @@ def test_contradictions_are_counted_in_a_note_and_land_in_bad_cells(read, con, t
     ).fetchall()
 
     assert notes(source)["contradictions"] == (
-        "1 answer with code, display and ordinal that contradict each other: marked as unreadable"
+        "1 answer with code, display and ordinal that contradict each other: marked as unreadable; "
+        "`fhir.decides` says which counts"
     )
     assert staged == [(["item_3"], None, 1.0, "standard", datetime(2026, 7, 1, 9, 10))]
+
+
+@pytest.mark.parametrize(
+    ("value", "by"),
+    [
+        ({"valueCoding": coding(0, display="Nearly every day")}, {"code": "0", "display": "3"}),
+        ({"valueCoding": coding(0, extension=ordinal(3))},
+         {"code": "0", "display": "0", "ordinal": "3"}),
+        ({"valueCoding": coding(3), "extension": ordinal(0)},
+         {"code": "3", "display": "3", "ordinal": "0"}),
+        ({"valueInteger": 1, "extension": ordinal(0)}, {"code": "1", "ordinal": "0"}),
+        # Two numbers of one kind: that kind decides nothing.
+        ({"valueCoding": coding(1, extension=ordinal(0)), "extension": ordinal(2)},
+         {"code": "1", "display": "1"}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("decides", ["code", "display", "ordinal"])
+def test_the_yaml_may_say_which_counts_where_an_answer_contradicts_itself(
+    read, rows, value, by, decides
+):
+    given = [answered(f"/{PHQ9[0]}", value), *phq9(*[1] * 9, total=9)[1:]]
+
+    (source,) = read(response(given), config=clinic(decides=decides))
+
+    assert rows(source, "item_1") == [(by.get(decides, "contradicting answer"),)]
+    assert ("decided" in notes(source)) is (decides in by)
 
 
 # ------------------------------------------------------------------ forms of the clinic's own
@@ -402,13 +429,19 @@ def test_an_unanswered_item_nothing_explains_does_no_harm(read, rows):
 
 
 def test_a_questionnaire_nobody_described_is_refused_or_skipped(read, rows):
-    other = mood(local("x", "y"), questionnaire="http://clinic.example/Questionnaire/canary")
+    """The URL is told, as `form` would have to say it; what is no URL may be anything."""
+    url = "http://clinic.example/Questionnaire/other"
+    other = mood(local("x", "y"), questionnaire=f"{url}|2")
+    odd = mood(local("x", "y"), questionnaire="canary Jones")
     known = mood(local("m.1", "yes"))
 
     with pytest.raises(FileRefused, match=r"1 questionnaire \(1 response, first in line 3\)") as no:
         read(MOOD, known, other, config=clinic(FEED))
     assert no.value.code == "F08"
-    assert "canary" not in str(no.value)
+    assert f"nothing explains: {url}. Put" in str(no.value)
+    with pytest.raises(FileRefused, match="nothing explains") as no:
+        read(MOOD, known, odd, config=clinic(FEED))
+    assert "anary" not in str(no.value)
     (source,) = read(MOOD, known, other, config=clinic(FEED, other_questionnaires="skip"))
     assert rows(source, "m.1") == [("2",)]
     assert notes(source)["skipped_rows"] == "1 response to other questionnaires left out"
@@ -468,7 +501,7 @@ def test_a_phq2_is_not_taken_for_a_phq9_with_seven_answers_missing(read):
     with pytest.raises(FileRefused, match="2 of the 9 items of phq9") as refusal:
         read(response(phq9(*[1] * 9)[:2]))
     assert refusal.value.code == "F08"
-    with pytest.raises(FileRefused, match="nothing explains"):
+    with pytest.raises(FileRefused, match=f"nothing explains: {URL}"):
         read(bundle(questionnaire(PHQ9[:2]), response(by_q(1, 1))))
 
 
@@ -608,6 +641,29 @@ def test_the_encounter_is_the_session_and_names_the_therapist(read, rows):
     assert rows(source, "session_id", "therapist_id", "author_id", "answered_by") == [
         ("e1", "t1", "nurse", "Practitioner")
     ]
+
+
+@pytest.mark.parametrize(
+    ("period", "moment"),
+    [
+        ({"start": "2026-07-01T09:00:00+02:00", "end": "2026-07-01T10:00:00+02:00"},
+         "2026-07-01 07:00:00"),
+        ({"end": "2026-07-01"}, "2026-07-01"),
+        ({}, None),
+        ("canary", None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("key", ["period", "actualPeriod"])
+def test_a_response_without_a_time_has_its_encounters(read, rows, period, moment, key):
+    encounter = {"resourceType": "Encounter", "id": "e1", key: period}
+    unsaid = response(phq9(*[1] * 9), encounter={"reference": "Encounter/e1"})
+    del unsaid["authored"]
+    said = response(phq9(*[1] * 9), id="r2", encounter={"reference": "Encounter/e1"})
+
+    (source,) = read(encounter, unsaid, said)
+
+    assert rows(source, "completed_at") == [(moment,), ("2026-07-01 07:10:00",)]
+    assert ("by_encounter" in notes(source)) is (moment is not None)
 
 
 def test_an_encounter_of_two_practitioners_names_no_therapist(read, rows):

@@ -402,6 +402,50 @@ def test_a_three_row_export_beside_it_gives_a_legacy_file_its_ids(read, rows, tm
     assert rows(source, "QID5_1", "QID5_2") == [("1", "2")]
 
 
+TWICE = ("How tired were you this week-Mornings", "How tired were you this week-Nights")
+COLON = ("How tired were you this week : Mornings", "How tired were you this week : Nights")
+
+
+@pytest.mark.parametrize(
+    ("names", "labels", "expected"),
+    [
+        # Two questions with rows of the same texts: told apart by their names.
+        (("Q3_1", "Q3_2", "Q4_1", "Q4_2"), TWICE * 2, "1 2 3 4"),
+        # Another order of the columns, and another separator.
+        (("Q4_2", "Q4_1", "Q3_2", "Q3_1"), COLON[::-1] * 2, "4 3 2 1"),
+        # Legacy files cut long labels off.
+        (("Q4_1", "Q3_1", "Q3_2", "Q4_2"), tuple(f"{TWICE[0][:28]}..." for _ in "1234"), "2 3 1 4"),
+        # The names are ids themselves.
+        (("QID4-1", "QID4-2", "QID3-1", "QID3-2"), ("a", "b", "c", "d"), "3 4 1 2"),
+    ],
+)
+def test_questions_of_the_same_label_are_paired_by_name_or_id(
+    read, rows, tmp_path, names, labels, expected
+):
+    """``expected``: which of the four answers, written 1 to 4 in the file's order, is whose."""
+    reference = [
+        [*NAMES[:12], "Q3_1", "Q3_2", "Q4_1", "Q4_2"],
+        [*LABELS[:12], *TWICE, *TWICE],
+        import_ids(ids=[*IDS[:12], "QID3-1", "QID3-2", "QID4-1", "QID4-2"]),
+    ]
+    (tmp_path / "reference.csv").write_text(text(reference), encoding="utf-8")
+    ids = ["QID3_1", "QID3_2", "QID4_1", "QID4_2"]
+    content = legacy(["1", "2", "3", "4"], names=names, labels=labels)
+
+    source = read(content, clinic(FEED | {"items": ids}, dictionary="reference*.csv"))
+
+    assert rows(source, *ids) == [tuple(expected.split())]
+
+
+def test_a_name_alone_pairs_nothing(read, tmp_path):
+    """Another question may have been given the name since."""
+    (tmp_path / "reference.csv").write_text(text(export()), encoding="utf-8")
+    content = legacy(["1", "2"], names=("phq_1", "phq_2"), labels=("sleep", "eat"))
+
+    with pytest.raises(FileRefused, match="no column fits the item pattern"):
+        read(content, clinic(dictionary="reference*.csv"))
+
+
 def test_a_workbook_with_two_header_rows_gets_its_ids_from_a_reference(read, rows, tmp_path):
     """Excel exports lack the row of ImportIds; labels may be in any language."""
     (tmp_path / "reference.csv").write_text(text(export()), encoding="utf-8")

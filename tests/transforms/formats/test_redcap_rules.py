@@ -8,6 +8,7 @@ import traceback
 from datetime import date, datetime
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from transforms import sql
@@ -422,3 +423,50 @@ def test_a_real_project_without_answers_and_one_without_anything(real_data, con,
     assert form.n_rows == 0
     with pytest.raises(FileRefused, match="first line is blank"):
         read("potentially-problematic-dictionary")
+
+
+def test_a_dictionary_saved_as_a_workbook_is_read(con, tmp_path):
+    book = openpyxl.Workbook()
+    for row in csv.reader(DICTIONARY.splitlines()):
+        book.active.append(row)
+    book.save(tmp_path / "dictionary.xlsx")
+
+    found = redcap.read_dictionary(tmp_path / "dictionary.xlsx", tmp_path)
+
+    assert found.record_id == "record_id"
+    assert found.forms == ["intake", "mood", "visit"]
+    assert found.fields["mood_1"].codes == {"0", "1", "2"}
+
+
+@pytest.mark.parametrize("content", ["\n", "\r\n", "\ufeff\n"])
+def test_an_export_without_a_record_says_so(read, content):
+    """REDCap writes no header either."""
+    with pytest.raises(FileRefused, match="The export has no records") as refusal:
+        read(content)
+    assert refusal.value.code == "F04"
+
+
+def test_a_header_alone_is_an_export_of_no_rows(read):
+    _, sources = read(RAW.splitlines()[0] + "\n")
+
+    assert [source.n_rows for source in sources] == [0]
+    assert "no_rows" in notes(sources)
+
+
+def test_a_questionnaire_may_be_spread_over_two_forms(read, con):
+    """Columns a feed names one by one are read from the same row; repeated forms have their own."""
+    feed = MOOD | {"items": ["mood_1", "mood_2", "sex"], "submitted": {}}
+
+    rows = RAW.replace("007,week_arm_1,,1,north,,,0", "007,week_arm_1,,1,north,,2,0")
+    _, (source,) = read(rows, feed)
+
+    query = f"select mood_1, mood_2, sex from {source.relation} order by _line"
+    assert con.execute(query).fetchall() == [("2", "1", "2"), ("1", "0", None), ("-99", "0", None)]
+
+
+def test_an_item_pattern_stays_within_its_form(read):
+    """`visit_date` of another form fits no pattern of this one, named or not."""
+    _, (source,) = read(RAW, MOOD)
+
+    assert "visit_date" not in source.columns
+    assert "sex" not in source.columns

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Literal
 
 from transforms.formats.fhir.codes import DISPLAYS, LOINC
 from transforms.formats.fhir.json_stream import Json
@@ -50,27 +51,34 @@ class Target:
     is_scored: bool = True
 
 
-class Answers:
-    """Turns answers into cells and counts what is wrong with them."""
+Decides = Literal["code", "display", "ordinal"] | None
 
-    def __init__(self) -> None:
+
+class Answers:
+    """Turns answers into cells and counts what is wrong with them.
+
+    decides : what counts where an answer contradicts itself; None: nothing, it is a finding
+    """
+
+    def __init__(self, decides: Decides = None) -> None:
+        self.decides = decides
+        self.n_decided = 0
         self.findings: Counter[str] = Counter()
         self.n_uncoded = 0
-        self._known: dict[tuple[object, ...], str] = {}
+        self._known: dict[tuple, str] = {}
 
-    def cell(self, target: Target, given: list[Json]) -> str | None:
+    def cell(self, target: Target, given: list[dict]) -> str | None:
         """Return the text of a cell; None for no answer."""
         key = _plain_key(target, given)
-        if key is not None and key in self._known:
+        if key in self._known:
             return self._known[key]
         text = self._cell(target, given)
-        if text is None or key is None:
-            return text
-        if text not in _SHOWN and len(self._known) < _MOST_KNOWN:
+        is_sound = text is not None and text not in _SHOWN
+        if key is not None and is_sound and len(self._known) < _MOST_KNOWN:
             self._known[key] = text
         return text
 
-    def _cell(self, target: Target, given: list[Json]) -> str | None:
+    def _cell(self, target: Target, given: list[dict]) -> str | None:
         texts = [text for one in given if (text := self._text(target, one)) is not None]
         if len(texts) > 1:
             return self.finding(SEVERAL) if target.is_scored else ", ".join(texts)
@@ -100,7 +108,9 @@ class Answers:
             return self._coded(target, value, said)
         if keys[0] in ("valueInteger", "valueDecimal"):
             number = number_of(value)
-            return self._agreed(said | {number}) if number is not None else _plain(value)
+            if number is None:
+                return _plain(value)
+            return self._agreed({"code": {number}, "ordinal": said})
         if keys[0] == "valueQuantity":
             return self._quantity(value, said)
         if isinstance(value, dict | list):  # an attachment, a reference
@@ -114,11 +124,17 @@ class Answers:
         shown = target.item.codes.get(display)
         if not isinstance(code, str) or not code:
             code = shown or ""
+        said |= set(ordinals(coding))
+        by_source = {
+            "code": _worth(target, coding, code),
+            "display": _shown_worth(target, display, shown),
+            "ordinal": said,
+        }
         if _contradicts(target.item, coding, code, display, shown):
-            return self.finding(CONTRADICTION)
-        said |= set(ordinals(coding)) | _worth(target, coding, code)
-        if said:
-            return self._agreed(said)
+            return self._decided(by_source)
+        if by_source["code"] or said:
+            # A display that is another option's was told apart above.
+            return self._agreed({**by_source, "display": set()}, by_source)
         return self._unvalued(target, code)
 
     def _unvalued(self, target: Target, code: str) -> str | None:
@@ -138,8 +154,11 @@ class Answers:
         text = _plain(value)
         code = target.item.codes.get(display_key(text))
         if code in target.item.numbers:
-            return self._agreed(said | {target.item.numbers[code]})
-        return self._agreed(said) if said and answer_option_of(text or "") is None else text
+            worth = {target.item.numbers[code]}
+            return self._agreed({"display": worth, "ordinal": said})
+        if not said or answer_option_of(text or "") is not None:
+            return text
+        return self._agreed({"ordinal": said})
 
     def _quantity(self, quantity: object, said: set[float]) -> str | None:
         if not isinstance(quantity, dict):
@@ -151,16 +170,27 @@ class Answers:
         return (
             self.finding(CONTRADICTION)
             if "comparator" in quantity
-            else self._agreed(said | {number})
+            else self._agreed({"code": {number}, "ordinal": said})
         )
 
-    def _agreed(self, said: set[float]) -> str:
-        if len(said) > 1:
+    def _agreed(
+        self, said: dict[str, set[float]], by_source: dict[str, set[float]] | None = None
+    ) -> str:
+        numbers = set().union(*said.values())
+        if len(numbers) > 1:
+            return self._decided(by_source or said)
+        return as_text(next(iter(numbers)))
+
+    def _decided(self, by_source: dict[str, set[float]]) -> str:
+        """Return what the YAML says counts, if that says one number; else a finding."""
+        numbers = by_source.get(self.decides or "", set())
+        if len(numbers) != 1:
             return self.finding(CONTRADICTION)
-        return as_text(next(iter(said)))
+        self.n_decided += 1
+        return as_text(next(iter(numbers)))
 
 
-def _plain_key(target: Target, given: list[Json]) -> tuple[object, ...] | None:
+def _plain_key(target: Target, given: list[dict]) -> tuple | None:
     """Return what decides about an answer that is one coding without extensions, else None.
 
     Nearly all answers are, and few differ: each is worked out once.
@@ -194,7 +224,14 @@ def _worth(target: Target, coding: Json, code: str) -> set[float]:
     return worth
 
 
-def _beside(answer: Json, key: str) -> set[float]:
+def _shown_worth(target: Target, display: str, shown: str | None) -> set[float]:
+    """Return what the option is worth that a display is the text of."""
+    codes = [shown] if shown else [code for code, text in DISPLAYS.items() if text == display]
+    worth = {target.item.numbers[code] for code in codes if code in target.item.numbers}
+    return worth | {target.answers[code] for code in codes if code in target.answers}
+
+
+def _beside(answer: dict, key: str) -> set[float]:
     extra = answer.get(f"_{key}")
     return set(ordinals(extra)) if isinstance(extra, dict) else set()
 

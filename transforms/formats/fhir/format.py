@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import cast
 
 from transforms.formats.fhir import reader
-from transforms.formats.fhir.codes import Codes, codes_of, registry_codes
+from transforms.formats.fhir.codes import Codes, code_in, codes_of, registry_codes
+from transforms.formats.fhir.json_stream import ResourceFile
 from transforms.formats.fhir.options import FhirOptions
 from transforms.formats.fhir.plan import BY_LOINC, META, FormFeed
+from transforms.formats.fhir.response import nodes
 from transforms.formats.format import AnyFeed, Block, Format, Recognition, file_pattern
 from transforms.formats.head import Head
 from transforms.formats.names import fits
@@ -30,6 +32,7 @@ class Fhir(Format):
     block = Block("fhir", FhirOptions)
     kinds = frozenset({"json"})
     needs_feeds = False
+    feed_key = "form"
 
     def recognizes(self, head: Head) -> Recognition:
         """Take any JSON, with the files beside it that explain it."""
@@ -49,6 +52,19 @@ class Fhir(Format):
         )
         return reader.read(request.path, con=request.con, scratch=request.scratch, export=export)
 
+    def unexplained(self, path: Path, scratch: Path) -> dict[str, list[str]]:
+        """Return the answered linkIds of every questionnaire without LOINC codes, by its URL."""
+        found: dict[str, dict[str, None]] = {}
+        with ResourceFile(path, scratch) as file:
+            for one in file.resources():
+                url = one.resource.get("questionnaire")
+                if one.kind == "QuestionnaireResponse" and isinstance(url, str):
+                    links = found.setdefault(url.partition("|")[0], {})
+                    links |= dict.fromkeys(_answered(one.resource))
+        return {
+            url: [*links] for url, links in found.items() if links and not any(map(code_in, links))
+        }
+
     def companions(self, options: Options | None) -> list[str]:
         """Return the name patterns of the companions."""
         return cast(FhirOptions, options).companions
@@ -66,6 +82,13 @@ class Fhir(Format):
         """Return the companions by patterns, as the deliveries to come will be called."""
         names = self.companions(options)
         return {"companions": [file_pattern(name) for name in names]} if names else {}
+
+
+def _answered(resource: dict) -> Iterator[str]:
+    for node, given in nodes(resource):
+        link_id = node.get("linkId")
+        if given and isinstance(link_id, str):
+            yield link_id
 
 
 def _explaining(path: Path) -> Iterator[str]:

@@ -32,12 +32,17 @@ _VOID = ("entered-in-error", "cancelled")
 
 @dataclass(frozen=True)
 class Entity:
-    """A resource others refer to. ``practitioner``: the only one an encounter names."""
+    """A resource others refer to.
+
+    practitioner : the only one an encounter names. began : when an encounter began, or ended where
+        that is all it says
+    """
 
     kind: str
     id: str
-    identifiers: dict[str, str] = field(default_factory=Json)
-    practitioner: Json | None = None
+    identifiers: dict[str, str] = field(default_factory=dict)
+    practitioner: dict | None = None
+    began: str | None = None
 
     def name(self, system: str | None) -> str | None:
         """Return its identifier under a system; without one its id, else its only identifier."""
@@ -137,7 +142,8 @@ class Links:
             for one in children(holder, "contained"):
                 if one.get("id") == name[1:] and one.get("resourceType") == kind:
                     # Its id holds inside this response only.
-                    return Entity(kind, "", _entity(one, kind).identifiers)
+                    found = _entity(one, kind)
+                    return Entity(kind, "", found.identifiers, began=found.began)
             return None
         name = _without_version(name)
         if name in self.entities:
@@ -172,10 +178,21 @@ def _entity(resource: Json, kind: str) -> Entity:
             identifiers.setdefault(system if isinstance(system, str) else "", value.strip())
     own = resource.get("id")
     practitioner = _practitioner(resource) if kind == "Encounter" else None
-    return Entity(kind, own if isinstance(own, str) else "", identifiers, practitioner)
+    began = _began(resource) if kind == "Encounter" else None
+    return Entity(kind, own if isinstance(own, str) else "", identifiers, practitioner, began)
 
 
-def _practitioner(encounter: Json) -> Json | None:
+def _began(encounter: dict) -> str | None:
+    for key in ("period", "actualPeriod"):  # R5 calls it actualPeriod
+        period = encounter.get(key)
+        for end in ("start", "end"):
+            moment = period.get(end) if isinstance(period, dict) else None
+            if isinstance(moment, str) and moment:
+                return moment
+    return None
+
+
+def _practitioner(encounter: dict) -> dict | None:
     """Return the reference to an encounter's practitioner if it names exactly one."""
     found = {}
     for participant in children(encounter, "participant"):

@@ -32,6 +32,11 @@ class FhirOptions(Options):
     session_identifier: str | None = Field(
         None, description="The same for Encounter and the session's id."
     )
+    decides: Literal["code", "display", "ordinal"] | None = Field(
+        None,
+        description="Which counts where an answer contradicts itself: its code (or number), its "
+        "display, or its ordinal value. Left out: none, the answer is unreadable.",
+    )
     ignore: list[str] = Field(
         default_factory=list, description="linkIds that may occur although no form has them."
     )

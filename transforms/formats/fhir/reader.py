@@ -7,6 +7,7 @@ patients, encounters, observed scores) is taken from the file and from companion
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -37,6 +38,9 @@ from transforms.formats.growing_table import GrowingTable
 from transforms.formats.source import Note, Source, plural
 
 Row = dict[str, str | None]
+# A canonical URL, which is no person's: a bare word may be anything.
+_URL = re.compile(r"https?://[a-z0-9.-]+(:\d+)?(/[a-z0-9._~-]+)*/?|urn:oid:[0-9.]+")
+_SHOWN = 5
 _STU3 = "STU3-style resources read as R4"
 
 
@@ -96,12 +100,13 @@ class _Reader:
         self.options = export.options
         self.scratch = scratch
         self.links = Links()
-        self.answers = Answers()
+        self.answers = Answers(export.options.decides)
         self.plans: dict[str, Plan | None] = {}
         self.tables: dict[int, GrowingTable] = {}
         self.counts: Counter[str] = Counter()
         self.envelope = Envelope(self.links, self.options, self.counts)
         self.others: dict[str, list[int]] = {}
+        self.spelled: dict[str, str] = {}
         self.statuses = frozenset(export.options.statuses)
         self.by_form = {one.form.lower(): one for one in export.feeds if one.form}
         self.any_form = next((one for one in export.feeds if one.form is None), None)
@@ -152,7 +157,9 @@ class _Reader:
         if isinstance(name, dict):  # STU3: a reference
             self.counts["stu3"] += 1
             name = name.get("reference")
-        return name.partition("|")[0].lower() if isinstance(name, str) else ""
+        url = name.partition("|")[0] if isinstance(name, str) else ""
+        self.spelled.setdefault(url.lower(), url)
+        return url.lower()
 
     def _plan(self, resource: Json) -> Plan | None:
         key = self._key(resource)
@@ -240,7 +247,8 @@ class _Reader:
             raise FileRefused(
                 "F08",
                 f"{plural(len(self.others), 'questionnaire')} ({plural(n_responses, 'response')}, "
-                f"first in {where} {min(map(min, self.others.values()))}) nothing explains",
+                f"first in {where} {min(map(min, self.others.values()))}) nothing explains"
+                f"{self._missed()}",
                 "Put the Questionnaire beside the export, name it in a feed's `form`, or write "
                 "`other_questionnaires: skip`",
             )
@@ -248,6 +256,11 @@ class _Reader:
             if plan is not None:
                 plan.refuse_unknown(where)
                 plan.refuse_incomplete()
+
+    def _missed(self) -> str:
+        """Name the canonical URLs nothing explains: what a feed's `form` would have to say."""
+        urls = sorted(self.spelled[key] for key in self.others if _URL.fullmatch(key))
+        return f": {', '.join(urls[:_SHOWN])}" if urls else ""
 
     def _forget(self, plan: Plan) -> None:
         for output in plan.outputs:
@@ -285,14 +298,23 @@ class _Reader:
             yield Note("ignored_resources", f"{plural(n, 'resource')} of other types not used")
         if self.counts["stu3"]:
             yield Note("stu3", _STU3)
-        for phrase in self.answers.described():
-            yield Note("contradictions", f"{phrase}: marked as unreadable")
-        if n := self.answers.n_uncoded:
-            yield Note("uncoded", f"{plural(n, 'unscored answer')} without a number left blank")
+        yield from self._answer_notes()
         if n := self.links.n_unresolved:
             yield Note("unresolved", f"{plural(n, 'reference')} could not be resolved")
         if n := self.counts["without offset"]:
             yield Note("timezone", f"{plural(n, 'time')} without a zone kept as written")
+        if n := self.counts["by encounter"]:
+            yield Note("by_encounter", f"{plural(n, 'response')} without a time: the encounter's")
+
+    def _answer_notes(self) -> Iterator[Note]:
+        for phrase in self.answers.described():
+            more = "; `fhir.decides` says which counts" if "contradict" in phrase else ""
+            yield Note("contradictions", f"{phrase}: marked as unreadable{more}")
+        if n := self.answers.n_decided:
+            what = f"{plural(n, 'contradicting answer')} read by {self.options.decides}"
+            yield Note("decided", what)
+        if n := self.answers.n_uncoded:
+            yield Note("uncoded", f"{plural(n, 'unscored answer')} without a number left blank")
 
 
 def _placed(file: ResourceFile, found: Found, action: Callable[[Found], None]) -> None:

@@ -47,14 +47,26 @@ class Envelope:
             "client_id": links.resolve(
                 resource.get("subject"), "Patient", options.client_identifier, resource
             ),
-            "completed_at": self._moment(resource.get("authored")),
+            "completed_at": self._completed(resource, encounter),
             "session_id": session,
             "therapist_id": self._therapist(encounter, resource),
             "author_id": links.name_of_practitioner(resource.get("author"), resource),
             "answered_by": kind_of(source),
         }
 
-    def _therapist(self, encounter: object, resource: Json) -> str | None:
+    def _completed(self, resource: dict, encounter: object) -> str | None:
+        """Return when a response was written; where it does not say, when its encounter began."""
+        authored = resource.get("authored")
+        if authored is None:
+            name = encounter.get("reference") if isinstance(encounter, dict) else None
+            entity = (
+                self.links.entity(name, "Encounter", resource) if isinstance(name, str) else None
+            )
+            authored = entity and entity.began
+            self.counts["by encounter"] += bool(authored)
+        return self._moment(authored)
+
+    def _therapist(self, encounter: object, resource: dict) -> str | None:
         name = encounter.get("reference") if isinstance(encounter, dict) else None
         if not isinstance(name, str):
             return None

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
-
 from transforms import sql
 from transforms.errors import FileRefused
 from transforms.formats.format import Block, Format, Recognition
 from transforms.formats.head import Head
 from transforms.formats.personal import is_personal
 from transforms.formats.qualtrics import reader
-from transforms.formats.qualtrics.header import Header, parse_header
+from transforms.formats.qualtrics.header import SYSTEM, Header, parse_header
 from transforms.formats.qualtrics.options import QualtricsOptions
 from transforms.formats.request import FeedRequest, Request
 from transforms.formats.source import Source, plural
@@ -24,6 +21,10 @@ class Qualtrics(Format):
     order = 50
     block = Block("qualtrics", QualtricsOptions)
     everything = QualtricsOptions(previews="keep", tests="keep", spam="keep", unfinished="keep")
+
+    def is_own_column(self, name: str) -> bool:
+        """Whether Qualtrics records a column itself."""
+        return name in SYSTEM.values()
 
     def recognizes(self, head: Head) -> Recognition | None:
         """Look for Qualtrics' header rows."""
@@ -45,11 +46,6 @@ class Qualtrics(Format):
             sources[0].drop(request.con)
             raise
         return sources
-
-    def own_columns(self, path: Path, columns: Iterable[str], scratch: Path) -> list[str]:
-        """Return the columns by id: a mapping should use it, not the name."""
-        ids = {column.id for column in reader.read_header(path, scratch).columns}
-        return [column for column in columns if column in ids]
 
 
 def _refuse_texts(request: Request, feed: FeedRequest, source: Source) -> None:

@@ -44,6 +44,7 @@ SYSTEM = {
     "userlanguage": "UserLanguage",
 }
 TIMES = ("StartDate", "EndDate", "RecordedDate")
+LEAST_OF_LABEL = 20  # Shorter beginnings are those of too many labels.
 _REMEDY = "In Qualtrics choose Data & Analysis, Export data, CSV; change no header row"
 
 
@@ -63,6 +64,8 @@ class Header:
     timezone : the zone the file says its times are in, if it does.
     n_cells : cells of a header row; n_personal, n_unclear : columns left out.
     labels : normalized label to id, of labels that one column has.
+    names : name in small letters to id and normalized label, of names that one column has.
+    personal : names of the columns that say who answered.
     """
 
     columns: tuple[Column, ...]
@@ -72,6 +75,23 @@ class Header:
     n_personal: int
     n_unclear: int
     labels: dict[str, str]
+    names: dict[str, tuple[str, str]]
+    personal: tuple[str, ...] = ()
+
+    def id_of(self, name: str, label: str) -> str | None:
+        """Return the id of a column of a file without ids; None if nothing says it for sure.
+
+        Told by an id in the name; by a label one column has; where several have it, or it was
+        cut off or written with another separator, by name and label together.
+        """
+        written = name.replace("-", "_")
+        if _QUESTION.fullmatch(name) and any(one.id == written for one in self.columns):
+            return written
+        key = _label_key(label)
+        found = self.names.get(name.lower())
+        if found and _is_same_label(found[1], key):
+            return found[0]
+        return self.labels.get(key)
 
     def at(self, column: str) -> int | None:
         """Return the position of a column called by its id."""
@@ -161,7 +181,7 @@ def _modern(position: int, name: str, label: str, cell: str) -> _Raw:
     is_question = _QUESTION.fullmatch(written) is not None
     column = written.replace("-", "_") if is_question else SYSTEM.get(written.lower(), written)
     # `QID4-2-TEXT` has the label of its choice; legacy files add -TEXT to that.
-    is_text = column.endswith("_TEXT") and not _label_key(label).endswith("-text")
+    is_text = column.endswith("_TEXT") and not re.search(r"-\s*text$", label, re.I)
     return _Raw(
         position,
         column,
@@ -184,13 +204,20 @@ def _without_import_ids(rows: list[list[str]], reference: Header | None) -> list
         own = label if _LEGACY_NAME.fullmatch(name) else name
         column = SYSTEM.get(own.lower())
         if column is None and reference:
-            column = reference.labels.get(_label_key(label))
+            column = reference.id_of(name, label)
         raws.append(_Raw(i, column or name, name, label, is_personal(own)))
     return raws
 
 
 def _label_key(label: str) -> str:
-    return re.sub(r"\s+", "", label).lower()
+    """Return a label without blanks and separators: ` : ` in one export is `-` in another."""
+    return re.sub(r"[\s:\-\u2013\u2014]+", "", label).lower()
+
+
+def _is_same_label(one: str, other: str) -> bool:
+    """Whether two normalized labels are the same, or one is the other cut off."""
+    short, long = sorted((one.rstrip(".\u2026"), other.rstrip(".\u2026")), key=len)
+    return one == other or (len(short) >= LEAST_OF_LABEL and long.startswith(short))
 
 
 def _header(raws: list[_Raw], n_rows: int, timezone: str | None) -> Header:
@@ -213,6 +240,12 @@ def _header(raws: list[_Raw], n_rows: int, timezone: str | None) -> Header:
         len(raws) - len(kept),
         len(kept) - len(clear),
         {_label_key(raw.label): raw.id for raw in clear if labels[_label_key(raw.label)] == 1},
+        {
+            raw.name.lower(): (raw.id, _label_key(raw.label))
+            for raw in clear
+            if names[raw.name.lower()] == 1
+        },
+        tuple(raw.name or raw.id for raw in raws if raw.is_personal),
     )
 
 

@@ -98,6 +98,8 @@ def read(request: Request, reference: Header | None) -> list[Source]:
             notes=tuple(notes),
             has_real_dates=True,
             drops=(f"drop view {view}", f"drop table {relation}"),
+            second_names=frozenset(columns) - {*survey.columns},
+            personal=header.personal,
         )
     ]
 

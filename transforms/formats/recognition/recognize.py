@@ -39,6 +39,9 @@ def recognize(path: Path, scratch: Path) -> Recognized:
     """
     head = _head(path, scratch)
     if head.kind != "json" and not head.rows:
+        for one in formats():
+            if refusal := one.refusal_of_nothing(path, scratch):
+                raise refusal
         raise FileRefused("F04", "The file has no header", "Export it again, unchanged")
     answers: list[tuple[Format, Recognition]] = []
     refusals: list[FileRefused] = []

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from transforms.errors import FileRefused
+from transforms.formats.source import WORKBOOK_SUFFIXES
 from transforms.formats.text.encoding import as_utf8
 from transforms.formats.text.header import recognize_delimiter
+from transforms.formats.workbook.reader import first_sheet
 
 CHOSEN = ("radio", "dropdown", "yesno", "truefalse")
 
@@ -53,22 +55,15 @@ class Dictionary:
 
 
 def read_dictionary(path: Path, scratch: Path) -> Dictionary:
-    """Read a data dictionary, as downloaded by hand or through the API.
+    """Read a data dictionary, as downloaded by hand or through the API, or saved as a workbook.
 
     Raises
     ------
     FileRefused
         F08 if its columns are not those of a data dictionary.
     """
-    text = as_utf8(path, scratch)
-    try:
-        with text.path.open(encoding="utf-8-sig", newline="") as stream:
-            delimiter = recognize_delimiter(stream.readline())
-            stream.seek(0)
-            rows = list(csv.reader(stream, delimiter=delimiter))
-    finally:
-        if text.path != path:
-            text.path.unlink(missing_ok=True)
+    is_workbook = path.suffix.lower() in WORKBOOK_SUFFIXES
+    rows = _rows_of_workbook(path) if is_workbook else _rows_of_text(path, scratch)
     header = [name.strip().lower() for name in rows[0]] if rows else []
     at = {
         "name": _position(header, "variable / field name", "field_name"),
@@ -83,6 +78,22 @@ def read_dictionary(path: Path, scratch: Path) -> Dictionary:
     if not fields:
         raise FileRefused("F08", "The data dictionary has no fields", "Download it again")
     return Dictionary({one.name: one for one in fields})
+
+
+def _rows_of_workbook(path: Path) -> list[list[str]]:
+    return [[cell or "" for cell in cells] for _, *cells in first_sheet(path)]
+
+
+def _rows_of_text(path: Path, scratch: Path) -> list[list[str]]:
+    text = as_utf8(path, scratch)
+    try:
+        with text.path.open(encoding="utf-8-sig", newline="") as stream:
+            delimiter = recognize_delimiter(stream.readline())
+            stream.seek(0)
+            return list(csv.reader(stream, delimiter=delimiter))
+    finally:
+        if text.path != path:
+            text.path.unlink(missing_ok=True)
 
 
 def _position(header: list[str], *names: str) -> int:

@@ -21,6 +21,7 @@ from transforms.formats.source import Note, ReadOptions, Source
 
 _OWN = re.compile(r"redcap_[a-z_]+|.+_complete")
 _LARGEST_DICTIONARY = 16 * 1024**2
+_LARGEST_BLANK = 64
 
 
 class Redcap(Format):
@@ -55,6 +56,12 @@ class Redcap(Format):
             )
         return None
 
+    def refusal_of_nothing(self, path: Path, scratch: Path) -> FileRefused | None:
+        """Say what a file without any row is, if a data dictionary lies beside it."""
+        beside = (*path.parent.glob("*.csv"), *path.parent.glob("*.xlsx"))
+        others = (one for one in beside if one.name != path.name)
+        return no_records() if any(_dictionary(one, scratch) for one in others) else None
+
     def problems(self, clinic: DeclaredClinic) -> Iterator[Problem]:
         """Yield that there is no dictionary, and feeds without a form."""
         if not clinic.dictionary:
@@ -67,6 +74,8 @@ class Redcap(Format):
     def read(self, request: Request) -> list[Source]:
         """Read one export with its dictionary; refuse (F07) labels where codes are scored."""
         dictionary = read_dictionary(_dictionary_beside(request), request.scratch)
+        if _is_blank(request.path):
+            raise no_records()
         feeds = [feed for feed in request.feeds if feed.form]
         forms = {feed.form for feed in feeds}
         _refuse_unknown_forms(forms, dictionary)
@@ -80,6 +89,7 @@ class Redcap(Format):
             rules=request.block(RedcapOptions),
             missing_codes=tuple(sorted(codes)),
             mapped=frozenset().union(*(_mapped(feed, dictionary) for feed in feeds)),
+            named={form: _named(form, feeds) for form in forms},
         )
         try:
             return _checked(request, sources, dictionary, forms)
@@ -96,9 +106,31 @@ class Redcap(Format):
         """Return the forms of the dictionary."""
         return [*read_dictionary(path.parent / cast(str, found.dictionary), scratch).forms]
 
+    def is_own_column(self, name: str) -> bool:
+        """Whether REDCap writes a column itself, such as the state of a form."""
+        return _OWN.fullmatch(name) is not None
+
+    def client_column(self, path: Path, found: Recognition, scratch: Path) -> str:
+        """Return the record id: the dictionary's first field, whatever it is called."""
+        return read_dictionary(path.parent / cast(str, found.dictionary), scratch).record_id
+
     def time_column(self, form: str | None) -> str:
         """Return the column of a survey's time."""
         return f"{form}_timestamp"
+
+
+def _is_blank(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return not stream.read(_LARGEST_BLANK).strip(b"\xef\xbb\xbf\r\n ")
+
+
+def no_records() -> FileRefused:
+    """Return the refusal of an export of no records, in which REDCap writes no header either."""
+    return FileRefused(
+        "F04",
+        "The export has no records: REDCap wrote no row, and so no header",
+        "Choose records in the export, or leave the file out: nothing is lost by that",
+    )
 
 
 def _dictionary(path: Path, scratch: Path) -> Dictionary | None:
@@ -111,7 +143,8 @@ def _dictionary(path: Path, scratch: Path) -> Dictionary | None:
 def _dictionary_of(path: Path, names: list[str], scratch: Path) -> str | None:
     """Return the file beside the export whose fields are most of its columns."""
     best, most = None, 0
-    for one in sorted(path.parent.glob("*.csv")):
+    beside = (*path.parent.glob("*.csv"), *path.parent.glob("*.xlsx"))
+    for one in sorted(beside):
         if one.resolve() == path.resolve() or not one.is_file():
             continue
         if one.stat().st_size > _LARGEST_DICTIONARY:
@@ -137,6 +170,11 @@ def _checked(
             for feed in request.feeds_for(source.sheet):
                 reader.refuse_labels(request.con, source, dictionary, feed.item_columns(source))
     return sources
+
+
+def _named(form: str | None, feeds: list[FeedRequest]) -> frozenset[str]:
+    """Return the columns that the feeds of a form name themselves, of whatever form they are."""
+    return frozenset(name for feed in feeds if feed.form == form for name in feed.columns)
 
 
 def _mapped(feed: FeedRequest, dictionary: Dictionary) -> Iterable[str]:

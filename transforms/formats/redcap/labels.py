@@ -16,7 +16,7 @@ import duckdb
 
 from transforms import sql
 from transforms.errors import FileRefused
-from transforms.formats.header import checked_header, without_empty_unnamed
+from transforms.formats.header import checked_header, told_columns
 from transforms.formats.redcap.dictionary import (
     CHOSEN,
     Dictionary,
@@ -91,11 +91,20 @@ def read_with_label_header(
     drops = (f"drop table {relation}",)
     try:
         widths.refuse_ragged()
-        columns, notes = without_empty_unnamed(con, relation, names)
     except FileRefused:
         con.execute(drops[0])
         raise
-    return Source(None, relation, columns, n_rows, notes, drops=drops)
+    told = told_columns(con, relation, names)
+    return Source(
+        None,
+        told.relation,
+        told.names,
+        n_rows,
+        told.notes,
+        drops=(*told.drops, *drops),
+        second_names=told.second_names,
+        doubled=told.doubled,
+    )
 
 
 def names_of(header: list[str], dictionary: Dictionary) -> list[str]:

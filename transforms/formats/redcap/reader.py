@@ -11,7 +11,7 @@ Which column belongs to which form stands in the data dictionary. A row belongs 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,6 +60,7 @@ def read(
     rules: RedcapOptions | None = None,
     missing_codes: tuple[str, ...] = (),
     mapped: frozenset[str] = frozenset(),
+    named: Mapping[str | None, frozenset[str]] | None = None,
 ) -> list[Source]:
     """Read an export; return one Source per form it has columns of.
 
@@ -71,6 +72,8 @@ def read(
     missing_codes : texts that a label export may hold besides labels.
     mapped : columns the clinic's YAML reads. One that the dictionary has and this export does
         not is empty: batches of one project need not have the same columns.
+    named : of each form the columns its feeds name one by one. One of another form is read from
+        the same row: a questionnaire may be spread over two forms.
 
     Raises
     ------
@@ -83,7 +86,7 @@ def read(
         _refuse_other_project(whole, dictionary)
         if rules.labels == "map":
             whole = decoded(con, whole, dictionary, missing_codes)
-        return _forms(con, whole, options, dictionary, rules, mapped)
+        return _forms(con, whole, options, dictionary, rules, mapped, named or {})
     except FileRefused:
         whole.drop(con)
         raise
@@ -99,15 +102,7 @@ def _read_whole(
 ) -> Source:
     if rules.labels == "map" and label_header(path, scratch, options, dictionary):
         return read_with_label_header(path, con, scratch, options, dictionary)
-    try:
-        return delimited.read(path, con=con, scratch=scratch, options=options)[0]
-    except FileRefused as found:
-        refusal = found
-    # Two forms have a column `Complete?`: say what that means. Raised outside the handler, so
-    # that nothing is chained to it.
-    if refusal.code == "F04" and label_header(path, scratch, options, dictionary):
-        raise FileRefused("F07", _BY_LABELS, _OR_MAP)
-    raise refusal
+    return delimited.read(path, con=con, scratch=scratch, options=options)[0]
 
 
 def _forms(
@@ -117,6 +112,7 @@ def _forms(
     dictionary: Dictionary,
     rules: RedcapOptions,
     mapped: frozenset[str],
+    named: Mapping[str | None, frozenset[str]],
 ) -> list[Source]:
     by_form, unknown = _columns_by_form(whole.columns, dictionary)
     notes = whole.notes
@@ -134,7 +130,10 @@ def _forms(
         )
     notes += _unknown_repeat_notes(con, whole, dictionary)
     sources = [
-        _form_source(con, whole, form, by_form[form], dictionary, rules, mapped) for form in wanted
+        _form_source(
+            con, whole, form, by_form[form], dictionary, rules, mapped, named.get(form, frozenset())
+        )
+        for form in wanted
     ]
     # The whole file goes with the last form that reads it.
     last = replace(sources[-1], drops=(*sources[-1].drops, *whole.drops))
@@ -205,6 +204,7 @@ def _form_source(
     dictionary: Dictionary,
     rules: RedcapOptions,
     mapped: frozenset[str],
+    named: frozenset[str],
 ) -> Source:
     place = [column for column in PLACE if column in whole.columns]
     absent = [
@@ -212,7 +212,10 @@ def _form_source(
         for column in sorted(mapped)
         if _form_of(column, dictionary) == form and column not in columns
     ]
-    kept = (dictionary.record_id, *place, *columns)
+    own = {dictionary.record_id, *place, *columns}
+    # A repeated form has rows of its own, in which those of another are empty.
+    foreign = [name for name in whole.columns if name in named and name not in own]
+    kept = (dictionary.record_id, *place, *columns, *foreign)
     cells = [*map(sql.name, kept), *(f"null::varchar as {sql.name(name)}" for name in absent)]
     belongs = _belongs(form, columns, dictionary, place)
     unfinished = _unfinished(form, columns) if rules.incomplete == "drop" else "false"
@@ -235,6 +238,12 @@ def _form_source(
         has_odd_spaces=whole.has_odd_spaces,
         drops=(f"drop view {view}",),
         absent=tuple(absent),
+        doubled=whole.doubled,
+        labels={
+            column: dictionary.fields[column].label
+            for column in columns
+            if column in dictionary.fields
+        },
     )
 
 

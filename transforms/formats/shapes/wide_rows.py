@@ -127,6 +127,13 @@ def find_grid(columns: tuple[str, ...], wide: Wide) -> Grid:
     return _complete(cells, wide)
 
 
+def fits_wide(column: str, wide: Wide) -> bool:
+    """Whether a column belongs to a session, or holds the start of their dates."""
+    is_start = wide.dates is not None and wide.dates.start == column
+    patterns = _patterns(wide).values()
+    return is_start or any(_compiled(one, wide.sessions).fullmatch(column) for one in patterns)
+
+
 def _patterns(wide: Wide) -> dict[str, str]:
     patterns = {"item_": wide.items} if wide.items else {}
     patterns |= {f"submitted_{scale}": pattern for scale, pattern in wide.submitted.items()}

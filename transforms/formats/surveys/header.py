@@ -7,10 +7,10 @@ before the question was doubled must not go on silently with one of them.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from transforms.formats.header import distinct_names
 from transforms.formats.personal import asks_who
 from transforms.formats.surveys.options import SurveyOptions
 
@@ -43,24 +43,6 @@ class Layout:
 
 
 LayoutOf = Callable[[list[list[str]], SurveyOptions, frozenset[str]], Layout]
-
-
-def distinct_names(names: list[str]) -> list[str]:
-    """Number names that occur more than once; capitals make no difference. Blanks stay blank.
-
-    Examples
-    --------
-    >>> distinct_names(["Mood", "Sleep", "mood"])
-    ['Mood#1', 'Sleep', 'mood#2']
-    """
-    total = Counter(name.lower() for name in names)
-    seen: Counter[str] = Counter()
-    told = []
-    for name in names:
-        seen[name.lower()] += 1
-        is_twice = name and total[name.lower()] > 1
-        told.append(f"{name}#{seen[name.lower()]}" if is_twice else name)
-    return told
 
 
 def fields_by_text(

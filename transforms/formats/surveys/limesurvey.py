@@ -17,12 +17,9 @@ from collections.abc import Callable
 from transforms.errors import FileRefused
 from transforms.formats.format import Recognition
 from transforms.formats.head import Head
+from transforms.formats.header import distinct_names
 from transforms.formats.personal import asks_who
-from transforms.formats.surveys.header import (
-    Field,
-    Layout,
-    distinct_names,
-)
+from transforms.formats.surveys.header import Field, Layout
 from transforms.formats.surveys.options import SurveyOptions
 from transforms.formats.surveys.system import SurveySystem
 
@@ -53,6 +50,13 @@ class LimeSurvey(SurveySystem):
 
     name = "limesurvey"
     order = 70
+    response_column = "id"
+    # The access code is read only where it is the client.
+    trial_columns = {"client_id": "token"}  # noqa: RUF012 - overrides a class variable
+
+    def is_own_column(self, name: str) -> bool:
+        """Whether LimeSurvey writes a column itself."""
+        return name in _OWN.values()
 
     def recognizes(self, head: Head) -> Recognition | None:
         """Look for two of LimeSurvey's own columns besides the response id."""

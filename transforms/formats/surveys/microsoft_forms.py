@@ -24,6 +24,11 @@ class MicrosoftForms(SurveySystem):
 
     name = "microsoft_forms"
     order = 90
+    response_column = "ID"
+
+    def is_own_column(self, name: str) -> bool:
+        """Whether Microsoft Forms writes a column itself."""
+        return name in OWN
 
     def recognizes(self, head: Head) -> Recognition | None:
         """Look for the five columns that stand in front."""

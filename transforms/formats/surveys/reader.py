@@ -73,7 +73,18 @@ def read(request: Request, layout_of: LayoutOf, n_header_rows: int) -> list[Sour
     drops = (f"drop view {view}", f"drop table {relation}")
     notes = tuple(answers.notes(n_rows))
     return [
-        Source(None, view, columns, n_rows, notes, has_real_dates=True, has_texts=True, drops=drops)
+        Source(
+            None,
+            view,
+            columns,
+            n_rows,
+            notes,
+            has_real_dates=True,
+            has_texts=True,
+            drops=drops,
+            second_names=frozenset(columns) - {*answers.columns},
+            personal=layout.personal,
+        )
     ]
 
 

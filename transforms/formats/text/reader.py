@@ -19,7 +19,7 @@ import duckdb
 
 from transforms import sql
 from transforms.errors import FileRefused
-from transforms.formats.header import repeated_note, shown_lines, without_empty_unnamed
+from transforms.formats.header import repeated_note, shown_lines, told_columns
 from transforms.formats.source import (
     LINE,
     Note,
@@ -73,23 +73,20 @@ def _read_text(
     has_odd_spaces = text.has_odd_spaces or loaded is None
     if loaded is None:
         loaded = _load_row_by_row(con, scratch, text, header)
-    try:
-        columns, more = without_empty_unnamed(con, loaded.relation, header.names)
-    except FileRefused:
-        for statement in loaded.drops:
-            con.execute(statement)
-        raise
+    told = told_columns(con, loaded.relation, header.names)
     return Source(
         None,
-        loaded.relation,
-        columns,
+        told.relation,
+        told.names,
         loaded.n_rows,
-        notes=(*_dialect_notes(text, header, loaded), *more),
+        notes=(*_dialect_notes(text, header, loaded), *told.notes),
         has_odd_spaces=has_odd_spaces,
         has_blanks=has_odd_spaces
         or not text.is_ascii
-        or _has_blanks(con, loaded.relation, columns),
-        drops=loaded.drops,
+        or _has_blanks(con, told.relation, told.names),
+        drops=(*told.drops, *loaded.drops),
+        second_names=told.second_names,
+        doubled=told.doubled,
     )
 
 

@@ -59,6 +59,7 @@ def joined_by_row(con: duckdb.DuckDBPyConnection, source: Source, other: Source)
     note = Note("joined_rows", f"{plural(source.n_rows, 'row')} of two files joined by row{agree}")
     return replace(
         source,
+        doubled=source.doubled | other.doubled,
         relation=relation,
         columns=(*source.columns, *added, ROW),
         notes=(*source.notes, note),

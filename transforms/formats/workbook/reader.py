@@ -26,7 +26,7 @@ from python_calamine import (
 
 from transforms.errors import FileRefused
 from transforms.formats.archive import Damaged
-from transforms.formats.header import repeated_note, without_empty_unnamed
+from transforms.formats.header import repeated_note, told_columns
 from transforms.formats.source import (
     Note,
     ReadOptions,
@@ -167,22 +167,20 @@ def _read_sheet(
     names, last = sheet_header(sheet, name, options)
     again = _Repeated(sheet, last)
     relation, n_rows = load_rows(con, scratch, names, again.data())
-    try:
-        columns, more = without_empty_unnamed(con, relation, names)
-    except FileRefused:
-        con.execute(f"drop table {relation}")
-        raise
-    more += again.notes()
+    told = told_columns(con, relation, names)
+    more = (*told.notes, *again.notes())
     if n_rows == 0:
         more += (Note("no_rows", f"sheet {name} has a header but no rows"),)
     return Source(
         name,
-        relation,
-        columns,
+        told.relation,
+        told.names,
         n_rows,
         notes=(*notes, *more),
         has_real_dates=True,
-        drops=(f"drop table {relation}",),
+        drops=(*told.drops, f"drop table {relation}"),
+        second_names=told.second_names,
+        doubled=told.doubled,
     )
 
 
