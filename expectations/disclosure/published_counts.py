@@ -23,7 +23,7 @@ from transforms.sql import name
 SCHEMA = "common_factors"
 # Counts of other things than clients and what they did: they say nothing about one. That a clinic
 # has few therapists is no secret; whose clients they are, is.
-NOT_PEOPLE = ("n_therapists", "n_modalities")
+NOT_PEOPLE = ("n_therapists", "n_modalities", "n_clinics")
 # Text that describes a row and is no part of its key.
 WORDS = (
     "caution",

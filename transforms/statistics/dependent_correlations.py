@@ -67,14 +67,22 @@ def compare_dependent(
 
 
 def compare_measures(
-    one: np.ndarray, other: np.ndarray, outcome: np.ndarray, given: np.ndarray | None = None
+    one: np.ndarray,
+    other: np.ndarray,
+    outcome: np.ndarray,
+    given: np.ndarray | None = None,
+    *,
+    lost: int = 0,
 ) -> DependentDifference:
-    """Compare the (partial) correlations of two measures with one outcome, on complete rows."""
+    """Compare the (partial) correlations of two measures with one outcome, on complete rows.
+
+    ``lost`` are degrees of freedom already spent, as on the means of clinics.
+    """
     pairs = ((one, outcome), (other, outcome), (one, other))
     found = [_correlation(x, y, given) for x, y in pairs]
     if not all(math.isfinite(r) for r in found):
         return _missing("a measure does not vary", len(outcome), 0.95)
-    return compare_dependent(*found, len(outcome), n_given=0 if given is None else 1)
+    return compare_dependent(*found, len(outcome), n_given=lost + (given is not None))
 
 
 def _correlation(x: np.ndarray, y: np.ndarray, given: np.ndarray | None) -> float:

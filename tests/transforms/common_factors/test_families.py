@@ -87,7 +87,8 @@ def test_planted_slopes_between_and_within_therapists_come_back():
 
 def modalities():
     names = np.array(["cbt", "emdr", "psychodynamic"], dtype=object)
-    return strata(3, modality=names, modality_code=np.array([1, 2, 3]))
+    one_clinic = np.array(["clinic0"] * 3, dtype=object)
+    return strata(3, modality=names, modality_code=np.array([1, 2, 3]), clinic_id=one_clinic)
 
 
 def with_strata(rows):

@@ -167,7 +167,7 @@ def test_tiny_clinics_have_a_number_or_a_plain_reason(shape):
             assert record["ci_low"] <= record["estimate"] <= record["ci_high"]
 
 
-def test_the_model_without_clinics_stays_when_the_nested_one_breaks_off(monkeypatch):
+def test_the_model_with_fixed_clinics_stays_when_the_nested_one_breaks_off(monkeypatch):
     def broken(*_, **__):
         raise ValueError("f(a) and f(b) must have different signs")
 
