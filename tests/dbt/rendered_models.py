@@ -8,10 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import jinja2
+import yaml
 
 from tests.conftest import ROOT
 
 _TESTS_OF_DBT = "generic_tests.sql"
+_VARS = yaml.safe_load((ROOT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
 
 
 def rendered(model: str) -> str:
@@ -25,7 +27,7 @@ def _environment() -> jinja2.Environment:
     environment.globals |= {
         "ref": lambda name: name,
         "config": lambda **_: "",
-        "var": lambda _name, default=None: default,
+        "var": lambda name, default=None: _VARS.get(name) if default is None else default,
         "return": lambda value: value,
         "dbt": SimpleNamespace(type_string=lambda: "varchar"),
         "adapter": SimpleNamespace(dispatch=lambda name: _variant(environment, name)),
