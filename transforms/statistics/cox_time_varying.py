@@ -19,6 +19,7 @@ from transforms.statistics.estimate import Estimate, two_sided_t, two_sided_z
 MAX_STEPS = 50
 SCORE_TOLERANCE = 1e-10  # per event
 LARGEST_LOG_HAZARD = 15.0  # per SD; beyond this a covariate separates the events
+LARGEST_EXPONENT = 700.0  # a ratio beyond exp of it is no number
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class SessionCoxFit:
             quantile = two_sided_t(self.n_clusters - 1, level)
         value = float(self.log_hazard_ratios[position])
         half_width = quantile * math.sqrt(factor * float(covariance[position, position]))
+        if abs(times) * (abs(value) + half_width) > LARGEST_EXPONENT:
+            return Estimate.missing("the standard error cannot be estimated", self.n_rows, level)
         ends = sorted(math.exp(times * (value + side * half_width)) for side in (-1, 1))
         return Estimate(math.exp(times * value), ends[0], ends[1], level, self.n_rows)
 

@@ -133,7 +133,7 @@ def _fixed(fit, n: int, level: float) -> dict[str, Estimate]:
     errors = np.sqrt(np.clip(np.diag(fit.fixed_covariance), 0, None))
     return {
         name: wald(float(value), float(error), n, level)
-        for name, value, error in zip(names, fit.fixed, errors, strict=True)
+        for name, value, error in zip(names, fit.fixed[:3], errors[:3], strict=True)
         if math.isfinite(value)
     }
 

@@ -235,11 +235,16 @@ def of_table(table, at: int, prepare, *keys: str, **numbers: float):
     return table, rows
 
 
-def renamed(**names: str):
-    def prepare(rows: dict) -> dict:
-        return rows | {new: rows[old] for new, old in names.items()}
-
-    return prepare
+def rated_by_both(rows: dict) -> dict:
+    """Sessions of each dyad; the therapist sees half of what moves the client's rating."""
+    found = sessions_of(rows, per_client=3)
+    at, draw = found["client"], np.random.default_rng(4)
+    moved = found["alliance"] - rows["alliance_pomp"][at]
+    return {
+        **{name: rows[name][at] for name in ("stratum", "therapist_code", "dyad_code")},
+        "client_pomp": found["alliance"],
+        "therapist_pomp": rows["therapist_view"][at] + moved / 2 + draw.normal(0, 5, len(at)),
+    }
 
 
 def tens(rows: dict) -> dict:
@@ -270,9 +275,7 @@ TABLES = {
     "within_between_therapist": of_table(WITHIN_BETWEEN_THERAPIST, 0, dict, *PAIR),
     "measures": of_table(MEASURE_OUTCOME, 0, measured, *MEASURE),
     "empathy": of_table(MEASURE_OUTCOME, 1, raters, *EMPATHY),
-    "congruence_bias": of_table(
-        CONGRUENCE, 0, renamed(client_pomp="alliance_pomp", therapist_pomp="therapist_view"), *VIEWS
-    ),
+    "congruence_bias": of_table(CONGRUENCE, 0, rated_by_both, *VIEWS),
     "congruence_surface": of_table(CONGRUENCE, 1, tens, *VIEWS, "outcome_instrument_id"),
     "therapist_effect": of_table(THERAPIST_EFFECT, 0, dict, "outcome_instrument_id", direction=1),
     "variance_shares": of_table(VARIANCE_SHARES, 0, dict, *PAIR),
