@@ -41,7 +41,6 @@ def usual(n: int = N_CLIENTS) -> dict[str, np.ndarray]:
         "episode_code": np.arange(n),
         "dyad_code": np.arange(n) // 3,
         "therapist_code": np.arange(n) % 6,
-        "clinic_code": np.zeros(n, dtype=int),
         "modality_code": np.arange(n) % 2 + 1,
         "alliance": alliance,
         "therapist_view": alliance / 2 + draw.normal(30, 6, n),

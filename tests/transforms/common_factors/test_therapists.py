@@ -28,7 +28,6 @@ def rows_of(therapist_sd, n_therapists=40, n_clients=40, seed=3):
     noise = generator.normal(0, 4, len(codes))
     rows = {
         "stratum": (codes % 2).astype(int),
-        "clinic_code": codes % 2 + 1,
         "therapist_code": codes,
         "pre_score": pre,
         "post_score": 3 + 0.5 * pre + np.repeat(effect, n_clients) + noise,
