@@ -30,6 +30,8 @@ UNITS = (
     (r"^t_critical$", "quantile of Student's t"),
     (r"^n_|_count$", "count, 0 or more"),
     (r"^ci_level$|^rc_ci$", "coverage, 0 to 1"),
+    (r"^tau$", "as the estimate on the compared scale, 0 or more"),
+    (r"^prediction_(low|high)$", "as the estimate"),
     (r"_share$|share_failed|^threshold$|^original_threshold$", "share, 0 to 1"),
     (r"(^|_)r(_ci_(low|high))?$|correlation$", "correlation, -1 to 1"),
     (r"(^|_)p$|p_value$", "p value, 0 to 1"),

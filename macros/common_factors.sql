@@ -203,6 +203,10 @@ select
     case when shown.is_shown then shown.{{ column }} end as {{ column }},
     {%- endfor %}
     shown.ci_level,
+    shown.pooling,
+    {%- for column in ['n_clinics', 'tau', 'i_squared_percent', 'prediction_low', 'prediction_high', 'clinics_disagree'] %}
+    case when shown.is_shown then shown.{{ column }} end as {{ column }},
+    {%- endfor %}
     {%- if clients %}
     {{ cf_visible_count('shown.' ~ clients) }} as n_clients,
     {%- endif %}

@@ -60,6 +60,7 @@ by_episode as (
         avg(alliance_score) as early_alliance,
         avg(alliance_pomp) as early_alliance_pomp,
         count(*) as n_early_alliance,
+        min(last_date) as first_date,
         max(last_date) as last_date,
         max(alliance_pomp) filter (where session_number = 3) as alliance_session3_pomp
 

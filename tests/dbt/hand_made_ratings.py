@@ -5,6 +5,7 @@ import uuid
 from dataclasses import dataclass
 
 import duckdb
+from scipy import stats
 
 from tests.conftest import ROOT, key
 from tests.dbt.rendered_models import rendered
@@ -30,6 +31,7 @@ NUMBERS = {
     "confidence_z",
     "reference_episodes",
     "min_ratings",
+    "sd_min_ratings",
     "repair_share",
     "strict_repair_sd",
     "resolved_from",
@@ -103,6 +105,8 @@ def _create_tables(con) -> None:
         "therapist_key uuid, episode_key uuid, session_key uuid, session_number bigint, "
         "session_at timestamp)"
     )
+    con.execute("create table int_quantiles (freedom integer, quantile double)")
+    con.execute("insert into int_quantiles values (null, ?)", [stats.norm.ppf(0.975)])
     con.execute("create table int_cf_extract_date as select date '2026-01-01' as extract_date")
     con.execute(
         "create table benchmarks (benchmark_id varchar, table_name varchar, metric varchar, "
@@ -120,7 +124,7 @@ def _insert_detectors(con, extra: tuple[dict, ...]) -> None:
         + ", ".join(f"{c} {'double' if c in NUMBERS else 'varchar'}" for c in columns)
         + ")"
     )
-    for column in ("baseline_sessions", "min_ratings", "reference_episodes"):
+    for column in ("baseline_sessions", "min_ratings", "sd_min_ratings", "reference_episodes"):
         con.execute(f"alter table detectors alter {column} type integer")
     marks = ", ".join("?" for _ in columns)
     for row in rows:

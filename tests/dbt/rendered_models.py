@@ -28,7 +28,7 @@ def _environment() -> jinja2.Environment:
         "ref": lambda name: name,
         "source": lambda _schema, table: table,
         "config": lambda **_: "",
-        "var": lambda name, default=None: _VARS.get(name, default),
+        "var": lambda name, default=None: _VARS.get(name) if default is None else default,
         "return": lambda value: value,
         "dbt": SimpleNamespace(
             type_string=lambda: "varchar",

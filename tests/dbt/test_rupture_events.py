@@ -11,6 +11,7 @@ from tests.dbt.hand_made_ratings import (
     Form,
     ratings_judged,
 )
+from tests.dbt.rendered_models import rendered
 
 
 def sessions_of(con, detector: str, name: str = "one") -> list[int]:
@@ -292,6 +293,44 @@ def test_a_reported_rupture_is_repaired_when_the_client_says_so(resolutions, exp
     assert found == [("self_report", 3, expected, None, None)]
 
 
+@pytest.mark.parametrize("ratings", [(0,), (None, 0, None), (1, 0)])
+def test_one_form_that_reports_a_rupture_is_a_rupture(ratings):
+    """What a client says needs no standard deviation, so no second form either."""
+    con = ratings_judged({"one": Course(ratings, PSQ)})
+
+    assert con.execute("select detector from fct_ruptures").fetchall() == [("self_report",)]
+
+
+@pytest.mark.parametrize(
+    ("resolution", "alerts"),
+    [(1, 1), (2, 1), (None, 1), (3, 0), (5, 0)],
+)
+def test_a_reported_rupture_that_is_not_resolved_alerts_at_its_own_session(resolution, alerts):
+    """The morning after the form, not when the sessions for a repair are over."""
+    course = Course((1, 0, 1, 1, 1, 1), PSQ, resolutions=(None, resolution, *[None] * 4))
+    con = ratings_judged({"one": course})
+
+    (at,) = con.execute("select session_at from fct_ruptures").fetchone()
+    con.execute("update fct_session_process set session_at = session_at + to_weeks(1)")
+
+    told = con.execute(
+        f"select alert_kind, raised_at from ({rendered('int_alert_ruptures')})"
+    ).fetchall()
+
+    assert told == [("unrepaired_rupture", at)] * alerts
+
+
+def test_an_srs_total_is_a_trigger_on_the_first_form_and_a_fall_of_one_sd_is_not():
+    """36 of 40 is seen on one form; the spread a fall is held against is that of four."""
+    con = ratings_judged({"one": Course((36,), SRS), "two": Course((40, 37), SRS)})
+
+    assert sessions_of(con, "srs_trigger") == [1]
+    assert sessions_of(con, "srs_trigger", "two") == []
+    assert con.execute(
+        "select distinct drop_needed_points from fct_ruptures where detector = 'srs_trigger'"
+    ).fetchall() == [(None,)]
+
+
 def test_u_shape_is_a_quadratic_term_above_zero_from_eight_ratings_on():
     """(x - 4.5)^2 + 30 has the term 1 and its lowest point at 4.5."""
     u_shape = tuple((x - 4.5) ** 2 + 30 for x in range(1, 9))
@@ -330,7 +369,10 @@ def test_u_shape_is_a_quadratic_term_above_zero_from_eight_ratings_on():
         # A repaired one is not undone by a fall into the last session.
         ((50, 40, 50, 50, 50, 40), ("repaired", None, 2, 5)),
         ((50, 50, 50, 40), ("not assessable", "only a drop into the last session", 1, 3)),
-        ((50, 50, 40), ("not assessable", "fewer than 4 ratings", 0, 2)),
+        # A reliable fall needs two ratings, no SD of this client.
+        ((50, 40), ("not assessable", "only a drop into the last session", 1, 1)),
+        ((50, 40, 40, 40), ("unrepaired", None, 1, 3)),
+        ((50,), ("not assessable", "fewer than 2 ratings", 0, 0)),
         (
             (50, None, 40, None, 50, None, 40),
             ("not assessable", "no two neighboring sessions rated", 0, 0),
@@ -354,14 +396,14 @@ def test_ceiling_begins_at_95_percent_of_the_maximum_possible(second, reason):
 
 
 def test_a_detector_for_one_form_takes_the_place_of_the_one_for_all():
-    """A clinic's own row with three ratings at least is used instead, not beside it."""
+    """A clinic's own row with four ratings at least is used instead, not beside it."""
     own = {
         "detector": "rci_drop",
         "kind": "drop_reliable",
         "instrument_id": "wai_sr",
         "family": "alliance",
         "threshold_operator": ">=",
-        "min_ratings": 3,
+        "min_ratings": 4,
         "repair_share": 0.5,
         "strict_repair_sd": 0.25,
         "evidence": "derived",
@@ -370,7 +412,7 @@ def test_a_detector_for_one_form_takes_the_place_of_the_one_for_all():
 
     assert con.execute(
         "select rupture_class, n_ruptures from cf_alliance_ruptures where detector = 'rci_drop'"
-    ).fetchall() == [("not assessable", 1)]
+    ).fetchall() == [("not assessable", 0)]
 
 
 @pytest.mark.parametrize(

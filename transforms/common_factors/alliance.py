@@ -1,10 +1,14 @@
 """Alliance and outcome, of every scope: the records of two cf_ tables."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from transforms.common_factors.clinics import CLINIC_EFFECTS, WITHIN_CLINICS, Clinics
 from transforms.common_factors.rows import (
     LEVEL,
     Columns,
+    clinics_of,
     count_distinct,
     direction_of,
     fields_of,
@@ -12,12 +16,13 @@ from transforms.common_factors.rows import (
     side_fields_of,
 )
 from transforms.common_factors.table import ByStratum, CfTable, Row
+from transforms.statistics import clinic_effects
 from transforms.statistics.correlation import (
     cluster_bootstrap_interval,
     partial_correlation,
     pearson,
-    spearman,
 )
+from transforms.statistics.heterogeneity import CORRELATION, IDENTITY
 from transforms.statistics.reml import GroupTotals
 from transforms.statistics.withheld import Record
 from transforms.statistics.within_between import PREDICTORS, within_between
@@ -49,25 +54,41 @@ def alliance_outcome(strata: Columns, rows: Columns) -> list[Record]:
     return records_by_scope(strata, rows, INSTRUMENTS, lambda _, part: [_alliance_outcome_of(part)])
 
 
-def _alliance_outcome_of(part: Columns) -> Record:
-    alliance, pre, post = part["alliance_pomp"], part["pre_score"], part["post_score"]
-    therapists = part["therapist_code"]
-    headline = partial_correlation(alliance, post, pre, level=LEVEL)
+def _alliance_outcome_of(part: Columns) -> dict:
+    alliance, therapists = part["alliance_pomp"], part["therapist_code"]
+    return correlations_within_clinics(part, alliance, part["post_score"], part["pre_score"]) | {
+        "alliance_mean": float(alliance.mean()),
+        "alliance_sd": float(alliance.std(ddof=1)) if len(alliance) > 1 else None,
+        "ceiling_percent": 100 * float(part["is_at_ceiling"].mean()),
+        "n_clients": len(alliance),
+        "n_therapists": count_distinct(therapists),
+    }
+
+
+def correlations_within_clinics(
+    part: Columns, x: np.ndarray, y: np.ndarray, given: np.ndarray | None
+) -> dict:
+    """Return headline, cluster, zero-order and rank correlation, all within clinics.
+
+    With ``given`` the headline is at equal ``given`` and the other two are with y − given.
+    Measures are centered on their clinic, ranks are within clinics; clinics cost degrees of
+    freedom.
+    """
+    clinics = clinics_of(part)
+    lost = clinic_effects.extra_clinics(clinics)
+    columns = [clinic_effects.centered(c, clinics) for c in (x, y, given) if c is not None]
+    headline = (pearson if given is None else partial_correlation)(*columns, level=LEVEL, lost=lost)
     cluster = None
     if headline.is_estimated:
-        cluster = cluster_bootstrap_interval([alliance, post, pre], therapists, level=LEVEL)
+        cluster = cluster_bootstrap_interval(columns, part["therapist_code"], level=LEVEL)
+    change = y if given is None else y - given
+    ranks = [clinic_effects.ranks(column, clinics) for column in (x, change)]
+    levels = [columns[0], clinic_effects.centered(change, clinics)]
     return (
         fields_of(headline)
         | {"cluster_ci_low": cluster and cluster[0], "cluster_ci_high": cluster and cluster[1]}
-        | side_fields_of(pearson(alliance, post - pre, level=LEVEL), "zero_order_r")
-        | side_fields_of(spearman(alliance, post - pre, level=LEVEL), "spearman_r")
-        | {
-            "alliance_mean": float(alliance.mean()),
-            "alliance_sd": float(alliance.std(ddof=1)) if len(alliance) > 1 else None,
-            "ceiling_percent": 100 * float(part["is_at_ceiling"].mean()),
-            "n_clients": len(alliance),
-            "n_therapists": count_distinct(therapists),
-        }
+        | side_fields_of(pearson(*levels, level=LEVEL, lost=lost), "zero_order_r")
+        | side_fields_of(pearson(*ranks, level=LEVEL, lost=lost), "spearman_r")
     )
 
 
@@ -113,7 +134,10 @@ def _within_between_of(part: Columns, direction: int) -> list[Record]:
 
 
 def totals_from_sums(part: Columns) -> GroupTotals:
-    """Build the model's totals from the sums that SQL computed per client."""
+    """Build the model's totals from the sums that SQL computed per client.
+
+    Of several clinics each but one gets a column: clients are compared with clients of their own.
+    """
     sizes = part["pair_count"].astype(float)
     sums = np.column_stack([sizes, *(part[f"sum_{name}"] for name in MOMENTS)])
     width = len(MOMENTS) + 1
@@ -123,7 +147,24 @@ def totals_from_sums(part: Columns) -> GroupTotals:
         for column, second in enumerate(MOMENTS[row - 1 :], start=row):
             products[row, column] = part[f"sum_{first}__{second}"].sum()
     products = np.triu(products) + np.triu(products, 1).T
-    return GroupTotals.from_sums(sizes, sums, products, PREDICTORS)
+    clinics, names = clinic_effects.columns(clinics_of(part))
+    if not names:
+        return GroupTotals.from_sums(sizes, sums, products, PREDICTORS)
+    # A clinic's column is the same in all rows of a client.
+    beside = clinics.T @ sums
+    among = (clinics * sizes[:, None]).T @ clinics
+    all_products = np.block([[products, beside.T], [beside, among]])
+    last = width - 1  # the outcome stays the last column
+    order = [*range(last), *range(width, width + len(names)), last]
+    all_sums = np.column_stack([sums, clinics * sizes[:, None]])
+    return GroupTotals.from_sums(
+        sizes, all_sums[:, order], all_products[np.ix_(order, order)], (*PREDICTORS, *names)
+    )
+
+
+def scale_of_parameter(row: Mapping) -> str:
+    """Return the scale on which clinics are compared: the concurrent correlation's own."""
+    return CORRELATION if row["parameter"] == PARAMETERS[-1] else IDENTITY
 
 
 class AllianceOutcomeRow(Row, total=False):
@@ -147,7 +188,11 @@ class AllianceOutcomeRow(Row, total=False):
 
 
 EARLY = ("therapist_code", "alliance_pomp", "is_at_ceiling", "pre_score", "post_score")
-ALLIANCE_OUTCOME = CfTable(AllianceOutcomeRow, (ByStratum(alliance_outcome, INSTRUMENTS, EARLY),))
+ALLIANCE_OUTCOME = CfTable(
+    AllianceOutcomeRow,
+    (ByStratum(alliance_outcome, INSTRUMENTS, EARLY),),
+    Clinics(WITHIN_CLINICS, INSTRUMENTS, CORRELATION),
+)
 
 
 class WithinBetweenAllianceRow(Row, total=False):
@@ -165,4 +210,5 @@ class WithinBetweenAllianceRow(Row, total=False):
 WITHIN_BETWEEN_ALLIANCE = CfTable(
     WithinBetweenAllianceRow,
     (ByStratum(within_between_alliance, (*INSTRUMENTS, "direction"), MOMENT_SUMS),),
+    Clinics(CLINIC_EFFECTS, (*INSTRUMENTS, "parameter"), scale_of_parameter),
 )

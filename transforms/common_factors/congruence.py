@@ -1,13 +1,16 @@
 """Records of how two views of the alliance agree, and how agreement goes with outcome."""
 
+from transforms.common_factors.clinics import CLINIC_EFFECTS, Clinics
 from transforms.common_factors.rows import (
     LEVEL,
     Columns,
+    clinics_of,
     count_distinct,
     fields_of,
     records_by_scope,
 )
 from transforms.common_factors.table import USABLE, ByStratum, CfTable, Row
+from transforms.statistics.heterogeneity import CORRELATION, IDENTITY
 from transforms.statistics.response_surface import SURFACE, response_surface
 from transforms.statistics.truth_and_bias import truth_and_bias
 from transforms.statistics.withheld import Record
@@ -38,6 +41,7 @@ def _biases_of(part: Columns) -> list[Record]:
         part["client_pomp"],
         part["therapist_pomp"],
         part["therapist_code"],
+        clinics=clinics_of(part),
         level=LEVEL,
     )
     shared = {
@@ -87,6 +91,7 @@ def _surface_of(part: Columns) -> list[Record]:
         part["post_score"],
         part["pre_score"],
         part["therapist_code"],
+        clinics=clinics_of(part),
         level=LEVEL,
     )
     shared = {
@@ -131,5 +136,10 @@ CONGRUENCE = CfTable(
     (
         ByStratum(biases, BIAS_KEYS, RATINGS, "true"),
         ByStratum(surfaces, SURFACE_KEYS, DYADS, f"analysis = 'surface' and {USABLE}"),
+    ),
+    Clinics(
+        CLINIC_EFFECTS,
+        (*SURFACE_KEYS, "parameter"),
+        lambda row: CORRELATION if row["parameter"].startswith("tracking") else IDENTITY,
     ),
 )

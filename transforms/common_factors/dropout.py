@@ -1,13 +1,15 @@
 """Dropout, of every scope: the records of two cf_ tables."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 import numpy as np
 
+from transforms.common_factors.clinics import BY_CLIENTS, WITHIN_CLINICS, Clinics
 from transforms.common_factors.rows import (
     LEVEL,
     Columns,
+    clinics_of,
     count_distinct,
     fields_of,
     records_by_scope,
@@ -21,6 +23,7 @@ from transforms.statistics.dropout_risk import (
     dropout_by_tertile,
     hazard_ratio_per_sd,
 )
+from transforms.statistics.heterogeneity import IDENTITY, RATIO, SHARE
 from transforms.statistics.withheld import Record
 
 INSTRUMENT = ("alliance_instrument_id",)
@@ -60,7 +63,9 @@ def early_alliance_dropout(strata: Columns, rows: Columns) -> list[Record]:
 
 def _early_records(part: Columns) -> Iterator[Record]:
     known = {name: column[part["dropped_out"] >= 0] for name, column in part.items()}
-    found = dropout_by_tertile(known["alliance_pomp"], known["dropped_out"] == 1, level=LEVEL)
+    found = dropout_by_tertile(
+        known["alliance_pomp"], known["dropped_out"] == 1, clinics=clinics_of(known), level=LEVEL
+    )
     n_therapists = count_distinct(known["therapist_code"])
     for record in (*_risk_records(found), *_comparison_records(found)):
         yield record | {"n_therapists": n_therapists}
@@ -107,6 +112,7 @@ def _hazard_record(part: Columns) -> Record:
         part["alliance_pomp"],
         part["therapist_code"],
         is_known=part["dropped_out"] >= 0,
+        clinics=clinics_of(part),
         level=LEVEL,
     )
     n, n_events = len(is_event), int(is_event.sum())
@@ -188,9 +194,17 @@ class EarlyAllianceDropoutRow(Row, total=False):
     n_therapists: int
 
 
+def _scale_of(row: Mapping) -> str:
+    if row["metric"] == "risk_difference":
+        return IDENTITY
+    return SHARE if row["metric"].startswith("risk_") else RATIO
+
+
 EARLY_ROWS = ("therapist_code", "alliance_pomp", "sessions_attended", "dropped_out")
 EARLY_ALLIANCE_DROPOUT = CfTable(
-    EarlyAllianceDropoutRow, (ByStratum(early_alliance_dropout, INSTRUMENT, EARLY_ROWS),)
+    EarlyAllianceDropoutRow,
+    (ByStratum(early_alliance_dropout, INSTRUMENT, EARLY_ROWS),),
+    Clinics(WITHIN_CLINICS, (*INSTRUMENT, "metric"), _scale_of),
 )
 
 
@@ -212,4 +226,8 @@ DEFINED = (
     "dropout_missed_last",
     "dropout_without_reliable_change",
 )
-DROPOUT_DEFINITIONS = CfTable(DropoutDefinitionsRow, (ByStratum(dropout_definitions, (), DEFINED),))
+DROPOUT_DEFINITIONS = CfTable(
+    DropoutDefinitionsRow,
+    (ByStratum(dropout_definitions, (), DEFINED),),
+    Clinics(BY_CLIENTS, ("metric", "definition", "compared_definition"), SHARE),
+)

@@ -1,6 +1,7 @@
 """Records of homework and the outcome before the next session, within and between clients."""
 
-from transforms.common_factors.alliance import MOMENT_SUMS, totals_from_sums
+from transforms.common_factors.alliance import MOMENT_SUMS, scale_of_parameter, totals_from_sums
+from transforms.common_factors.clinics import CLINIC_EFFECTS, Clinics
 from transforms.common_factors.rows import (
     LEVEL,
     Columns,
@@ -67,4 +68,8 @@ class HomeworkRow(Row, total=False):
     n_therapists: int
 
 
-HOMEWORK = CfTable(HomeworkRow, (ByStratum(homework_slopes, (*KEYS, "direction"), MOMENT_SUMS),))
+HOMEWORK = CfTable(
+    HomeworkRow,
+    (ByStratum(homework_slopes, (*KEYS, "direction"), MOMENT_SUMS),),
+    Clinics(CLINIC_EFFECTS, (*KEYS, "parameter"), scale_of_parameter),
+)

@@ -13,15 +13,18 @@ from itertools import combinations
 
 import numpy as np
 
+from transforms.common_factors.clinics import CLINIC_EFFECTS, Clinics
 from transforms.common_factors.rows import (
     LEVEL,
     Columns,
+    clinics_of,
     count_distinct,
     fields_of,
     records_by_scope,
 )
 from transforms.common_factors.scopes import Scope
 from transforms.common_factors.table import ByStratum, CfTable, Row
+from transforms.statistics import clinic_effects
 from transforms.statistics.equivalence import (
     EQUIVALENCE_LEVEL,
     PRIMARY_MARGIN,
@@ -101,13 +104,15 @@ def _comparison(part: Columns, is_one: np.ndarray, is_other: np.ndarray) -> Reco
     both = is_one | is_other
     of_pair = {name: column[both] for name, column in part.items()}
     first = is_one[both]
-    pooled_sd = _pooled_sd(of_pair["post_score"], first)
+    clinics = clinics_of(of_pair)
+    pooled_sd = _pooled_sd(of_pair["post_score"], first, clinics)
     fit = _fit(of_pair, first)
     n_therapists = count_distinct(of_pair["therapist_code"])
-    narrow, wide, p = _estimates(fit, pooled_sd, n_therapists)
+    freedom = n_therapists - 2 - clinic_effects.extra_clinics(clinics)
+    narrow, wide, p = _estimates(fit, pooled_sd, float(freedom))
     margins = (PRIMARY_MARGIN, *SENSITIVITY_MARGINS)
     verdicts = [verdict(narrow, wide, margin) for margin in margins]
-    severity = _standardized_difference(of_pair["pre_score"], first)
+    severity = _standardized_difference(of_pair["pre_score"], first, clinics)
     return fields_of(narrow) | {
         "wide_ci_low": wide.ci_low,
         "wide_ci_high": wide.ci_high,
@@ -127,23 +132,28 @@ def _fit(part: Columns, first: np.ndarray) -> RandomInterceptFit:
         part["pre_score"],
         {"modality": first.astype(float), "age": part["age_years"]},
         {name: part[f"{name}_code"] for name in CATEGORIES},
+        clinics_of(part),
     )
     _, codes = np.unique(part["therapist_code"], return_inverse=True)
     return fit_random_intercept(GroupTotals.from_rows(codes, design, part["post_score"], names))
 
 
 def _estimates(
-    fit: RandomInterceptFit, pooled_sd: float | None, n_therapists: int
+    fit: RandomInterceptFit, pooled_sd: float | None, freedom: float
 ) -> tuple[Estimate, Estimate, float | None]:
-    """Return the 90 % and the 95 % estimate and the TOST p, with (therapists − 2) freedom."""
-    if fit.reason is not None or pooled_sd is None or "modality" not in fit.names:
-        reason = fit.reason or "the modality cannot be told from the case mix"
+    """Return the 90 % and the 95 % estimate and the TOST p.
+
+    ``freedom`` is therapists − 2, less one for each clinic after the first.
+    """
+    reason = fit.reason
+    if reason is None and (pooled_sd is None or "modality" not in fit.names):
+        reason = "the modality cannot be told from the case mix"
+    if reason is not None:
         none = [Estimate.missing(reason, fit.n_rows, level) for level in (EQUIVALENCE_LEVEL, LEVEL)]
         return none[0], none[1], None
     at = fit.names.index("modality")
     difference = float(fit.fixed[at]) / pooled_sd
     se = math.sqrt(float(fit.fixed_covariance[at, at])) / pooled_sd
-    freedom = float(n_therapists - 2)
     narrow, wide = (
         t_interval(difference, se, freedom, fit.n_rows, level)
         for level in (EQUIVALENCE_LEVEL, LEVEL)
@@ -152,14 +162,20 @@ def _estimates(
     return narrow, wide, p
 
 
-def _pooled_sd(values: np.ndarray, first: np.ndarray) -> float | None:
-    """Return the SD within both modalities; None when it cannot be had or is zero."""
+def _pooled_sd(values: np.ndarray, first: np.ndarray, clinics: np.ndarray) -> float | None:
+    """Return the SD within modalities of a clinic; None when it cannot be had or is zero."""
     if min(first.sum(), (~first).sum()) < 2:
         return None
-    squares = sum(
-        float(np.square(part - part.mean()).sum()) for part in (values[first], values[~first])
-    )
-    variance = squares / (len(values) - 2)
+    cells = [
+        part
+        for of_clinic in clinic_effects.each_clinic(clinics)
+        for part in (values[of_clinic & first], values[of_clinic & ~first])
+        if len(part)
+    ]
+    squares = sum(float(np.square(part - part.mean()).sum()) for part in cells)
+    if len(values) <= len(cells):
+        return None
+    variance = squares / (len(values) - len(cells))
     return (
         math.sqrt(variance)
         if variance > 1e-12 * max(1.0, float(np.square(values).mean()))
@@ -167,9 +183,13 @@ def _pooled_sd(values: np.ndarray, first: np.ndarray) -> float | None:
     )
 
 
-def _standardized_difference(values: np.ndarray, first: np.ndarray) -> float | None:
-    sd = _pooled_sd(values, first)
-    return None if sd is None else float(values[first].mean() - values[~first].mean()) / sd
+def _standardized_difference(
+    values: np.ndarray, first: np.ndarray, clinics: np.ndarray
+) -> float | None:
+    """Return the difference of both modalities within clinics over their SD."""
+    sd = _pooled_sd(values, first, clinics)
+    difference = clinic_effects.mean_difference(values, first, clinics)
+    return None if sd is None or difference is None else difference / sd
 
 
 class ModalityEquivalenceRow(Row, total=False):
@@ -210,4 +230,5 @@ CLIENTS = (
 MODALITY_EQUIVALENCE = CfTable(
     ModalityEquivalenceRow,
     (ByStratum(modality_equivalence, (*INSTRUMENT, "modality", "modality_code"), CLIENTS),),
+    Clinics(CLINIC_EFFECTS, (*INSTRUMENT, "modality", "compared_modality")),
 )

@@ -1,8 +1,9 @@
 """Rates of change and pre–post effect sizes per scope, from counts and sums per clinic.
 
-Rates are of ended courses; who is in the denominator is part of the metric's name (domain brief
-2.1, 2.3). Effect sizes are uncontrolled: they mix treatment with regression to the mean, natural
-recovery and who answered twice (2.6).
+Rates are of ended courses of all clinics: each client counts once. Effect sizes of several clinics
+take the spread within clinics, so a difference of caseloads is no spread of clients. Who is in the
+denominator is part of the metric's name (domain brief 2.1, 2.3). Effect sizes are uncontrolled:
+they mix treatment with regression to the mean, natural recovery and who answered twice (2.6).
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from transforms.common_factors.clinics import BY_CLIENTS, CLINIC_EFFECTS, Clinics
 from transforms.common_factors.rows import LEVEL, Columns, fields_of, place_of
 from transforms.common_factors.scopes import Scope, scopes
 from transforms.common_factors.table import CfTable, PerClinic, Row
 from transforms.instruments.change import EffectSizes, effect_sizes_from_moments
 from transforms.statistics.correlation import wilson_interval
 from transforms.statistics.estimate import Estimate, two_sided_z
+from transforms.statistics.heterogeneity import SHARE
 from transforms.statistics.withheld import Record, withheld
 
 RATE_KEYS = ("instrument_id", "version", "method", "metric", "denominator")
@@ -42,7 +45,8 @@ def outcome_rates(rows: Columns) -> list[Record]:
     rows : clinic_id, clinic_group, RATE_KEYS, n_events, n_denominator; one entry per clinic
     """
     records = []
-    for scope, (events, total) in _sums(rows, RATE_KEYS, ("n_events", "n_denominator")):
+    for scope, clinics in _sums(rows, RATE_KEYS, ("n_events", "n_denominator")):
+        events, total = (int(count) for count in clinics.sum(axis=0))
         label = place_of(scope, RATE_KEYS) | {"n_events": events}
         found = (
             label | fields_of(wilson_interval(n_events, n, level=LEVEL))
@@ -68,13 +72,14 @@ def effect_size_records(rows: Columns) -> list[Record]:
     records = []
     for scope, sums in _sums(rows, EFFECT_KEYS, SUMS):
         place = place_of(scope, EFFECT_KEYS)
+        n_pairs = int(sums[:, 0].sum())
         labels = [place | {"metric": m, "formula": formula} for m, formula in FORMULAS.items()]
         sizes = _each_effect_size(labels, sums, int(directions[scope.key[0]]))
-        records += withheld(sizes, labels, {"ci_level": LEVEL, "n_used": sums[0]})
+        records += withheld(sizes, labels, {"ci_level": LEVEL, "n_used": n_pairs})
     return records
 
 
-def _each_effect_size(labels: list[Record], sums: list[float], direction: int) -> Iterator[Record]:
+def _each_effect_size(labels: list[dict], sums: np.ndarray, direction: int) -> Iterator[dict]:
     found = _effect_sizes(sums, direction)
     for label in labels:
         yield (
@@ -86,25 +91,22 @@ def _each_effect_size(labels: list[Record], sums: list[float], direction: int) -
 
 def _sums(
     rows: Columns, keys: tuple[str, ...], names: tuple[str, ...]
-) -> Iterator[tuple[Scope, list[float]]]:
+) -> Iterator[tuple[Scope, np.ndarray]]:
+    """Yield every scope with the numbers of its clinics, one row each."""
     lists = {name: rows[name].tolist() for name in ("clinic_id", "clinic_group", *keys)}
     strata = list(zip(*(lists[key] for key in keys), strict=True))
     totals = np.column_stack([rows[name].astype(float) for name in names])
     for scope in scopes(lists["clinic_id"], lists["clinic_group"], strata):
-        summed = totals[list(scope.strata)].sum(axis=0)
-        yield (
-            scope,
-            [int(x) if n.startswith("n_") else x for n, x in zip(names, summed, strict=True)],
-        )
+        yield scope, totals[list(scope.strata)]
 
 
-def _effect_sizes(sums: list[float], direction: int) -> EffectSizes:
-    n, (pre, post, pre_pre, post_post, pre_post) = int(sums[0]), sums[1:]
-    if n < FEWEST_PAIRS:
+def _effect_sizes(clinics: np.ndarray, direction: int) -> EffectSizes:
+    of_clinics = clinics[clinics[:, 0] > 0].T
+    n, pre, post, pre_pre, post_post, _ = clinics.sum(axis=0).tolist()
+    n, lost = int(n), max(of_clinics.shape[1] - 1, 0)
+    if n - lost < FEWEST_PAIRS:
         return EffectSizes(n, reason="fewer than 3 complete pairs")
-    var_pre = max((pre_pre - pre**2 / n) / (n - 1), 0.0)
-    var_post = max((post_post - post**2 / n) / (n - 1), 0.0)
-    shared = (pre_post - pre * post / n) / (n - 1)
+    var_pre, var_post, shared = _within_clinics(of_clinics, n - 1 - lost)
     var_change = var_pre + var_post - 2 * shared
     # Sums of equal numbers leave dust where the variance is zero.
     dust = 1e-9 * max(pre_pre, post_post, 1.0) / n
@@ -115,7 +117,16 @@ def _effect_sizes(sums: list[float], direction: int) -> EffectSizes:
         sd_pre=spreads[0],
         sd_post=spreads[1],
         sd_change=spreads[2],
+        lost=lost,
     )
+
+
+def _within_clinics(of_clinics: np.ndarray, freedom: int) -> tuple[float, float, float]:
+    """Return variance of first and last scores and their covariance, within clinics."""
+    n, pre, post, pre_pre, post_post, pre_post = of_clinics
+    var_pre = max(float((pre_pre - pre**2 / n).sum()) / freedom, 0.0)
+    var_post = max(float((post_post - post**2 / n).sum()) / freedom, 0.0)
+    return var_pre, var_post, float((pre_post - pre * post / n).sum()) / freedom
 
 
 def _estimate(found: EffectSizes, metric: str) -> Estimate:
@@ -141,7 +152,9 @@ class OutcomeChangeRow(Row, total=False):
 
 
 OUTCOME_CHANGE = CfTable(
-    OutcomeChangeRow, (PerClinic(outcome_rates, RATE_KEYS, ("n_events", "n_denominator")),)
+    OutcomeChangeRow,
+    (PerClinic(outcome_rates, RATE_KEYS, ("n_events", "n_denominator")),),
+    Clinics(BY_CLIENTS, RATE_KEYS, SHARE),
 )
 
 
@@ -157,5 +170,7 @@ class EffectSizeRow(Row, total=False):
 
 
 EFFECT_SIZE = CfTable(
-    EffectSizeRow, (PerClinic(effect_size_records, EFFECT_KEYS, ("direction", *SUMS)),)
+    EffectSizeRow,
+    (PerClinic(effect_size_records, EFFECT_KEYS, ("direction", *SUMS)),),
+    Clinics(CLINIC_EFFECTS, (*EFFECT_KEYS, "metric")),
 )

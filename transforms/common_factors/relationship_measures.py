@@ -2,22 +2,19 @@
 
 import numpy as np
 
+from transforms.common_factors.alliance import correlations_within_clinics
+from transforms.common_factors.clinics import WITHIN_CLINICS, Clinics
 from transforms.common_factors.rows import (
-    LEVEL,
     Columns,
+    clinics_of,
     count_distinct,
     fields_of,
     records_by_scope,
-    side_fields_of,
 )
 from transforms.common_factors.table import ByStratum, CfTable, Row
-from transforms.statistics.correlation import (
-    cluster_bootstrap_interval,
-    partial_correlation,
-    pearson,
-    spearman,
-)
+from transforms.statistics import clinic_effects
 from transforms.statistics.dependent_correlations import compare_measures
+from transforms.statistics.heterogeneity import CORRELATION, IDENTITY
 from transforms.statistics.withheld import Record
 
 KEYS = (
@@ -51,26 +48,12 @@ def measure_outcomes(strata: Columns, rows: Columns) -> list[Record]:
 def _correlations_of(part: Columns) -> Record:
     x, y, given = part["x"], part["y"], part["given"].astype(float)
     has_given = not np.isnan(given).any()
-    headline = (
-        partial_correlation(x, y, given, level=LEVEL) if has_given else pearson(x, y, level=LEVEL)
-    )
-    change = y - given if has_given else y
-    cluster = None
-    if headline.is_estimated:
-        columns = [x, y, given] if has_given else [x, y]
-        cluster = cluster_bootstrap_interval(columns, part["therapist_code"], level=LEVEL)
-    return (
-        fields_of(headline)
-        | {"cluster_ci_low": cluster and cluster[0], "cluster_ci_high": cluster and cluster[1]}
-        | side_fields_of(pearson(x, change, level=LEVEL), "zero_order_r")
-        | side_fields_of(spearman(x, change, level=LEVEL), "spearman_r")
-        | {
-            "measure_mean": float(x.mean()),
-            "measure_sd": float(x.std(ddof=1)) if len(x) > 1 else None,
-            "n_clients": len(x),
-            "n_therapists": count_distinct(part["therapist_code"]),
-        }
-    )
+    return correlations_within_clinics(part, x, y, given if has_given else None) | {
+        "measure_mean": float(x.mean()),
+        "measure_sd": float(x.std(ddof=1)) if len(x) > 1 else None,
+        "n_clients": len(x),
+        "n_therapists": count_distinct(part["therapist_code"]),
+    }
 
 
 def empathy_differences(strata: Columns, rows: Columns) -> list[Record]:
@@ -88,8 +71,12 @@ def empathy_differences(strata: Columns, rows: Columns) -> list[Record]:
     )
 
 
-def _difference_of(part: Columns) -> Record:
-    found = compare_measures(part["x_one"], part["x_other"], part["y"], part["given"])
+def _difference_of(part: Columns) -> dict:
+    clinics = clinics_of(part)
+    within = (
+        clinic_effects.centered(part[name], clinics) for name in ("x_one", "x_other", "y", "given")
+    )
+    found = compare_measures(*within, lost=clinic_effects.extra_clinics(clinics))
     return fields_of(found.difference) | {
         "williams_t": found.t,
         "williams_p": found.p_value,
@@ -137,5 +124,10 @@ MEASURE_OUTCOME = CfTable(
             ("therapist_code", "x_one", "x_other", "y", "given"),
             "true",
         ),
+    ),
+    Clinics(
+        WITHIN_CLINICS,
+        tuple(dict.fromkeys([*KEYS, *PAIR_KEYS])),
+        lambda row: IDENTITY if row["metric"] == "difference" else CORRELATION,
     ),
 )

@@ -27,13 +27,28 @@ def each_scope(
     ----------
     strata : columns stratum (0…S−1, each once), clinic_id, clinic_group and ``keys``
     rows : columns of numbers, ``stratum`` among them
+
+    Yields
+    ------
+    The scope and its rows, with a column ``clinic`` (a code): an estimate over several clinics
+    must not take their differences for those of clients.
     """
     order = np.argsort(strata["stratum"], kind="stable")
     ordered = {name: _without_mask(column)[order].tolist() for name, column in strata.items()}
     instruments = [tuple(ordered[key][i] for key in keys) for i in range(len(order))]
     wanted = scopes(ordered["clinic_id"], ordered["clinic_group"], instruments)
     columns = {name: _without_mask(column) for name, column in rows.items() if name != "stratum"}
-    yield from StratifiedRows(np.asarray(rows["stratum"]), columns).each(wanted)
+    stratum = np.asarray(rows["stratum"], dtype=int)
+    _, clinics = np.unique(np.array(ordered["clinic_id"], dtype=object), return_inverse=True)
+    columns["clinic"] = clinics.astype(int)[stratum]
+    yield from StratifiedRows(stratum, columns).each(wanted)
+
+
+def clinics_of(part: Columns) -> np.ndarray:
+    """Return the clinic of each row; rows that name none are of one."""
+    if "clinic" in part:
+        return part["clinic"]
+    return np.zeros(len(next(iter(part.values()))), dtype=int)
 
 
 def records_by_scope(

@@ -4,23 +4,33 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from transforms.common_factors.clinics import WITHIN_CLINICS, Clinics
 from transforms.common_factors.rows import (
     LEVEL,
     Columns,
+    clinics_of,
     count_distinct,
     fields_of,
     records_by_scope,
 )
 from transforms.common_factors.table import USABLE, ByStratum, CfTable, Row
-from transforms.statistics.competing_risks import DROPOUT, CumulativeIncidence, cumulative_incidence
-from transforms.statistics.cox_time_varying import SessionCoxFit, fit_session_cox
-from transforms.statistics.dropout_risk import LANDMARK_SESSION, TERTILES, tertiles
+from transforms.statistics import clinic_effects
+from transforms.statistics.competing_risks import (
+    DROPOUT,
+    CumulativeIncidence,
+    cumulative_incidence_over_clinics,
+)
+from transforms.statistics.cox_time_varying import SessionCoxFit, fit_session_cox, strata_apart
+from transforms.statistics.dropout_risk import LANDMARK_SESSION, TERTILES, tertiles_within
 from transforms.statistics.estimate import Estimate
+from transforms.statistics.heterogeneity import RATIO, SHARE
+from transforms.statistics.level_so_far import level_so_far
 from transforms.statistics.withheld import Record
 
 INSTRUMENT = ("alliance_instrument_id",)
 ALLIANCE_POINTS = 10
-HAZARDS = ("hazard_ratio_per_10", "hazard_ratio_per_10_carried", "hazard_ratio_not_rated")
+SPLIT = ("hazard_ratio_per_10_within", "hazard_ratio_per_10_between")
+HAZARDS = ("hazard_ratio_per_10", "hazard_ratio_per_10_carried", "hazard_ratio_not_rated", *SPLIT)
 SMALLEST_STEP = 11  # clients that must have left between two points that are shown
 
 
@@ -50,12 +60,13 @@ def dropout_curves_by_alliance(
 ) -> list[Record]:
     """Estimate the curves of the thirds of the alliance at session 3, from session 3 on.
 
-    As :func:`dropout_curves`, of clients who rated session 3, with alliance_pomp; strata also
-    have alliance_instrument_id.
+    Thirds are cut within clinics, and curves averaged over them by their clients. As
+    :func:`dropout_curves`, of clients who rated session 3, with alliance_pomp; strata also have
+    alliance_instrument_id.
     """
 
-    def describe(_: object, part: Columns) -> Iterator[Record]:
-        codes = tertiles(part["alliance_pomp"]).codes
+    def describe(_: object, part: Columns) -> Iterator[dict]:
+        codes = tertiles_within(part["alliance_pomp"], clinics_of(part)).codes
         for position, name in enumerate(TERTILES):
             yield from _curve_records(part, codes == position, name, smallest)
 
@@ -71,7 +82,7 @@ def _curve_records(part: Columns, chosen: np.ndarray, name: str, smallest: int) 
     # The last session seen of a censored client is one after which staying is not known.
     time = part["sessions_attended"][chosen] - np.where(cause == 0, 0.5, 0.0)
     origin = 0 if name == "all" else LANDMARK_SESSION - 1
-    curve = cumulative_incidence(time, cause)
+    curve = cumulative_incidence_over_clinics(time, cause, clinics_of(part)[chosen])
     low, high = curve.interval(LEVEL)
     shown = publishable(curve, len(cause), smallest)
     shared = {
@@ -136,7 +147,11 @@ def dropout_hazards(strata: Columns, rows: Columns) -> list[Record]:
 
     Notes
     -----
-    Not being rated is informative, so unrated sessions stay in with an indicator.
+    Not being rated is informative, so unrated sessions stay in with an indicator. The plain ratio
+    mixes two questions that ``SPLIT`` answers apart: a session below this client's usual alliance
+    (within), and a client whose usual alliance is low (between); the usual one is what the ratings
+    up to the session tell, see :mod:`transforms.statistics.level_so_far`. Each clinic has a hazard
+    of its own (strata).
     """
     return records_by_scope(
         strata, rows, INSTRUMENT, lambda _, part: _hazard_records(part), _hazards_without_estimate
@@ -171,6 +186,7 @@ def _hazard_records(part: Columns) -> list[Record]:
         latest.hazard_ratio(0, times=ALLIANCE_POINTS, level=LEVEL),
         carried.hazard_ratio(0, times=ALLIANCE_POINTS, level=LEVEL),
         not_rated,
+        *_split_ratios(part, has_left),
     )
     counts = _hazard_counts(part)
     return [
@@ -187,11 +203,31 @@ def _session_fit(part: Columns, column: str, has_left: np.ndarray) -> tuple[Sess
         return SessionCoxFit(len(alliance), int(has_left.sum()), "no session is rated"), False
     filled = np.where(is_missing, alliance[~is_missing].mean(), alliance)
     columns = [filled] + ([is_missing.astype(float)] if is_missing.any() else [])
-    stop = part["session_number"]
-    fit = fit_session_cox(
-        stop - 1, stop, has_left, np.column_stack(columns), part["therapist_code"]
-    )
-    return fit, bool(is_missing.any())
+    return _within_strata(part, columns, has_left), bool(is_missing.any())
+
+
+def _split_ratios(part: Columns, has_left: np.ndarray) -> list[Estimate]:
+    """Return the hazard ratios of deviation and usual level, in one model."""
+    alliance = part["alliance_pomp"]
+    level = level_so_far(part["client_code"], part["session_number"], alliance, clinics_of(part))
+    if isinstance(level, str):
+        return [Estimate.missing(level, len(alliance), LEVEL)] * len(SPLIT)
+    is_missing = np.isnan(alliance)
+    columns = [np.where(is_missing, 0.0, alliance - level), level]
+    columns += [is_missing.astype(float)] if is_missing.any() else []
+    fit = _within_strata(part, columns, has_left)
+    return [
+        fit.hazard_ratio(position, times=ALLIANCE_POINTS, level=LEVEL)
+        for position in range(len(SPLIT))
+    ]
+
+
+def _within_strata(part: Columns, columns: list[np.ndarray], has_left: np.ndarray) -> SessionCoxFit:
+    """Fit covariates, as they differ within clinics, with a baseline hazard for each clinic."""
+    clinics, stop = clinics_of(part), part["session_number"]
+    within = np.column_stack([clinic_effects.centered(column, clinics) for column in columns])
+    start, stop = strata_apart(stop - 1, stop, clinics)
+    return fit_session_cox(start, stop, has_left, within, part["therapist_code"])
 
 
 def _number(value: float) -> float | None:
@@ -226,6 +262,7 @@ DROPOUT_SURVIVAL = CfTable(
             "alliance_stratum",
         ),
     ),
+    Clinics(WITHIN_CLINICS, (*INSTRUMENT, "alliance_tertile", "session_number"), SHARE),
 )
 
 
@@ -250,5 +287,7 @@ SESSIONS = (
     "alliance_carried_pomp",
 )
 DROPOUT_HAZARD = CfTable(
-    DropoutHazardRow, (ByStratum(dropout_hazards, INSTRUMENT, SESSIONS, f"{USABLE} and is_used"),)
+    DropoutHazardRow,
+    (ByStratum(dropout_hazards, INSTRUMENT, SESSIONS, f"{USABLE} and is_used"),),
+    Clinics(WITHIN_CLINICS, (*INSTRUMENT, "metric"), RATIO),
 )

@@ -11,8 +11,10 @@ from transforms.common_factors.alliance import (
     ALLIANCE_POINTS,
     MOMENT_SUMS,
     PARAMETERS,
+    scale_of_parameter,
     totals_from_sums,
 )
+from transforms.common_factors.clinics import CLINIC_EFFECTS, Clinics
 from transforms.common_factors.rows import (
     LEVEL,
     Columns,
@@ -79,5 +81,7 @@ class AllianceSymptomLagRow(Row, total=False):
 
 
 ALLIANCE_SYMPTOM_LAG = CfTable(
-    AllianceSymptomLagRow, (ByStratum(alliance_symptom_lag, KEYS, MOMENT_SUMS),)
+    AllianceSymptomLagRow,
+    (ByStratum(alliance_symptom_lag, KEYS, MOMENT_SUMS),),
+    Clinics(CLINIC_EFFECTS, (*KEYS, "parameter"), scale_of_parameter),
 )

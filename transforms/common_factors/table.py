@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from transforms.arrow import numbers_of, table_of
+from transforms.common_factors.clinics import Clinics, groups_of
 from transforms.statistics.withheld import Record
 
 PLACE = ("clinic_id", "clinic_group")
@@ -31,10 +32,17 @@ class Interval(TypedDict, total=False):
 
 
 class Row(Interval, total=False):
-    """What every cf_ table has: an estimate of one scope."""
+    """What every cf_ table has: an estimate of one scope, and how its clinics differ."""
 
     scope_level: str
     scope_id: str
+    pooling: str
+    n_clinics: int
+    tau: float
+    i_squared_percent: float
+    prediction_low: float
+    prediction_high: float
+    clinics_disagree: bool
 
 
 @dataclass(frozen=True)
@@ -89,15 +97,20 @@ class PerClinic:
 
 @dataclass(frozen=True)
 class CfTable:
-    """A cf_ table: the type of its rows, and the estimates that fill it, one per input."""
+    """A cf_ table: the type of its rows, and the estimates that fill it, one per input.
+
+    ``clinics`` says how a row over several clinics was made of them.
+    """
 
     row: type
     estimates: tuple[ByStratum | PerClinic, ...]
+    clinics: Clinics
 
     def fill(self, *candidates: pa.Table) -> pa.Table:
         """Return the rows of all estimates, each made from its own candidates."""
         parts = zip(self.estimates, candidates, strict=True)
-        return table_of(self.row, (row for part, frame in parts for row in part.rows_of(frame)))
+        rows = [row for part, frame in parts for row in part.rows_of(frame)]
+        return table_of(self.row, self.clinics.beside(rows, groups_of(candidates)))
 
 
 def estimated(table: CfTable, *models: Any) -> pa.Table:

@@ -9,8 +9,10 @@ import math
 
 import numpy as np
 
-from transforms.common_factors.rows import LEVEL, Columns, fields_of, records_by_scope
+from transforms.common_factors.clinics import CLINIC_EFFECTS, Clinics
+from transforms.common_factors.rows import LEVEL, Columns, clinics_of, fields_of, records_by_scope
 from transforms.common_factors.table import ByStratum, CfTable, Row
+from transforms.statistics import clinic_effects
 from transforms.statistics.estimate import Estimate, wald
 from transforms.statistics.reml import GroupTotals, RandomInterceptFit, fit_random_intercept
 from transforms.statistics.withheld import Record
@@ -26,8 +28,8 @@ PARAMETERS = {
 }
 
 
-def within_between_therapist(strata: Columns, rows: Columns) -> list[Record]:
-    """Fit post ~ pre + therapist mean + client deviation + (1 | therapist).
+def within_between_therapist(strata: Columns, rows: Columns) -> list[dict]:
+    """Fit post ~ pre + therapist mean + client deviation + clinic + (1 | therapist).
 
     Parameters
     ----------
@@ -63,13 +65,14 @@ def _records_of(part: Columns) -> list[Record]:
     _, codes = np.unique(part["therapist_code"], return_inverse=True)
     between, within = split_alliance(part["alliance_pomp"], codes)
     pre = part["pre_score"] - part["pre_score"].mean()
-    design = np.column_stack([np.ones(len(pre)), pre, between, within])
-    totals = GroupTotals.from_rows(codes, design, part["post_score"], PREDICTORS)
+    clinics, names = clinic_effects.columns(clinics_of(part))
+    design = np.column_stack([np.ones(len(pre)), pre, between, within, clinics])
+    totals = GroupTotals.from_rows(codes, design, part["post_score"], (*PREDICTORS, *names))
     fit = fit_random_intercept(totals)
     caseloads = np.bincount(codes)
     shared = {
         "therapist_variance_share": fit.icc,
-        "alliance_icc": alliance_icc(part["alliance_pomp"], codes),
+        "alliance_icc": alliance_icc(part["alliance_pomp"], codes, clinics_of(part)),
         "n_clients": len(codes),
         "n_therapists": len(caseloads),
         "n_therapists_with_caseload": int((caseloads >= FULL_CASELOAD).sum()),
@@ -80,16 +83,21 @@ def _records_of(part: Columns) -> list[Record]:
     ]
 
 
-def alliance_icc(alliance: np.ndarray, codes: np.ndarray) -> float | None:
-    """Return the share of the variance of the alliance that lies between therapists (0 to 1)."""
-    totals = GroupTotals.from_rows(codes, np.ones((len(codes), 1)), alliance, ("intercept",))
+def alliance_icc(
+    alliance: np.ndarray, codes: np.ndarray, clinics: np.ndarray | None = None
+) -> float | None:
+    """Return the therapists' share of the variance of the alliance within clinics (0 to 1)."""
+    clinics = np.zeros(len(codes)) if clinics is None else clinics
+    columns, names = clinic_effects.columns(clinics)
+    design = np.column_stack([np.ones(len(codes)), columns])
+    totals = GroupTotals.from_rows(codes, design, alliance, ("intercept", *names))
     return fit_random_intercept(totals).icc
 
 
 def _combination(fit: RandomInterceptFit, weights: dict[str, float]) -> Estimate:
     if not fit.is_estimated:
         return Estimate.missing(fit.reason, fit.n_rows, LEVEL)
-    vector = np.array([weights.get(name, 0.0) for name in PREDICTORS])
+    vector = np.array([weights.get(name, 0.0) for name in fit.names])
     variance = float(vector @ fit.fixed_covariance @ vector)
     return wald(float(vector @ fit.fixed), math.sqrt(max(variance, 0.0)), fit.n_rows, LEVEL)
 
@@ -109,5 +117,7 @@ class WithinBetweenTherapistRow(Row, total=False):
 
 CLIENTS = ("therapist_code", "alliance_pomp", "pre_score", "post_score")
 WITHIN_BETWEEN_THERAPIST = CfTable(
-    WithinBetweenTherapistRow, (ByStratum(within_between_therapist, INSTRUMENTS, CLIENTS),)
+    WithinBetweenTherapistRow,
+    (ByStratum(within_between_therapist, INSTRUMENTS, CLIENTS),),
+    Clinics(CLINIC_EFFECTS, (*INSTRUMENTS, "parameter")),
 )

@@ -5,9 +5,11 @@ from functools import partial
 
 import numpy as np
 
+from transforms.common_factors.clinics import CLINIC_EFFECTS, OWN_CLINIC_ONLY, Clinics
 from transforms.common_factors.rows import (
     LEVEL,
     Columns,
+    clinics_of,
     count_distinct,
     direction_of,
     fields_of,
@@ -16,10 +18,13 @@ from transforms.common_factors.rows import (
 )
 from transforms.common_factors.scopes import Scope
 from transforms.common_factors.table import USABLE, ByStratum, CfTable, Row
-from transforms.statistics.estimate import Estimate
-from transforms.statistics.logistic_mixed import fit_logistic_intercept, icc_interval_of
-from transforms.statistics.logistic_quadrature import BinomialRows
-from transforms.statistics.nested_reml import fit_nested, share_interval
+from transforms.statistics.heterogeneity import SHARE
+from transforms.statistics.logistic_mixed import (
+    BinomialRows,
+    fit_logistic_intercept,
+    icc_interval_of,
+)
+from transforms.statistics.nested_reml import NestedFit, fit_nested, share_interval
 from transforms.statistics.reml import GroupTotals
 from transforms.statistics.therapist_effect import (
     TherapistEffect,
@@ -38,14 +43,15 @@ CATEGORIES = ("problem", "step", "gender", "employment")
 def therapist_effects(strata: Columns, rows: Columns) -> list[Record]:
     """Estimate the therapist share of variance: records per scope, outcome instrument and metric.
 
-    ``icc`` always; ``icc_nested_therapist`` and ``icc_nested_clinic`` of the model with
-    therapists within clinics where a scope has more than one clinic.
+    ``icc`` always: therapists within clinics, whose levels are fixed effects, so a difference of
+    clinics is none of their therapists. Where a scope has more than one clinic, also
+    ``icc_nested_therapist`` and ``icc_nested_clinic``, shares of a variance that holds clinics too.
 
     Parameters
     ----------
     strata : columns stratum, clinic_id, clinic_group, outcome_instrument_id, direction (1 or −1)
     rows : one entry per client
-        stratum, clinic_code, therapist_code, pre_score and post_score in points, age_years and
+        stratum, therapist_code, pre_score and post_score in points, age_years and
         deprivation (NULL if unknown), and a code per category of ``CATEGORIES`` (NULL if unknown).
     """
     return records_by_scope(strata, rows, INSTRUMENT, _effects_of, _effects_without_estimate)
@@ -60,7 +66,9 @@ def therapist_effects_on_events(strata: Columns, rows: Columns, metric: str) -> 
 
     def describe(_: Scope, part: Columns) -> list[Record]:
         # Unlike the linear model, every client stays a row here: first score and age only.
-        design, names = case_mix_design(part["pre_score"], {"age": part["age_years"]})
+        design, names = case_mix_design(
+            part["pre_score"], {"age": part["age_years"]}, clinics=clinics_of(part)
+        )
         codes = _therapists_of(part)
         found = BinomialRows.from_rows(codes, design, part["is_event"], names)
         fit = fit_logistic_intercept(found)
@@ -80,8 +88,8 @@ def therapist_effects_on_events(strata: Columns, rows: Columns, metric: str) -> 
     return records_by_scope(strata, rows, INSTRUMENT, describe, [{"metric": metric}])
 
 
-def _effects_without_estimate(part: Columns) -> list[Record]:
-    nested = NESTED if count_distinct(part["clinic_code"]) > 1 else {}
+def _effects_without_estimate(part: Columns) -> list[dict]:
+    nested = NESTED if count_distinct(clinics_of(part)) > 1 else {}
     return [{"metric": metric} for metric in ("icc", *(f"icc_nested_{name}" for name in nested))]
 
 
@@ -101,33 +109,35 @@ def _effects_of(scope: Scope, part: Columns) -> Iterable[Record]:
         }
         | counts
     )
-    clinics = np.zeros(fit.n_groups, dtype=int)
-    clinics[codes] = part["clinic_code"].astype(int)
-    if len(scope.strata) > 1:
-        for name, which in NESTED.items():
-            yield _nested_record(effect.totals, clinics, name, which) | counts
+    if count_distinct(clinics_of(part)) > 1:
+        yield from (record | counts for record in _nested_records(part, codes))
 
 
-def _nested_record(totals: GroupTotals, clinics: np.ndarray, name: str, which: str) -> Record:
+def _nested_records(part: Columns, codes: np.ndarray) -> Iterable[dict]:
+    design, names = case_mix_design(part["pre_score"], *_case_mix_of(part))
+    totals = GroupTotals.from_rows(codes, design, part["post_score"], names)
+    clinics = np.zeros(totals.n_groups, dtype=int)
+    clinics[codes] = clinics_of(part)
     fit = fit_nested(totals, clinics)
+    for name, which in NESTED.items():
+        yield {"metric": f"icc_nested_{name}"} | _nested_record(totals, clinics, fit, which)
+
+
+def _nested_record(totals: GroupTotals, clinics: np.ndarray, fit: NestedFit, which: str) -> dict:
     share = share_interval(totals, clinics, which, level=LEVEL)
-    if fit.n_clusters < 2:
-        share = Estimate.missing("fewer than 2 clinics", totals.n_rows, LEVEL)
     variance = fit.var_group if which == "group" else fit.var_cluster
-    return (
-        {"metric": f"icc_nested_{name}"}
-        | fields_of(share)
-        | {
-            "var_therapist": fit.var_group,
-            "var_residual": fit.var_residual,
-            "is_boundary": None if variance is None else variance == 0,
-            "model": model_in_words(fit.names, "(1 | clinic / therapist)"),
-        }
-    )
+    return fields_of(share) | {
+        "var_therapist": fit.var_group,
+        "var_residual": fit.var_residual,
+        "is_boundary": None if variance is None else variance == 0,
+        "model": model_in_words(fit.names, "(1 | clinic / therapist)"),
+    }
 
 
 def therapist_caterpillar(strata: Columns, rows: Columns) -> list[Record]:
     """Estimate every therapist: one record per scope, outcome instrument and therapist code.
+
+    Of several clinics each therapist is set beside the average of their own clinic.
 
     Parameters are those of :func:`therapist_effects`.
     """
@@ -189,11 +199,18 @@ def _effect_of(part: Columns) -> tuple[TherapistEffect, np.ndarray]:
         part["post_score"],
         part["pre_score"],
         codes,
-        {"age": part["age_years"], "deprivation": part["deprivation"]},
-        {name: part[f"{name}_code"] for name in CATEGORIES},
+        *_case_mix_of(part),
+        clinics=clinics_of(part),
         level=LEVEL,
     )
     return effect, codes
+
+
+def _case_mix_of(part: Columns) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    return (
+        {"age": part["age_years"], "deprivation": part["deprivation"]},
+        {name: part[f"{name}_code"] for name in CATEGORIES},
+    )
 
 
 def _therapists_of(part: Columns) -> np.ndarray:
@@ -230,7 +247,7 @@ EVENTS = ("therapist_code", "pre_score", "age_years", "is_event")
 THERAPIST_EFFECT = CfTable(
     TherapistEffectRow,
     (
-        ByStratum(therapist_effects, (*INSTRUMENT, "direction"), ("clinic_code", *CASE_MIX)),
+        ByStratum(therapist_effects, (*INSTRUMENT, "direction"), CASE_MIX),
         ByStratum(
             partial(therapist_effects_on_events, metric="icc_reliable_improvement"),
             INSTRUMENT,
@@ -239,6 +256,7 @@ THERAPIST_EFFECT = CfTable(
         ),
         ByStratum(partial(therapist_effects_on_events, metric="icc_dropout"), INSTRUMENT, EVENTS),
     ),
+    Clinics(CLINIC_EFFECTS, (*INSTRUMENT, "metric"), SHARE),
 )
 
 
@@ -265,4 +283,5 @@ class TherapistCaterpillarRow(Row, total=False):
 THERAPIST_CATERPILLAR = CfTable(
     TherapistCaterpillarRow,
     (ByStratum(therapist_caterpillar, (*INSTRUMENT, "direction"), CASE_MIX),),
+    Clinics(OWN_CLINIC_ONLY, (*INSTRUMENT, "therapist_code")),
 )

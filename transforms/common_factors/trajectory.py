@@ -7,12 +7,16 @@ client's shrunken slope is beyond chance), else ``flat``. Descriptive: a slope s
 the outcome (domain brief §4.14).
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy.special import stdtrit
 
+from transforms.common_factors.clinics import CLINIC_EFFECTS, Clinics
 from transforms.common_factors.rows import (
     LEVEL,
     Columns,
+    clinics_of,
     count_distinct,
     fields_of,
     records_by_scope,
@@ -20,9 +24,11 @@ from transforms.common_factors.rows import (
 )
 from transforms.common_factors.scopes import Scope
 from transforms.common_factors.table import ByStratum, CfTable, Row
+from transforms.statistics import clinic_effects
 from transforms.statistics.arrays import Bools, Ints
 from transforms.statistics.correlation import pearson, wilson_interval
 from transforms.statistics.estimate import Estimate, two_sided_z
+from transforms.statistics.heterogeneity import CORRELATION, IDENTITY, SHARE
 from transforms.statistics.random_slopes import ClientSums, SlopesFit, fit_random_slopes
 from transforms.statistics.withheld import Record
 
@@ -73,9 +79,20 @@ def trajectory_records(strata: Columns, rows: Columns) -> tuple[list[Record], li
 
 
 def sums_of(part: Columns) -> ClientSums:
-    """Return the sums the model needs."""
+    """Return the sums the model needs, of several clinics with ratings less the clinic's mean.
+
+    A clinic that rates high is no client with a line of their own; lines may still differ.
+    """
     names = ("n_ratings", "sum_t", "sum_tt", "sum_y", "sum_ty", "sum_yy")
-    return ClientSums(*(part[name].astype(float) for name in names))
+    n, t, tt, y, ty, yy = (part[name].astype(float) for name in names)
+    clinics = clinics_of(part)
+    if clinic_effects.extra_clinics(clinics):
+        level = np.empty(len(n))
+        for rows in clinic_effects.each_clinic(clinics):
+            level[rows] = y[rows].sum() / n[rows].sum()
+        level -= y.sum() / n.sum()
+        y, ty, yy = y - n * level, ty - level * t, yy - 2 * level * y + n * level**2
+    return ClientSums(n, t, tt, y, ty, yy)
 
 
 def shapes_of(fit: SlopesFit, part: Columns) -> Ints | None:
@@ -161,12 +178,8 @@ def _summary(fit: SlopesFit, part: Columns, shapes: Ints | None) -> list[Record]
     known = ~np.isnan(part["improvement"])
     estimates = {
         "typical_slope": fit.typical_slope(LEVEL),
-        "slope_sd": missing
-        if fit.reason is not None
-        else Estimate(fit.slope_sd, None, None, LEVEL, n),
-        "slope_improvement_r": missing
-        if fit.reason is not None
-        else pearson(fit.client_slopes[known], part["improvement"][known], level=LEVEL),
+        "slope_sd": missing if fit.reason else Estimate(fit.slope_sd, None, None, LEVEL, n),
+        "slope_improvement_r": missing if fit.reason else _slope_improvement_r(fit, part, known),
     }
     counts: dict[str, int] = {}
     for position, shape in enumerate(SHAPES):
@@ -188,7 +201,23 @@ def _summary(fit: SlopesFit, part: Columns, shapes: Ints | None) -> list[Record]
     ]
 
 
-def _clients_and_summaries(strata: Columns, rows: Columns) -> list[Record]:
+def _slope_improvement_r(fit: SlopesFit, part: Columns, known: np.ndarray) -> Estimate:
+    clinics = clinics_of(part)[known]
+    measures = (fit.client_slopes[known], part["improvement"][known])
+    return pearson(
+        *(clinic_effects.centered(measure, clinics) for measure in measures),
+        level=LEVEL,
+        lost=clinic_effects.extra_clinics(clinics),
+    )
+
+
+def _scale_of(row: Mapping) -> str:
+    if row["metric"] == "slope_improvement_r":
+        return CORRELATION
+    return IDENTITY if row["metric"] in ("typical_slope", "slope_sd") else SHARE
+
+
+def _clients_and_summaries(strata: Columns, rows: Columns) -> list[dict]:
     clients, summaries = trajectory_records(strata, rows)
     return [*clients, *summaries]
 
@@ -230,5 +259,7 @@ LINES = (
     "improvement",
 )
 ALLIANCE_TRAJECTORY = CfTable(
-    AllianceTrajectoryRow, (ByStratum(_clients_and_summaries, INSTRUMENT, LINES),)
+    AllianceTrajectoryRow,
+    (ByStratum(_clients_and_summaries, INSTRUMENT, LINES),),
+    Clinics(CLINIC_EFFECTS, (*INSTRUMENT, "metric"), _scale_of),
 )

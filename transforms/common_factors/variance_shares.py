@@ -1,8 +1,8 @@
 """How much of the outcome goes with alliance, therapist and modality, on the same rows?
 
-The variance of the last score at equal first score is divided among three sources. Each
-source's share is what it adds to the explained variance, averaged over all orders in which
-the three can enter (Lindeman, Merenda & Gold 1980; the Shapley value), so no source profits
+The variance of the last score at equal first score, within clinics, is divided among three
+sources. Each source's share is what it adds to the explained variance, averaged over all orders in
+which the three can enter (Lindeman, Merenda & Gold 1980; the Shapley value), so no source profits
 from being first. The therapist enters as a random intercept; explained is 1 minus the residual
 variance over that of the first score alone. Shares and the residual sum to 1. They are
 adjusted for degrees of freedom, so a source without any effect can come out just below 0.
@@ -12,14 +12,17 @@ from itertools import combinations
 
 import numpy as np
 
+from transforms.common_factors.clinics import CLINIC_EFFECTS, Clinics
 from transforms.common_factors.rows import (
     LEVEL,
     Columns,
+    clinics_of,
     count_distinct,
     fields_of,
     records_by_scope,
 )
 from transforms.common_factors.table import ByStratum, CfTable, Row
+from transforms.statistics import clinic_effects
 from transforms.statistics.equivalence import t_interval
 from transforms.statistics.estimate import Estimate
 from transforms.statistics.reml import (
@@ -60,10 +63,12 @@ def _records_of(part: Columns) -> list[Record]:
     _, codes = np.unique(part["therapist_code"], return_inverse=True)
     modalities = np.unique(part["modality_code"])
     levels = [(part["modality_code"] == code).astype(float) for code in modalities[1:]]
+    clinics, of_clinics = clinic_effects.columns(clinics_of(part))
     design = np.column_stack(
-        [np.ones(len(codes)), part["pre_score"], part["alliance_pomp"], *levels]
+        [np.ones(len(codes)), part["pre_score"], part["alliance_pomp"], *levels, clinics]
     )
     names = ("intercept", "pre", "alliance", *(f"modality={int(code)}" for code in modalities[1:]))
+    names += of_clinics
     estimates = shares_with_interval(design, part["post_score"], codes, names)
     return [
         {"source": source}
@@ -91,12 +96,16 @@ def shares_with_interval(
     if isinstance(found, str):
         return {source: Estimate.missing(found, n, LEVEL) for source in wanted}
     n_blocks = min(N_BLOCKS, int(codes.max()) + 1)
+    columns = list(zip(names, design.T, strict=True))
     left_out = []
     for block in range(n_blocks):
         kept = codes % n_blocks != block
         _, kept_codes = np.unique(codes[kept], return_inverse=True)
+        # A clinic whose therapists are all left out has no column.
+        is_there = [not n.startswith("clinic=") or bool(np.ptp(c[kept])) for n, c in columns]
+        there = tuple(name for name, is_kept in zip(names, is_there, strict=True) if is_kept)
         shares = shares_of(
-            GroupTotals.from_rows(kept_codes, design[kept], outcome[kept], names), near
+            GroupTotals.from_rows(kept_codes, design[kept][:, is_there], outcome[kept], there), near
         )
         if isinstance(shares, str):
             return {source: Estimate.missing(shares, n, LEVEL) for source in wanted}
@@ -151,7 +160,7 @@ def _residual_variance(
     wanted = [
         position
         for position, name in enumerate(totals.names)
-        if name in ("intercept", "pre") or name.split("=")[0] in subset
+        if name in ("intercept", "pre") or name.split("=")[0] in (*subset, "clinic")
     ]
     columns = [*wanted, len(totals.names)]
     part = GroupTotals(
@@ -184,4 +193,5 @@ CLIENTS = ("therapist_code", "modality_code", "alliance_pomp", "pre_score", "pos
 VARIANCE_SHARES = CfTable(
     VarianceSharesRow,
     (ByStratum(variance_shares, INSTRUMENTS, CLIENTS, "shares_exclusion_reason is null"),),
+    Clinics(CLINIC_EFFECTS, (*INSTRUMENTS, "source")),
 )

@@ -128,15 +128,24 @@ def effect_sizes(pre: np.ndarray, post: np.ndarray, *, higher_is_better: bool) -
 
 
 def effect_sizes_from_moments(
-    *, n: int, mean_improvement: float, sd_pre: float, sd_post: float, sd_change: float
+    *,
+    n: int,
+    mean_improvement: float,
+    sd_pre: float,
+    sd_post: float,
+    sd_change: float,
+    lost: int = 0,
 ) -> EffectSizes:
-    """Describe change from published means and SDs; the correlation follows from the three SDs."""
+    """Describe change from published means and SDs; the correlation follows from the three SDs.
+
+    ``lost`` are degrees of freedom spent beside the mean, as on the means of clinics.
+    """
     if min(sd_pre, sd_post, sd_change) <= 0:
         return EffectSizes(n, reason="a standard deviation is zero")
     correlation = (sd_pre**2 + sd_post**2 - sd_change**2) / (2 * sd_pre * sd_post)
     correlation = min(max(correlation, -1.0), 1.0)
     d_pre = mean_improvement / sd_pre
-    g_pre = small_sample_factor(n - 1) * d_pre
+    g_pre = small_sample_factor(n - 1 - lost) * d_pre
     d_z = mean_improvement / sd_change
     return EffectSizes(
         n=n,

@@ -7,7 +7,7 @@ Time is the session after which the client left; who is censored after session n
 stay through the sessions before, so is at risk there and not at n.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,7 +76,30 @@ def cumulative_incidence(time: Floats, cause: Floats) -> CumulativeIncidence:
     )  # fmt: skip
 
 
-def _variance(n: Floats, d1: Floats, d2: Floats, before: Floats, incidence: Floats) -> Floats:
+def cumulative_incidence_over_clinics(
+    time: np.ndarray, cause: np.ndarray, clinics: np.ndarray
+) -> CumulativeIncidence:
+    """Average the curves of clinics, each weighted by its clients of this curve.
+
+    Counts are those of all. A clinic's curve stays where it was after its last event; clinics are
+    independent, so variances add with squared weights. Of one clinic its own curve.
+    """
+    of_all = cumulative_incidence(time, cause)
+    codes, sizes = np.unique(clinics, return_counts=True)
+    if len(codes) < 2:
+        return of_all
+    sums = np.zeros((3, len(of_all.time)))
+    for code, weight in zip(codes, sizes / sizes.sum(), strict=True):
+        own = cumulative_incidence(time[clinics == code], cause[clinics == code])
+        last = np.searchsorted(own.time, of_all.time, side="right")
+        for at, (part, power) in enumerate(((own.incidence, 1), (own.competing, 1), (own.se, 2))):
+            sums[at] += (weight * np.concatenate([[0.0], part])[last]) ** power
+    return replace(of_all, incidence=sums[0], competing=sums[1], se=np.sqrt(sums[2]))
+
+
+def _variance(
+    n: np.ndarray, d1: np.ndarray, d2: np.ndarray, before: np.ndarray, incidence: np.ndarray
+) -> np.ndarray:
     """Return Var F(t) = Σ [F(t) − F(s)]²·A + B − 2[F(t) − F(s)]·C over the times s up to t."""
     d = d1 + d2
     left = n * (n - d)

@@ -30,9 +30,12 @@ def fisher_interval(
     return math.tanh(center - half_width), math.tanh(center + half_width)
 
 
-def pearson(x: Floats, y: Floats, *, level: float = 0.95) -> Estimate:
-    """Return Pearson's r of complete pairs with Fisher's interval."""
-    return _correlation(_moments([x, y]), level)
+def pearson(x: np.ndarray, y: np.ndarray, *, level: float = 0.95, lost: int = 0) -> Estimate:
+    """Return Pearson's r of complete pairs with Fisher's interval.
+
+    ``lost`` are degrees of freedom already spent, as on the means of clinics.
+    """
+    return _correlation(_moments([x, y]), level, lost)
 
 
 def spearman(x: Floats, y: Floats, *, level: float = 0.95) -> Estimate:
@@ -40,9 +43,14 @@ def spearman(x: Floats, y: Floats, *, level: float = 0.95) -> Estimate:
     return pearson(mean_ranks(x), mean_ranks(y), level=level)
 
 
-def partial_correlation(x: Floats, y: Floats, given: Floats, *, level: float = 0.95) -> Estimate:
-    """Return the correlation of x and y at equal ``given`` (one variable), complete rows."""
-    return _correlation(_moments([x, y, given]), level)
+def partial_correlation(
+    x: np.ndarray, y: np.ndarray, given: np.ndarray, *, level: float = 0.95, lost: int = 0
+) -> Estimate:
+    """Return the correlation of x and y at equal ``given`` (one variable), complete rows.
+
+    ``lost`` are degrees of freedom already spent, as on the means of clinics.
+    """
+    return _correlation(_moments([x, y, given]), level, lost)
 
 
 def cluster_bootstrap_interval(
@@ -149,10 +157,18 @@ def repeated_measures_correlation(
 
 
 def repeated_correlation_from_products(
-    products: Sequence[float], *, n_rows: int, n_subjects: int, level: float = 0.95
+    products: Sequence[float],
+    *,
+    n_rows: int,
+    n_subjects: int,
+    n_given: int = 0,
+    level: float = 0.95,
 ) -> Estimate:
-    """Return the same from pooled within-subject sums Σx², Σxy, Σy²."""
-    freedom = n_rows - n_subjects - 1
+    """Return the same from pooled within-subject sums Σx², Σxy, Σy².
+
+    ``n_given`` are the variables whose part in both has been taken out of the sums.
+    """
+    freedom = n_rows - n_subjects - 1 - n_given
     if freedom < 1:
         return Estimate.missing("too few repeated measures", n_rows, level)
     scale = math.sqrt(max(products[0] * products[2], 0.0))
@@ -197,16 +213,16 @@ def mean_ranks(values: Floats) -> Floats:
     return ranks[codes]
 
 
-def _correlation(moments: Floats, level: float) -> Estimate:
+def _correlation(moments: np.ndarray, level: float, lost: int) -> Estimate:
     n_columns = 2 if len(moments) == 6 else 3
     n = round(float(moments[0]))
-    if n < n_columns + 1:
-        return Estimate.missing(f"fewer than {n_columns + 1} complete rows", n, level)
+    if n < n_columns + 1 + lost:
+        return Estimate.missing(f"fewer than {n_columns + 1 + lost} complete rows", n, level)
     r = float(correlation_from_moments(moments, n_columns))
     if not math.isfinite(r):
         return Estimate.missing("a measure does not vary", n, level)
     r = min(max(r, -1.0), 1.0)
-    low, high = fisher_interval(r, n, level=level, n_given=n_columns - 2) or (None, None)
+    low, high = fisher_interval(r, n, level=level, n_given=n_columns - 2 + lost) or (None, None)
     return Estimate(r, low, high, level, n)
 
 

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from transforms.statistics.arrays import Bools, Codes, Floats, Ints, sums_by
-from transforms.statistics.estimate import Estimate, two_sided_z
+from transforms.statistics.estimate import Estimate, two_sided_t, two_sided_z
 
 MAX_STEPS = 50
 SCORE_TOLERANCE = 1e-10  # per event
 LARGEST_LOG_HAZARD = 15.0  # per SD; beyond this a covariate separates the events
+LARGEST_EXPONENT = 700.0  # a ratio beyond exp of it is no number
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +37,23 @@ class SessionCoxFit:
     log_likelihood: float | None = None
 
     def hazard_ratio(self, position: int, *, times: float = 1.0, level: float = 0.95) -> Estimate:
-        """Return exp(times·β) with the cluster-robust interval, corrected by G/(G − 1).
+        """Return exp(times·β) with the cluster-robust interval: G/(G − 1), t with G − 1 freedom.
 
         Without clusters the model's own standard error is used.
         """
         if self.reason:
             return Estimate.missing(self.reason, self.n_rows, level)
-        if self.log_hazard_ratios is None or self.covariance is None:
-            raise ValueError("a fit without a reason has coefficients and their covariance")
-        covariance, factor = self.covariance, 1.0
+        covariance, factor, quantile = self.covariance, 1.0, two_sided_z(level)
         if self.robust_covariance is not None:
             if self.n_clusters < 2:
                 return Estimate.missing("fewer than 2 therapists", self.n_rows, level)
             covariance = self.robust_covariance
             factor = self.n_clusters / (self.n_clusters - 1)
+            quantile = two_sided_t(self.n_clusters - 1, level)
         value = float(self.log_hazard_ratios[position])
-        half_width = two_sided_z(level) * math.sqrt(factor * float(covariance[position, position]))
+        half_width = quantile * math.sqrt(factor * float(covariance[position, position]))
+        if abs(times) * (abs(value) + half_width) > LARGEST_EXPONENT:
+            return Estimate.missing("the standard error cannot be estimated", self.n_rows, level)
         ends = sorted(math.exp(times * (value + side * half_width)) for side in (-1, 1))
         return Estimate(math.exp(times * value), ends[0], ends[1], level, self.n_rows)
 
@@ -133,7 +135,22 @@ def fit_session_cox(
     )
 
 
-def _risk_sets(start: Floats, stop: Floats, is_event: Bools, covariates: Floats) -> _Risk:
+def strata_apart(
+    start: np.ndarray, stop: np.ndarray, strata: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the times of each stratum moved past those of the one before.
+
+    No row is then at risk at an event of another stratum: the fit is the stratified one, each
+    stratum with a baseline hazard of its own. Rows of one stratum stay where they are.
+    """
+    _, codes = np.unique(strata, return_inverse=True)
+    length = float(stop.max() - start.min()) + 1 if len(stop) else 0.0
+    return start + length * codes, stop + length * codes
+
+
+def _risk_sets(
+    start: np.ndarray, stop: np.ndarray, is_event: np.ndarray, covariates: np.ndarray
+) -> _Risk:
     times = np.unique(stop[is_event])
     at = np.searchsorted(times, stop[is_event])
     counts = np.bincount(at, minlength=len(times))

@@ -68,15 +68,22 @@ def compare_dependent(
 
 
 def compare_measures(
-    one: Floats, other: Floats, outcome: Floats, given: Floats | None = None
+    one: np.ndarray,
+    other: np.ndarray,
+    outcome: np.ndarray,
+    given: np.ndarray | None = None,
+    *,
+    lost: int = 0,
 ) -> DependentDifference:
-    """Compare the (partial) correlations of two measures with one outcome, on complete rows."""
-    r_one, r_other = _correlation(one, outcome, given), _correlation(other, outcome, given)
-    r_between = _correlation(one, other, given)
-    if not all(math.isfinite(r) for r in (r_one, r_other, r_between)):
+    """Compare the (partial) correlations of two measures with one outcome, on complete rows.
+
+    ``lost`` are degrees of freedom already spent, as on the means of clinics.
+    """
+    pairs = ((one, outcome), (other, outcome), (one, other))
+    found = [_correlation(x, y, given) for x, y in pairs]
+    if not all(math.isfinite(r) for r in found):
         return _missing("a measure does not vary", len(outcome), 0.95)
-    n_given = 0 if given is None else 1
-    return compare_dependent(r_one, r_other, r_between, len(outcome), n_given=n_given)
+    return compare_dependent(*found, len(outcome), n_given=lost + (given is not None))
 
 
 def _correlation(x: Floats, y: Floats, given: Floats | None) -> float:

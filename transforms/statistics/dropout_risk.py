@@ -10,10 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from transforms.statistics import clinic_effects
 from transforms.statistics.arrays import Bools, Codes, Floats, Ints
 from transforms.statistics.correlation import wilson_interval
 from transforms.statistics.cox import fit_cox
-from transforms.statistics.estimate import Estimate, two_sided_z
+from transforms.statistics.cox_time_varying import SessionCoxFit, fit_session_cox, strata_apart
+from transforms.statistics.estimate import Estimate, two_sided_t, two_sided_z
+from transforms.statistics.mantel_haenszel import odds_ratio_in_strata, risk_difference_in_strata
 
 LANDMARK_SESSION = 3
 TERTILES = ("low", "middle", "high")
@@ -24,7 +27,7 @@ class Tertiles:
     """Tertile of each value (0 low, 1 middle, 2 high) and the values where they end.
 
     Equal values always share a tertile, so with a ceiling the three are not equally large and
-    the highest may be empty.
+    the highest may be empty. Several clinics are cut each by its own, so they have no such values.
     """
 
     codes: Ints
@@ -40,6 +43,16 @@ def tertiles(values: Floats) -> Tertiles:
     ends = np.quantile(values, [1 / 3, 2 / 3], method="inverted_cdf")
     codes = np.searchsorted(ends, values, side="left")
     return Tertiles(codes, float(ends[0]), float(ends[1]))
+
+
+def tertiles_within(values: np.ndarray, clinics: np.ndarray) -> Tertiles:
+    """Cut the values of each clinic into thirds of its own."""
+    if clinic_effects.extra_clinics(clinics) == 0:
+        return tertiles(values)
+    codes = np.zeros(len(values), dtype=int)
+    for rows in clinic_effects.each_clinic(clinics):
+        codes[rows] = tertiles(values[rows]).codes
+    return Tertiles(codes, None, None)
 
 
 def risk_difference(
@@ -94,7 +107,11 @@ class EarlyAllianceDropout:
 
 
 def dropout_by_tertile(
-    alliance: Floats, dropped_out: Bools, *, level: float = 0.95
+    alliance: np.ndarray,
+    dropped_out: np.ndarray,
+    *,
+    clinics: np.ndarray | None = None,
+    level: float = 0.95,
 ) -> EarlyAllianceDropout:
     """Compare dropout between tertiles of the alliance at the landmark session.
 
@@ -104,8 +121,12 @@ def dropout_by_tertile(
         Rating at the landmark session, higher is better.
     dropped_out : array of bool
         True for a dropout; clients whose ending is unknown are left out before.
+    clinics : array, optional
+        Clinic of each client. Of several, thirds are cut within clinics; risks are of all clients
+        of a third, and both comparisons are averages within clinics (Mantel–Haenszel).
     """
-    cuts = tertiles(alliance)
+    clinics = np.zeros(len(alliance)) if clinics is None else clinics
+    cuts = tertiles_within(alliance, clinics)
     n = np.bincount(cuts.codes, minlength=3)
     events = np.bincount(cuts.codes, weights=dropped_out, minlength=3).astype(int)
     risks = tuple(
@@ -114,15 +135,41 @@ def dropout_by_tertile(
         else Estimate.missing("too many equal ratings to fill this tertile", 0, level)
         for k, size in zip(events, n, strict=True)
     )
-    sides = (int(events[0]), int(n[0]), int(events[2]), int(n[2]))
+    difference, ratio = _low_against_high(cuts.codes, dropped_out, clinics, level)
     return EarlyAllianceDropout(
         cuts,
         tuple(int(size) for size in n),
         tuple(int(k) for k in events),
         risks,
-        risk_difference(*sides, level=level),
-        odds_ratio(*sides, level=level),
+        difference,
+        ratio,
     )
+
+
+def _low_against_high(
+    thirds: np.ndarray, dropped_out: np.ndarray, clinics: np.ndarray, level: float
+) -> tuple[Estimate, Estimate]:
+    """Return risk difference and odds ratio of the low against the high third."""
+    cells = np.array(
+        [
+            [
+                count
+                for third in (0, 2)
+                for count in (
+                    int(dropped_out[rows & (thirds == third)].sum()),
+                    int((rows & (thirds == third)).sum()),
+                )
+            ]
+            for rows in clinic_effects.each_clinic(clinics)
+        ]
+    ).reshape(-1, 4)
+    if len(cells) > 1:
+        return (
+            risk_difference_in_strata(*cells.T, level=level),
+            odds_ratio_in_strata(*cells.T, level=level),
+        )
+    sides = cells[0].tolist() if len(cells) else [0, 0, 0, 0]
+    return risk_difference(*sides, level=level), odds_ratio(*sides, level=level)
 
 
 def hazard_ratio_per_sd(
@@ -131,7 +178,8 @@ def hazard_ratio_per_sd(
     alliance: Floats,
     clusters: Codes,
     *,
-    is_known: Bools | None = None,
+    is_known: np.ndarray | None = None,
+    clinics: np.ndarray | None = None,
     level: float = 0.95,
 ) -> Estimate:
     """Return the hazard ratio of dropout per SD of the alliance at the landmark.
@@ -149,11 +197,19 @@ def hazard_ratio_per_sd(
         Whether the ending is known; by default all are. Who is still in treatment, or ended
         nobody knows how, was last at risk before the last session: what came instead of the
         next one is not known.
+    clinics : array, optional
+        Clinic of each client. Of several, each has its own hazard (strata), and the SD is the one
+        within clinics.
 
     Notes
     -----
     Below 1: a better alliance goes with a lower hazard of leaving.
     """
+    if clinics is not None and clinic_effects.extra_clinics(clinics):
+        known = 1 if is_known is None else is_known
+        duration = sessions_attended + known - LANDMARK_SESSION
+        fit = _stratified(duration, dropped_out, alliance, clusters, clinics)
+        return fit.hazard_ratio(0, times=clinic_effects.spread(alliance, clinics), level=level)
     spread = float(np.std(alliance, ddof=1)) if len(alliance) > 1 else 0.0
     _, codes = np.unique(clusters, return_inverse=True)
     last_at_risk = sessions_attended + (1 if is_known is None else is_known)
@@ -162,14 +218,28 @@ def hazard_ratio_per_sd(
         return Estimate.missing(fit.reason, fit.n, level)
     if fit.log_hazard_ratio is None or fit.robust_se is None:
         raise ValueError("a fit on clusters without a reason has a ratio and a robust error")
-    log_hazard_ratio = fit.log_hazard_ratio
     n_clusters = int(codes.max()) + 1
     if n_clusters < 2:
         return Estimate.missing("fewer than 2 therapists", fit.n, level)
-    # The sandwich is too small with few clusters; G / (G − 1) is the usual first correction.
-    half_width = two_sided_z(level) * fit.robust_se * math.sqrt(n_clusters / (n_clusters - 1))
-    ends = [math.exp(spread * (log_hazard_ratio + side * half_width)) for side in (-1.0, 0.0, 1.0)]
+    # The sandwich is too small with few clusters: G / (G − 1), and t with G − 1 degrees of freedom.
+    t = two_sided_t(n_clusters - 1, level)
+    half_width = t * fit.robust_se * math.sqrt(n_clusters / (n_clusters - 1))
+    ends = [
+        math.exp(spread * (fit.log_hazard_ratio + side * half_width)) for side in (-1.0, 0.0, 1.0)
+    ]
     return Estimate(ends[1], ends[0], ends[2], level, fit.n)
+
+
+def _stratified(
+    duration: np.ndarray,
+    dropped_out: np.ndarray,
+    alliance: np.ndarray,
+    clusters: np.ndarray,
+    clinics: np.ndarray,
+) -> SessionCoxFit:
+    start, stop = strata_apart(np.zeros(len(duration)), duration, clinics)
+    within = clinic_effects.centered(alliance, clinics)
+    return fit_session_cox(start, stop, dropped_out, within[:, None], clusters)
 
 
 @dataclass(frozen=True, slots=True)

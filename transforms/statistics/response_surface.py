@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
+from transforms.statistics import clinic_effects
 from transforms.statistics.arrays import Codes, Floats
 from transforms.statistics.cluster_robust import clustered_covariance
 from transforms.statistics.estimate import Estimate
@@ -46,6 +47,7 @@ def response_surface(
     given: Floats,
     clusters: Codes,
     *,
+    clinics: np.ndarray | None = None,
     level: float = 0.95,
 ) -> ResponseSurface:
     """Fit outcome = b0 + g·given + b1C + b2T + b3C² + b4CT + b5T² by least squares.
@@ -58,6 +60,8 @@ def response_surface(
         Outcome and the score held equal (the first one), higher is better.
     clusters : array of int
         Therapist of each row.
+    clinics : array of int, optional
+        Clinic of each row; each but one gets a column.
 
     Returns
     -------
@@ -75,8 +79,12 @@ def response_surface(
     ``lm`` and ``sandwich::vcovCL``.
     """
     n, n_clusters = len(outcome), len(np.unique(clusters))
+    of_clinics, _ = clinic_effects.columns(np.zeros(n) if clinics is None else clinics)
     design = np.column_stack(
-        [np.ones(n), given, client, therapist, client**2, client * therapist, therapist**2]
+        [
+            *(np.ones(n), given, client, therapist),
+            *(client**2, client * therapist, therapist**2, of_clinics),
+        ]
     )
     reason = _why_not(design, outcome)
     if reason:
@@ -97,7 +105,8 @@ def response_surface(
     t = float(stdtrit(df, 0.5 + level / 2))
 
     def combination(weights: tuple[int, ...]) -> Estimate:
-        vector = np.array([0, 0, *weights], dtype=float)
+        vector = np.zeros(design.shape[1])
+        vector[2:7] = weights
         value = float(vector @ slopes)
         half = t * math.sqrt(max(float(vector @ covariance @ vector), 0.0))
         return Estimate(value, value - half, value + half, level, n)

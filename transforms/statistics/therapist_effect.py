@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from transforms.statistics import clinic_effects
 from transforms.statistics.arrays import Floats, Ints
 from transforms.statistics.estimate import Estimate, two_sided_z
 from transforms.statistics.profile_likelihood import icc_interval
@@ -59,18 +60,25 @@ class Caterpillar:
 
 
 def case_mix_design(
-    pre: Floats,
-    covariates: Mapping[str, Floats],
-    categories: Mapping[str, Floats] | None = None,
-) -> tuple[Floats, tuple[str, ...]]:
+    pre: np.ndarray,
+    covariates: Mapping[str, np.ndarray],
+    categories: Mapping[str, np.ndarray] | None = None,
+    clinics: np.ndarray | None = None,
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return the predictor matrix and its names: intercept, centered pre, centered covariates.
+
+    ``clinics`` are codes; each clinic but one gets a column before all others.
 
     A missing covariate (NaN) takes the mean of the others, and where any is missing an indicator
     column joins, so that no client is lost. A category (codes, NaN unknown) gets a column for
     every level of 11 clients or more but the most frequent; unknown counts as a level. Columns
     that do not vary, or that follow from those before them, are left out.
     """
-    columns = {"intercept": np.ones(len(pre)), "pre": _centered(np.asarray(pre, dtype=float))}
+    columns = {"intercept": np.ones(len(pre))}
+    if clinics is not None:
+        of_clinics, names = clinic_effects.columns(clinics)
+        columns |= dict(zip(names, of_clinics.T, strict=True))
+    columns["pre"] = _centered(np.asarray(pre, dtype=float))
     for name, values in covariates.items():
         values = np.asarray(values, dtype=float)
         is_missing = np.isnan(values)
@@ -128,9 +136,10 @@ def therapist_effect(
     covariates: Mapping[str, Floats],
     categories: Mapping[str, Floats] | None = None,
     *,
+    clinics: np.ndarray | None = None,
     level: float = 0.95,
 ) -> TherapistEffect:
-    """Fit post ~ pre + case mix + (1 | therapist).
+    """Fit post ~ pre + case mix + (1 | therapist), with clinics as fixed effects where given.
 
     Parameters
     ----------
@@ -143,9 +152,12 @@ def therapist_effect(
     categories : mapping of name to array of codes, optional
         Case mix in levels, NaN where unknown.
     """
-    design, names = case_mix_design(pre, covariates, categories)
+    design, names = case_mix_design(pre, covariates, categories, clinics)
     totals = GroupTotals.from_rows(therapists, design, post, names)
-    change = GroupTotals.from_rows(therapists, design[:, :1], post - pre, names[:1])
+    levels = [at for at, name in enumerate(names) if name.split("=")[0] in ("intercept", "clinic")]
+    change = GroupTotals.from_rows(
+        therapists, design[:, levels], post - pre, [names[at] for at in levels]
+    )
     return TherapistEffect(
         totals,
         fit_random_intercept(totals),

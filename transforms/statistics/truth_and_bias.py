@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
+from transforms.statistics import clinic_effects
 from transforms.statistics.arrays import Codes, Floats, Ints
 from transforms.statistics.cluster_robust import clustered_covariance
 from transforms.statistics.correlation import pearson, repeated_measures_correlation
@@ -42,6 +43,7 @@ def truth_and_bias(
     therapist: Floats,
     clusters: Codes | None = None,
     *,
+    clinics: np.ndarray | None = None,
     level: float = 0.95,
 ) -> TruthAndBias:
     """Fit therapist − M = bias + f_w (C_it − C̄_i) + f_b (C̄_i − M) + u_i + e_it by REML.
@@ -54,6 +56,9 @@ def truth_and_bias(
         Both ratings, percent of the maximum possible.
     clusters : array of int, optional
         Therapist of each session; the therapist of a dyad is the one of its first row.
+    clinics : array of int, optional
+        Clinic of each session. Of several, M is the mean of the clinic's clients, each clinic but
+        one has a column, and the bias is the average of clinics weighted by their clients.
 
     Notes
     -----
@@ -72,20 +77,30 @@ def truth_and_bias(
     sizes = np.bincount(codes)
     client_means = np.bincount(codes, weights=client) / sizes
     therapist_means = np.bincount(codes, weights=therapist) / sizes
-    middle = float(client_means.mean())
+    of_dyads = np.zeros(n_dyads) if clinics is None else _of_first_row(codes, clinics)
+    middle = clinic_effects.means(client_means, of_dyads)[codes]
+    columns, names = clinic_effects.columns(of_dyads)
     design = np.column_stack(
-        [np.ones(n), client - client_means[codes], client_means[codes] - middle]
+        [np.ones(n), client - client_means[codes], client_means[codes] - middle, columns[codes]]
     )
-    fit = fit_random_intercept(GroupTotals.from_rows(codes, design, therapist - middle, PREDICTORS))
+    fit = fit_random_intercept(
+        GroupTotals.from_rows(codes, design, therapist - middle, (*PREDICTORS, *names))
+    )
     found = _fixed(fit, n, level)
     if (bias := found["bias"].value) is not None:
         therapists = np.arange(n_dyads) if clusters is None else _of_first_row(codes, clusters)
-        half = _half_width(therapist_means - client_means, therapists, level)
-        found["bias"] = Estimate(bias, bias - half, bias + half, level, n)
+        half = _half_width(therapist_means - client_means, therapists, of_dyads, level)
+        bias = found["bias"].value
+        ends = (None, None) if half is None else (bias - half, bias + half)
+        found["bias"] = Estimate(bias, *ends, level, n)
     found["tracking_within"], _ = repeated_measures_correlation(
         codes, client, therapist, level=level
     )
-    found["tracking_between"] = pearson(client_means, therapist_means, level=level)
+    found["tracking_between"] = pearson(
+        *(clinic_effects.centered(means, of_dyads) for means in (client_means, therapist_means)),
+        level=level,
+        lost=clinic_effects.extra_clinics(of_dyads),
+    )
     return TruthAndBias(n_dyads, n, found)
 
 
@@ -94,16 +109,22 @@ def _of_first_row(codes: Ints, clusters: Codes) -> Floats:
     return np.asarray(clusters)[first]
 
 
-def _half_width(differences: Floats, clusters: Codes, level: float) -> float:
-    """Return t times the clustered standard error of a mean."""
+def _half_width(
+    differences: np.ndarray, clusters: np.ndarray, clinics: np.ndarray, level: float
+) -> float | None:
+    """Return t times the clustered standard error of a mean over clinics as they are."""
     _, codes = np.unique(clusters, return_inverse=True)
     n_clusters, n = int(codes.max()) + 1, len(differences)
     if n_clusters < FEWEST_CLUSTERS:
         codes, n_clusters = np.arange(n), n
+    within = clinic_effects.centered(differences, clinics)
     covariance = clustered_covariance(
-        np.ones((n, 1)), differences - differences.mean(), np.full((1, 1), 1 / n), codes
+        np.ones((n, 1)), within - within.mean(), np.full((1, 1), 1 / n), codes
     )
-    return float(stdtrit(n_clusters - 1, 0.5 + level / 2)) * math.sqrt(float(covariance[0, 0]))
+    freedom = n_clusters - 1 - clinic_effects.extra_clinics(clinics)
+    if freedom < 1:
+        return None
+    return float(stdtrit(freedom, 0.5 + level / 2)) * math.sqrt(float(covariance[0, 0]))
 
 
 def _fixed(fit: RandomInterceptFit, n: int, level: float) -> dict[str, Estimate]:
@@ -113,7 +134,7 @@ def _fixed(fit: RandomInterceptFit, n: int, level: float) -> dict[str, Estimate]
     errors = np.sqrt(np.clip(np.diag(fit.fixed_covariance), 0, None))
     return {
         name: wald(float(value), float(error), n, level)
-        for name, value, error in zip(names, fit.fixed, errors, strict=True)
+        for name, value, error in zip(names, fit.fixed[:3], errors[:3], strict=True)
         if math.isfinite(value)
     }
 

@@ -16,6 +16,8 @@ from transforms.statistics.estimate import Estimate, wald
 from transforms.statistics.reml import GroupTotals, fit_random_intercept
 
 PREDICTORS = ("intercept", "alliance_within", "alliance_between", "outcome_within", "session")
+HELD_EQUAL = ("outcome_within", "session")
+DUST = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,8 @@ class WithinBetween:
 
     ``difference`` is between minus within. ``within_standardized`` is the within slope times
     the within-client SD of the alliance over that of the outcome. ``repeated_correlation`` is
-    the repeated-measures correlation of alliance and next outcome. ``client_variance_share``
+    the repeated-measures correlation of alliance and next outcome at equal current outcome and
+    session: ``within`` in the unit of a correlation. ``client_variance_share``
     is the share of the remaining variance that lies between clients (0 to 1).
     """
 
@@ -44,8 +47,9 @@ def within_between(totals: GroupTotals, *, direction: int, level: float = 0.95) 
     Parameters
     ----------
     totals : GroupTotals
-        One group per client; predictors in the order of ``PREDICTORS``; the outcome is the
-        score before the next attended session, in points.
+        One group per client; predictors in the order of ``PREDICTORS``, then a column per clinic
+        where there are several; the outcome is the score before the next attended session, in
+        points.
     direction : {1, -1}
         1 if a higher outcome score is better. Signs are turned so that a positive slope
         means: better alliance, better next outcome.
@@ -58,7 +62,7 @@ def within_between(totals: GroupTotals, *, direction: int, level: float = 0.95) 
         return WithinBetween(totals.n_groups, n, none, none, none, none, repeated, None)
 
     def combination(weights: dict[str, float]) -> Estimate:
-        vector = np.array([weights.get(name, 0.0) for name in PREDICTORS])
+        vector = np.array([weights.get(name, 0.0) for name in totals.names])
         variance = float(vector @ fit.fixed_covariance @ vector)
         value = float(vector @ fit.fixed)
         return wald(value, math.sqrt(max(variance, 0.0)), n, level).times(direction)
@@ -77,15 +81,36 @@ def within_between(totals: GroupTotals, *, direction: int, level: float = 0.95) 
 
 
 def repeated_correlation_from_totals(totals: GroupTotals, *, level: float = 0.95) -> Estimate:
-    """Return the repeated-measures correlation of within alliance and next outcome."""
-    alliance, outcome = totals.names.index("alliance_within"), len(totals.names)
-    products = [
-        float(totals.within[pair])
-        for pair in ((alliance, alliance), (alliance, outcome), (outcome, outcome))
-    ]
+    """Return the repeated-measures correlation of alliance and next outcome, adjusted.
+
+    Bland & Altman's (parallel lines within clients) of what is left of both after the current
+    outcome and the session: a course in which both rise has no correlation from that alone. Each
+    of the two costs a degree of freedom.
+    """
+    left, n_given = _left_within(totals)
+    products = [float(left[pair]) for pair in ((0, 0), (0, 1), (1, 1))]
     return repeated_correlation_from_products(
-        products, n_rows=totals.n_rows, n_subjects=totals.n_groups, level=level
+        products,
+        n_rows=totals.n_rows,
+        n_subjects=totals.n_groups,
+        n_given=n_given,
+        level=level,
     )
+
+
+def _left_within(totals: GroupTotals) -> tuple[np.ndarray, int]:
+    """Return products of alliance and outcome less what the held-equal explain, and their rank."""
+    both = [totals.names.index("alliance_within"), len(totals.names)]
+    held = [totals.names.index(name) for name in HELD_EQUAL]
+    among, beside = totals.within[np.ix_(held, held)], totals.within[np.ix_(held, both)]
+    scale = np.sqrt(np.maximum(np.diag(among), 0.0))
+    scale[scale == 0] = 1.0
+    inverse = np.linalg.pinv(among / np.outer(scale, scale), rcond=DUST, hermitian=True)
+    own = totals.within[np.ix_(both, both)]
+    left = own - (beside / scale[:, None]).T @ inverse @ (beside / scale[:, None])
+    # What is nothing but rounding of a measure's own variation is no variation.
+    left[np.diag_indices(2)] *= np.diag(left) > DUST * np.diag(own)
+    return left, int(np.linalg.matrix_rank(among / np.outer(scale, scale), tol=DUST))
 
 
 def _spread_ratio(totals: GroupTotals) -> float:

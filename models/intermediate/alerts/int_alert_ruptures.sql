@@ -42,7 +42,10 @@ kinds as (
 
 ),
 
-{# That a rupture was not repaired is known when the sessions it had for it are over. #}
+{#
+    That a rupture was not repaired is known when the sessions it had for it are over. What a client
+    reports is known with the form: unless it says resolved, somebody is told the next morning.
+#}
 timed as (
 
     select
@@ -50,6 +53,7 @@ timed as (
         ruptures.*,
         coalesce(ruptures.drop_needed_points, ruptures.limit_score) as threshold,
         case
+            when kinds.detector = 'self_report' then ruptures.session_at
             when kinds.alert_kind = 'unrepaired_rupture' then decided.session_at
             else ruptures.session_at
         end as raised_at,
@@ -72,6 +76,7 @@ timed as (
     where
         kinds.alert_kind <> 'unrepaired_rupture'
         or ruptures.repair_state = 'unrepaired'
+        or (kinds.detector = 'self_report' and ruptures.resolution is null)
 
 )
 

@@ -45,6 +45,7 @@ dyads as (
         min(therapist_instrument_id) as therapist_instrument_id,
         avg(client_pomp) filter (where is_early) as early_client_pomp,
         avg(therapist_pomp) filter (where is_early) as early_therapist_pomp,
+        min(session_at) filter (where is_early) as first_early_at,
         max(session_at) filter (where is_early) as last_early_at
 
     from joint_sessions
@@ -89,6 +90,8 @@ paired as (
         (dyads.early_therapist_pomp - 50) / 10 as early_therapist,
         cast(episodes.outcome_pre * directions.direction as double) as pre_score,
         cast(later_outcomes.post_score * directions.direction as double) as post_score,
+        cast(episodes.outcome_pre_at as date) > cast(dyads.first_early_at as date)
+            as is_pre_too_late,
         dyads.episode_key is null as is_never_joint
 
     from episodes
@@ -119,6 +122,7 @@ judged as (
                 then 'no session up to '
                 || '{{ var("early_alliance_last_session", 5) }} rated by client and therapist'
             when pre_score is null then 'no first outcome score'
+            when is_pre_too_late then 'first outcome score only after the ratings'
             when post_score is null then 'no outcome score after the ratings'
             {% endif %}
         end as missing_reason

@@ -137,6 +137,7 @@ expected as (
         coalesce(episodes.therapist_key, episodes.episode_key) as cluster_key,
         episodes.outcome_instrument_id,
         episodes.outcome_pre,
+        cast(episodes.outcome_pre_at as date) as outcome_pre_date,
         episodes.early_alliance_instrument_id,
         episodes.early_alliance_pomp,
         analyses.table_name,
@@ -173,6 +174,7 @@ paired as (
         expected.instrument_id,
         expected.version,
         cast(early_values.value as double) as x,
+        expected.outcome_pre_date > early_values.first_date as is_pre_too_late,
         case expected.target
             when 'alliance' then expected.early_alliance_instrument_id
             when 'countertransference' then reactions.instrument_id
@@ -225,6 +227,8 @@ judged as (
             when target = 'countertransference' and y is null
                 then 'no countertransference score beside it'
             when target = 'outcome' and given is null then 'no first outcome score'
+            when target = 'outcome' and is_pre_too_late
+                then 'first outcome score only after the measure'
             when y is null then 'no outcome score after the measure'
         end as missing_reason
 

@@ -124,6 +124,7 @@ by_episode as (
         instrument_id,
         version,
         avg(value) as value,
+        min(completed_date) as first_date,
         max(completed_date) as last_date
 
     from rated
@@ -162,6 +163,7 @@ without_goals as (
         goal_clinics.rater,
         goal_clinics.instrument_id,
         goal_clinics.version,
+        windows.last_date as first_date,
         windows.last_date
 
     from goal_clinics
@@ -195,6 +197,7 @@ complete as (
         instrument_id,
         version,
         0.0 as value,
+        first_date,
         last_date
 
     from without_goals

@@ -88,7 +88,6 @@ select
                     order by clinic_id, outcome_instrument_id
                 ) - 1
     end as stratum,
-    dense_rank() over (order by clinic_id) as clinic_code,
     dense_rank() over (order by therapist_key) as therapist_code,
     cast(outcome_pre as double) as pre_score,
     cast(outcome_post as double) as post_score,

@@ -35,6 +35,8 @@ judged as (
                 || '{{ var("early_alliance_last_session", 5) }}'
             when episodes.outcome_pre is null
                 then 'no first outcome score'
+            when not episodes.is_pre_up_to_early_alliance
+                then 'first outcome score only after the alliance was rated'
             when episodes.post_after_early_alliance is null
                 then 'no outcome score after the alliance window'
             when directions.direction is null

@@ -57,6 +57,7 @@ ranked as (
         detectors.confidence_z,
         detectors.reference_episodes,
         detectors.min_ratings,
+        detectors.sd_min_ratings,
         detectors.repair_share,
         detectors.strict_repair_sd,
         detectors.resolved_from,

@@ -62,6 +62,7 @@ applied as (
         form_rules.limit_constant,
         form_rules.reference_episodes,
         form_rules.min_ratings,
+        form_rules.sd_min_ratings,
         form_rules.repair_share,
         form_rules.strict_repair_sd,
         form_rules.resolved_from,
@@ -87,6 +88,8 @@ needed as (
         round(
             case
                 when kind = 'drop_reliable' then reliable_points
+                {# What a form says itself needs one of them; an SD needs more. #}
+                when rating_count < sd_min_ratings then null
                 else threshold_sd * sd_used
             end,
             9

@@ -348,7 +348,8 @@ select
     {{ cf_benchmark_columns() }},
     {{ cf_definition_version() }} as definition_version,
     extract_dates.extract_date,
-    'association, not cause: no criterion is accepted by all, compare detectors side by side'
+    'association, not cause: no criterion is accepted by all, compare detectors side by side; '
+    || 'several clinics are summed, each weighted by its courses'
         as caution
 
 from labeled

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from transforms.common_factors.dropout import (
     DEFINITIONS,
@@ -46,7 +47,7 @@ def test_unknown_endings_count_in_the_hazard_and_not_in_the_risks(landmark):
 
 
 def test_who_is_still_in_treatment_is_at_risk_up_to_the_session_before_the_last(landmark):
-    """R 4.2.2, survival 3.5-3: tests/reference/early_dropout.R."""
+    """R 4.2.2, survival 3.5-3: tests/reference/early_dropout.R; its z becomes t with G − 1."""
     hazard = next(
         record
         for record in early_alliance_dropout(STRATA, landmark)
@@ -54,8 +55,10 @@ def test_who_is_still_in_treatment_is_at_risk_up_to_the_session_before_the_last(
     )
 
     assert hazard["estimate"] == pytest.approx(0.287165838314038, abs=1e-9)
-    assert hazard["ci_low"] == pytest.approx(0.211518205300374, abs=1e-9)
-    assert hazard["ci_high"] == pytest.approx(0.389868184525761, abs=1e-9)
+    wider = stats.t.ppf(0.975, hazard["n_therapists"] - 1) / stats.norm.ppf(0.975)
+    for end, by_r in (("ci_low", 0.211518205300374), ("ci_high", 0.389868184525761)):
+        expected = hazard["estimate"] * (by_r / hazard["estimate"]) ** wider
+        assert hazard[end] == pytest.approx(expected, abs=1e-9)
 
 
 def test_the_smallest_cell_looks_at_both_sides_of_each_third(landmark):

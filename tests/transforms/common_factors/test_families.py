@@ -18,6 +18,7 @@ from transforms.common_factors.therapist_alliance import split_alliance, within_
 from transforms.common_factors.trajectory import SHAPES, is_u_shaped, trajectory_records
 from transforms.common_factors.variance_shares import variance_shares
 from transforms.statistics.competing_risks import cumulative_incidence
+from transforms.statistics.level_so_far import level_so_far
 
 pytestmark = pytest.mark.filterwarnings("error")
 N, G = 1200, 40
@@ -87,7 +88,8 @@ def test_planted_slopes_between_and_within_therapists_come_back():
 
 def modalities():
     names = np.array(["cbt", "emdr", "psychodynamic"], dtype=object)
-    return strata(3, modality=names, modality_code=np.array([1, 2, 3]))
+    one_clinic = np.array(["clinic0"] * 3, dtype=object)
+    return strata(3, modality=names, modality_code=np.array([1, 2, 3]), clinic_id=one_clinic)
 
 
 def with_strata(rows):
@@ -240,6 +242,69 @@ def test_a_planted_hazard_of_the_last_alliance_comes_back():
     assert found["ci_low"] < np.exp(-0.3) < found["ci_high"]
     assert unrated["ci_low"] < 1 < unrated["ci_high"]
     assert found["n_clients"] == 900
+
+
+def split_sessions(within, between, n=2500, seed=4):
+    """Leaving by the session's deviation, and by the client's usual alliance (log per 10)."""
+    draw = np.random.default_rng(seed)
+    usual = draw.normal(0, 8, n)
+    rows = []
+    for client in range(n):
+        for session in range(1, 13):
+            deviation = draw.normal(0, 6)
+            log_odds = -2.2 + (within * deviation + between * usual[client]) / 10
+            left = draw.random() < np.exp(log_odds)
+            rows.append((client, client % 60, session, left, 70 + usual[client] + deviation))
+            if left:
+                break
+    client, therapist, session, left, alliance = np.array(rows, dtype=float).T
+    return {
+        "stratum": np.zeros(len(client), int),
+        "therapist_code": therapist.astype(int),
+        "client_code": client.astype(int),
+        "session_number": session,
+        "has_left": left,
+        "alliance_pomp": alliance,
+        "alliance_carried_pomp": alliance,
+    }
+
+
+@pytest.mark.parametrize(("within", "between"), [(-0.3, 0.0), (0.0, -0.3), (-0.4, 0.3)])
+def test_within_and_between_clients_are_told_apart_in_the_hazard(within, between):
+    """One number for both is a mixture of them, and holds neither."""
+    records = dropout_hazards(strata(), split_sessions(within, between))
+    found = {
+        name: one(records, scope_id="all", metric=f"hazard_ratio_per_10{name}")
+        for name in ("", "_within", "_between")
+    }
+
+    for name, planted in (("_within", within), ("_between", between)):
+        low, high = np.log(found[name]["ci_low"]), np.log(found[name]["ci_high"])
+        assert low < planted < high, f"{name}: {low} {planted} {high}"
+    mixture = np.log(found[""]["estimate"])
+    assert min(within, between) < mixture < max(within, between)
+
+
+def test_the_usual_level_knows_no_later_rating():
+    """Two clients whose ratings agree up to session 2 have one usual level there."""
+    draw = np.random.default_rng(2)
+    clients = np.repeat(np.arange(40), 4)
+    sessions = np.tile(np.arange(1.0, 5), 40)
+    ratings = 60 + draw.normal(0, 8, 40)[clients] + draw.normal(0, 4, 160)
+    ratings[4:6] = ratings[:2]
+
+    level = level_so_far(clients, sessions, ratings, np.zeros(160))
+
+    assert level[:2].tolist() == level[4:6].tolist()
+    assert level[2] != level[6]
+    shuffled = draw.permutation(160)
+    again = level_so_far(
+        *(column[shuffled] for column in (clients, sessions, ratings)), np.zeros(160)
+    )
+    assert again == pytest.approx(level[shuffled], abs=1e-9)
+    unrated = np.where(sessions == 3, np.nan, ratings)
+    carried = level_so_far(clients, sessions, unrated, np.zeros(160))
+    assert carried[2::4].tolist() == carried[1::4].tolist()
 
 
 def test_a_hazard_without_any_rating_or_with_all_at_the_ceiling_gives_a_reason():

@@ -17,12 +17,14 @@ from transforms.common_factors import dropout as dropout_records
 from transforms.common_factors import homework as homework_records
 from transforms.common_factors import modality as modality_records
 from transforms.common_factors import relationship_measures as measure_records
+from transforms.common_factors import rows as rows_module
 from transforms.common_factors import survival as survival_records
 from transforms.common_factors import symptom_lag as lag_records
 from transforms.common_factors import therapist_alliance as therapist_alliance_records
 from transforms.common_factors import therapists as therapist_records
 from transforms.common_factors import trajectory as trajectory_records
 from transforms.common_factors import variance_shares as variance_share_records
+from transforms.common_factors.rows import each_scope
 from transforms.statistics.withheld import is_defect
 
 N_CLIENTS = 60
@@ -39,7 +41,6 @@ def usual(n: int = N_CLIENTS) -> dict[str, np.ndarray]:
         "episode_code": np.arange(n),
         "dyad_code": np.arange(n) // 3,
         "therapist_code": np.arange(n) % 6,
-        "clinic_code": np.zeros(n, dtype=int),
         "modality_code": np.arange(n) % 2 + 1,
         "alliance": alliance,
         "therapist_view": alliance / 2 + draw.normal(30, 6, n),
@@ -251,9 +252,21 @@ ESTIMATORS = {
 }
 
 
+# How many clinics the therapists work in: one, three, or each alone.
+CLINICS = {"one clinic": None, "three clinics": 3, "a clinic per therapist": 10**9}
+
+
+@pytest.mark.parametrize("clinics", CLINICS)
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_a_number_or_a_reason(estimator, shape):
+def test_a_number_or_a_reason(estimator, shape, clinics, monkeypatch):
+    if CLINICS[clinics]:
+
+        def in_clinics(*arguments):
+            for scope, part in each_scope(*arguments):
+                yield scope, part | {"clinic": part["therapist_code"] % CLINICS[clinics]}
+
+        monkeypatch.setattr(rows_module, "each_scope", in_clinics)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         records = ESTIMATORS[estimator](SHAPES[shape]())

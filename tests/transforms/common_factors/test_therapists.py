@@ -28,7 +28,6 @@ def rows_of(therapist_sd, n_therapists=40, n_clients=40, seed=3):
     noise = generator.normal(0, 4, len(codes))
     rows = {
         "stratum": (codes % 2).astype(int),
-        "clinic_code": codes % 2 + 1,
         "therapist_code": codes,
         "pre_score": pre,
         "post_score": 3 + 0.5 * pre + np.repeat(effect, n_clients) + noise,
@@ -49,7 +48,8 @@ def test_planted_share_is_inside_the_interval_of_every_scope():
     for record in records:
         assert record["ci_low"] < 1.44 / 17.44 < record["ci_high"]
     assert (records[0]["n_clients"], records[0]["n_therapists"]) == (1600, 40)
-    assert records[0]["model"] == "post ~ pre + age + age_missing + (1 | therapist)"
+    assert records[0]["model"] == "post ~ clinic + pre + age + age_missing + (1 | therapist)"
+    assert records[2]["model"] == "post ~ pre + age + age_missing + (1 | therapist)"
 
 
 def test_every_therapist_keeps_their_own_code():
@@ -125,7 +125,7 @@ def test_a_planted_share_of_a_yes_no_outcome_is_inside_its_interval():
     assert overall["metric"] == "icc_dropout"
     assert overall["ci_low"] < 0.163 < overall["ci_high"]
     assert overall["n_events"] == int(rows["is_event"].sum())
-    assert overall["model"] == "logit dropout ~ pre + age + age_missing + (1 | therapist)"
+    assert overall["model"] == "logit dropout ~ clinic + pre + age + age_missing + (1 | therapist)"
     rows["is_event"] = np.zeros(len(chance))
     assert therapist_effects_on_events(STRATA, rows, "icc_dropout")[0]["reason"] == (
         "everybody has the same outcome"
@@ -141,5 +141,5 @@ def test_case_mix_levels_enter_and_their_effect_is_taken_out():
 
     overall = therapist_effects(STRATA, rows)[0]
 
-    assert overall["model"] == "post ~ pre + age + age_missing + problem + (1 | therapist)"
+    assert overall["model"] == "post ~ clinic + pre + age + age_missing + problem + (1 | therapist)"
     assert overall["estimate"] < 0.02 < overall["icc_unadjusted"]

@@ -128,7 +128,6 @@ def tiny_clinics(**changed) -> tuple[dict, dict]:
     n = len(clinics)
     part = {
         "stratum": clinics,
-        "clinic_code": clinics,
         "therapist_code": np.array([0, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6]),
         "pre_score": np.array([12, 9, 14, 11, 15, 10, 13, 8, 16, 12, 9, 11.0]),
         "post_score": np.array([30, 31, 22, 21, 23, 22, 8, 9, 7, 8, 9, 8.0]),
@@ -152,7 +151,7 @@ SHAPES = {
     "one therapist per clinic": {"therapist_code": np.array([0, 0, *[1] * 4, *[2] * 6])},
     "constant outcome": {"post_score": np.full(12, 20.0)},
     "constant within clinics": {"post_score": np.array([30.0, 30, *[20.0] * 4, *[8.0] * 6])},
-    "a single clinic": {"stratum": np.zeros(12, dtype=int), "clinic_code": np.zeros(12, dtype=int)},
+    "a single clinic": {"stratum": np.zeros(12, dtype=int)},
     "a therapist per client": {"therapist_code": np.arange(12)},
 }
 
@@ -167,7 +166,7 @@ def test_tiny_clinics_have_a_number_or_a_plain_reason(shape):
             assert record["ci_low"] <= record["estimate"] <= record["ci_high"]
 
 
-def test_the_model_without_clinics_stays_when_the_nested_one_breaks_off(monkeypatch):
+def test_the_model_with_fixed_clinics_stays_when_the_nested_one_breaks_off(monkeypatch):
     def broken(*_, **__):
         raise ValueError("f(a) and f(b) must have different signs")
 

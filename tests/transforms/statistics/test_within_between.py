@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
+from scipy import stats
 
 from transforms.statistics.correlation import repeated_measures_correlation
 from transforms.statistics.reml import GroupTotals
@@ -76,14 +78,55 @@ def test_standardized_slope_is_in_within_client_sds():
     assert found.within_standardized.value == pytest.approx(expected, rel=1e-9)
 
 
-def test_repeated_correlation_from_totals_equals_that_of_rows():
+def test_repeated_correlation_is_the_partial_one_of_least_squares_with_a_line_per_client():
+    """From statsmodels: r = t / sqrt(t^2 + df) of the alliance beside clients, score, session."""
     clients, design, outcome = panel(n_clients=30)
+    dummies = (clients[:, None] == np.arange(30)).astype(float)
+    fit = sm.OLS(outcome, np.column_stack([design[:, [1, 3, 4]], dummies])).fit()
+    t, df = fit.tvalues[0], fit.df_resid
+
+    found = repeated_correlation_from_totals(totals_of(clients, design, outcome))
+
+    assert found.value == pytest.approx(t / np.sqrt(t**2 + df), abs=1e-10)
+    low = np.tanh(np.arctanh(found.value) - stats.norm.ppf(0.975) / np.sqrt(df - 1))
+    assert found.ci_low == pytest.approx(low, abs=1e-10)
+
+
+def test_without_predictors_to_hold_equal_it_is_bland_and_altmans():
+    clients, design, outcome = panel(n_clients=30)
+    design[:, 3:] = 0.0
 
     found = repeated_correlation_from_totals(totals_of(clients, design, outcome))
 
     expected, _ = repeated_measures_correlation(clients, design[:, 1], outcome)
     assert found.value == pytest.approx(expected.value, abs=1e-12)
     assert found.ci_low == pytest.approx(expected.ci_low, abs=1e-12)
+
+
+def test_a_course_in_which_both_rise_does_not_correlate_for_that():
+    """No effect, only time: unadjusted the two rise together, held equal nothing is left."""
+    draw = np.random.default_rng(6)
+    clients, session = np.repeat(np.arange(300), 8), np.tile(np.arange(1.0, 9), 300)
+    alliance = 1.5 * session + draw.normal(0, 5, len(clients))
+    outcome = 0.8 * session + draw.normal(0, 3, len(clients))
+    before = 0.8 * (session - 1) + draw.normal(0, 3, len(clients))
+
+    def within(column):
+        return column - (np.bincount(clients, weights=column) / 8)[clients]
+
+    design = np.column_stack(
+        [
+            *(np.ones(len(clients)), within(alliance), alliance - within(alliance)),
+            *(within(before), session),
+        ]
+    )
+    unadjusted, _ = repeated_measures_correlation(clients, alliance, outcome)
+
+    found = within_between(totals_of(clients, design, outcome), direction=1)
+
+    assert unadjusted.ci_low > 0.2
+    assert found.repeated_correlation.ci_low < 0 < found.repeated_correlation.ci_high
+    assert abs(found.repeated_correlation.value - found.within_standardized.value) < 0.02
 
 
 def test_ninety_five_percent_of_intervals_hold_the_within_slope():
