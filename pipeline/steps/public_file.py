@@ -67,7 +67,7 @@ def write_public(home: Home, run_id: str, today: date | None = None) -> int:
 def check_roles(place: str, columns: Sequence[str], table: Table) -> None:
     """Refuse a table whose columns are not those of config/disclosure.yml."""
     roles = table.roles
-    unknown, gone = sorted({*columns} - {*roles}), sorted({*roles} - {*columns})
+    unknown, gone = sorted({*columns} - {*roles}), sorted({*table.public_columns} - {*columns})
     if unknown or gone:
         what = [f"no role for {', '.join(unknown)}"] if unknown else []
         what += [f"roles for {', '.join(gone)}, which it lacks"] if gone else []
