@@ -35,7 +35,9 @@ def publish(home: Home, run_id: str, keep: int = KEEP_RELEASES) -> Path:
     for path in release.parent.rglob("*.*"):
         if path.is_file():
             path.chmod(0o400 if path.parent.name == BASIS else 0o440)
-    release.parent.chmod(0o750)
+    for folder in (release.parent, *release.parent.rglob("*")):
+        if folder.is_dir():
+            folder.chmod(0o700 if folder.name == BASIS else 0o750)
     _point_to(home, release)
     for old in releases(home)[keep:]:
         if old != run_id:
