@@ -82,6 +82,7 @@ QUARANTINE = {
     "source_sheet": "VARCHAR",
     "source_line": "BIGINT",
     "row_key": "UUID",
+    "client_key": "UUID",
     "rule_id": "VARCHAR",
     "column_name": "VARCHAR",
     "reason": "VARCHAR",

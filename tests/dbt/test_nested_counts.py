@@ -22,7 +22,10 @@ def shown(rates: dict[str, tuple[int, int]], method: str = "registry") -> dict[s
             "create or replace table int_cf_outcome_change as select *, 'clinic' as scope_level, "
             f"'north' as scope_id, 'phq9' as instrument_id, 'v' as version, '{method}' as method, "
             "'x' as denominator, n_events / n_used as estimate, 0.1 as ci_low, 0.9 as ci_high, "
-            "0.95 as ci_level, null::varchar as reason from int_cf_outcome_change"
+            "0.95 as ci_level, null::varchar as reason, 'one clinic' as pooling, "
+            "null::bigint as n_clinics, null::double as tau, null::double as i_squared_percent, "
+            "null::double as prediction_low, null::double as prediction_high, "
+            "null::boolean as clinics_disagree from int_cf_outcome_change"
         )
         con.execute(
             "create table int_cf_outcome_candidates as select 'north' as clinic_id, "

@@ -13,13 +13,13 @@ FORMS = [("2025-02-03", 19, False), ("2025-02-10", 15, None), ("2025-02-17", 9, 
 def lake():
     with duckdb.connect() as con:
         con.execute(
-            "create table fct_scores (episode_key text, response_key text, instrument_id text, "
+            "create table int_followed_scores (episode_key text, response_key text, instrument_id text, "
             "version text, rater text, scale text, score double, is_prorated boolean, "
             "completed_at timestamp)"
         )
         for day, score, is_prorated in FORMS:
             con.execute(
-                "insert into fct_scores values "
+                "insert into int_followed_scores values "
                 "('e1', ?, 'phq9', 'v', 'client', 'total', ?, ?, ?::timestamp)",
                 [day, score, is_prorated, day],
             )

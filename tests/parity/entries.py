@@ -188,7 +188,7 @@ ENTRIES = (
           "–", "tests/transforms/statistics/test_dropout_risk.py::test_risk_difference_of_newcombe"),
     Entry("Effect sizes from sums", "transforms/common_factors/outcome.py", "R 4.2.2", "invented",
           "tests/transforms/common_factors/test_outcome.py::"
-          "test_effect_sizes_equal_r_whether_from_one_clinic_or_two"),
+          "test_effect_sizes_of_one_clinic_equal_r"),
 )  # fmt: skip
 
 # Unit tests of dbt, run with the project's build: every value equal.
