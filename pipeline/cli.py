@@ -508,7 +508,7 @@ def _refusals() -> Iterator[None]:
 
 
 @contextmanager
-def _writing(folder: Path | None, owner: str) -> Iterator:
+def _writing(folder: Path | None, owner: str) -> Iterator[Home]:
     """Hold the home's lock while a command writes; yield the home."""
     from pipeline.storage.writer_lock import writing
     from pipeline.vault.keys import check_vault
@@ -520,7 +520,7 @@ def _writing(folder: Path | None, owner: str) -> Iterator:
             yield place
 
 
-def _home(folder: Path | None):
+def _home(folder: Path | None) -> Home:
     from pipeline.home import Home
 
     if folder is not None:

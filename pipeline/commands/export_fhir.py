@@ -13,6 +13,7 @@ from pipeline.storage.configuration import read_registry
 from pipeline.storage.parquet import whole
 from transforms.errors import NothingToDoError
 from transforms.formats.fhir.observations import ndjson, observations
+from transforms.statistics.withheld import Record
 
 BATCH_ROWS = 10_000
 
@@ -38,7 +39,7 @@ def export_fhir(home: Home, target: Path, zone: tzinfo | None = None) -> int:
     return count
 
 
-def _scores(con: duckdb.DuckDBPyConnection) -> Iterator[dict]:
+def _scores(con: duckdb.DuckDBPyConnection) -> Iterator[Record]:
     found = con.execute(
         "select * from core.fct_scores where score is not null order by response_key, scale"
     )

@@ -23,6 +23,7 @@ from pipeline.storage.configuration import rules
 from pipeline.storage.parquet import write_rows
 from pipeline.storage.waiver_tables import read_waivers
 from transforms.errors import NothingToDoError
+from transforms.statistics.withheld import Record
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def regrade(home: Home, since: date) -> Regraded:
     return Regraded(tuple(sorted(run_ids)), n_results, n_changed)
 
 
-def _rows(path: Path) -> list[dict]:
+def _rows(path: Path) -> list[Record]:
     """Read one file of results; columns that an older one lacks are empty."""
     blank = dict.fromkeys(RULE_RESULTS.names) | {"is_waived": False}
     return [blank | row for row in pq.read_table(path).to_pylist()]

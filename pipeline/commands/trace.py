@@ -20,6 +20,7 @@ from pipeline.storage.duckdb_session import quoted
 from transforms.errors import NothingToDoError
 from transforms.instruments.definition import Instrument
 from transforms.instruments.registry import Registry
+from transforms.statistics.withheld import Record
 
 WARNING = (
     "This shows one person's answers and scores. Do not copy it into a message, a ticket or a file."
@@ -76,11 +77,11 @@ CELLS = {
 class Trace:
     """Rows of each step as dictionaries, in the order they are printed."""
 
-    items: list[dict]
-    scores: list[dict]
-    classes: list[dict]
-    alerts: list[dict]
-    cells: list[dict]
+    items: list[Record]
+    scores: list[Record]
+    classes: list[Record]
+    alerts: list[Record]
+    cells: list[Record]
 
 
 def trace(home: Home, client_key: str, episode_key: str | None = None) -> Trace:
@@ -134,13 +135,13 @@ def _key(text: str, what: str) -> str:
         ) from None
 
 
-def _rows(con: duckdb.DuckDBPyConnection, query: str, keys: dict) -> list[dict]:
+def _rows(con: duckdb.DuckDBPyConnection, query: str, keys: Record) -> list[Record]:
     found = con.execute(query.replace("$client", "cast($client as uuid)"), keys)
     names = [column[0] for column in found.description]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def _items(home: Home, registry: Registry, scores: list[dict]) -> list[dict]:
+def _items(home: Home, registry: Registry, scores: list[Record]) -> list[Record]:
     """Return every form's answers as they lie in the lake, one row per form."""
     forms = {row["response_key"]: row for row in reversed(scores)}
     answers = _answers(home, list(forms.values()))
@@ -163,9 +164,9 @@ def _items(home: Home, registry: Registry, scores: list[dict]) -> list[dict]:
     return rows
 
 
-def _answers(home: Home, forms: list[dict]) -> dict[tuple, dict[str, float]]:
+def _answers(home: Home, forms: list[Record]) -> dict[tuple[object, ...], Record]:
     """Return answers by response, file and line: the lake keeps replaced rows too."""
-    found = {}
+    found: dict[tuple[object, ...], Record] = {}
     with duckdb.connect() as con:
         for clinic_id in sorted({form["clinic_id"] for form in forms}):
             folder = home.lake / "responses" / f"clinic={clinic_id}"
@@ -185,19 +186,20 @@ def _answers(home: Home, forms: list[dict]) -> dict[tuple, dict[str, float]]:
     return found
 
 
-def _in_words(row: dict, instrument: Instrument | None) -> str:
+def _in_words(row: Record, instrument: Instrument | None) -> str:
     """Return `1:2 2:0R 3:–`: item, answer, R where the key turns it around."""
-    n_items = instrument.items.n if instrument and instrument.items else 0
-    reverse = instrument.items.reverse if n_items else ()
+    if instrument is None or instrument.items is None:
+        return ""
+    reverse = instrument.items.reverse
     words = []
-    for number in range(1, n_items + 1):
+    for number in range(1, instrument.items.n + 1):
         value = row.get(f"item_{number}")
         shown = "–" if value is None else f"{value:g}"
         words.append(f"{number}:{shown}{'R' if number in reverse else ''}")
     return " ".join(words)
 
 
-def _with_rule(row: dict, registry: Registry) -> dict:
+def _with_rule(row: Record, registry: Registry) -> Record:
     """Add the rule a score was computed by, and the file it stands in."""
     instrument = registry.find(row["instrument_id"], row["version"], row["rater"])
     if instrument is None or row["scale"] not in instrument.scales:
@@ -210,7 +212,7 @@ def _with_rule(row: dict, registry: Registry) -> dict:
     }
 
 
-def _cells(episodes: list[dict]) -> list[dict]:
+def _cells(episodes: list[Record]) -> list[Record]:
     cells = []
     for episode in episodes:
         scopes = [f"clinic {episode['clinic_id']}", "overall"]
@@ -230,7 +232,9 @@ def _cells(episodes: list[dict]) -> list[dict]:
     return cells
 
 
-def _print(console: Console, title: str, rows: list[dict], leave_out: tuple[str, ...] = ()) -> None:
+def _print(
+    console: Console, title: str, rows: list[Record], leave_out: tuple[str, ...] = ()
+) -> None:
     """Print rows as a table, or one below the other where the terminal is too narrow for it."""
     if not rows:
         console.print(f"\n{title}: none")

@@ -35,6 +35,7 @@ from pipeline.vault.ages import write_client_ages
 from pipeline.vault.facts import keep_therapist_flags
 from transforms.contract import TABLES
 from transforms.instruments.registry import Registry
+from transforms.statistics.withheld import Record
 
 # Parents before children; the order of TABLES is by importance to the reader.
 ORDER = ("clients", "therapists", "episodes", "sessions", "responses")
@@ -105,14 +106,14 @@ def _settle(
     run_id: str,
     verdict: Verdict,
     erased: dict[str, int],
-) -> list[dict]:
+) -> list[Record]:
     """Move one file's rows to where they belong; return its counts per table.
 
     Parameters
     ----------
     erased : rows of the file that were left out because the person was erased, by table
     """
-    counts: list[dict] = []
+    counts: list[Record] = []
     delivery = verdict.delivery
     profile = profile_of(home, run_id, delivery.clinic_id, delivery.file_id)
     if verdict.status != "accepted":
@@ -172,7 +173,7 @@ def _absent(
 
 
 def _record(
-    ledger: Ledger, verdict: Verdict, tables: list[dict], run_id: str, registry: Registry
+    ledger: Ledger, verdict: Verdict, tables: list[Record], run_id: str, registry: Registry
 ) -> None:
     run = ledger.run(run_id)
     ledger.record_file(

@@ -18,13 +18,14 @@ from pipeline.storage.waiver_tables import APPROVALS
 from pipeline.vault.ages import write_client_ages
 from pipeline.vault.facts import keep_therapist_flags
 from transforms.errors import BuildError, NothingToDoError
+from transforms.statistics.withheld import Record
 
 PUBLISH, WITHOUT, REJECT = "publish", "publish without", "reject"
 CHOICES = (PUBLISH, WITHOUT, REJECT)
 TIME_OUT = "time-out"
 
 
-def ask(home: Home, ledger: Ledger, run_id: str) -> dict:
+def ask(home: Home, ledger: Ledger, run_id: str) -> Record:
     """Judge the build; with findings write down that the run waits for a person.
 
     Returns ``{"is_asked", "because"}``; ``because`` has one line per finding.
@@ -52,7 +53,7 @@ def decide(
     asked = next((row for row in ledger.approvals() if row["run_id"] == run_id), None)
     named = f"{choice} {', '.join(sorted(clinics))}" if choice == WITHOUT else choice
     is_open = asked is not None and ledger.run(run_id)["status"] in ("waiting", "running")
-    if not is_open or asked["choice"] not in (None, named):
+    if asked is None or not is_open or asked["choice"] not in (None, named):
         raise NothingToDoError(
             f"approve: run {run_id} does not wait for approval. See `rapport status`."
         )

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -36,6 +37,7 @@ from transforms.errors import BuildError, NothingToDoError
 from transforms.intake.client_ids import visible
 from transforms.intake.pseudonyms import GroupKey
 from transforms.sql import name, only_row, text
+from transforms.statistics.withheld import Record
 
 _BLANKS = " \t\n\r\xa0"  # what `transforms.cells.cleaned` trims
 _NOT_THEIRS = ("therapist_key", "therapist_row_key", "group_key")
@@ -240,10 +242,10 @@ def _key_columns(con: duckdb.DuckDBPyConnection, relation: str) -> list[str]:
 
 def _counts(
     con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, client_key: str
-) -> tuple[list[dict], list[list]]:
+) -> tuple[list[Record], list[list[Any]]]:
     """Return what the ledger is to say per file and table, and where rows lie in quarantine."""
     gone: dict[tuple[str, str, str], dict[str, int]] = {}
-    lines: list[list] = []
+    lines: list[list[Any]] = []
     for table, path in _of_persons(home):
         if table == "therapists" or not (n_rows := _count(con, path, client_key)):
             continue
@@ -268,10 +270,12 @@ def _counts(
 
 
 def _count(con: duckdb.DuckDBPyConnection, path: Path, client_key: str) -> int:
-    return con.execute(
+    found = con.execute(
         f"select count(*) from read_parquet({quoted(path)}) "
         f"where client_key = {text(client_key)}::uuid"
-    ).fetchone()[0]
+    )
+    n_rows: int = only_row(found)[0]
+    return n_rows
 
 
 def _rewrite_parquet(con: duckdb.DuckDBPyConnection, home: Home, theirs: set[str]) -> None:
@@ -281,7 +285,7 @@ def _rewrite_parquet(con: duckdb.DuckDBPyConnection, home: Home, theirs: set[str
             continue
         relation = f"read_parquet({quoted(path)}, hive_partitioning = false)"
         is_theirs = _is_theirs(con, relation, theirs) or "false"
-        if con.execute(f"select count(*) from {relation} where {is_theirs}").fetchone()[0]:
+        if only_row(con.execute(f"select count(*) from {relation} where {is_theirs}"))[0]:
             copy_query(con, f"select * from {relation} where not ({is_theirs})", path)
             path.chmod(0o600)
 

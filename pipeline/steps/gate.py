@@ -148,7 +148,7 @@ def findings(home: Home, ledger: Ledger, run_id: str) -> list[Finding]:
     return sorted(set(found), key=str)
 
 
-def _quarantined(con, runs: list[str], gate: Gate) -> list[Finding]:
+def _quarantined(con: duckdb.DuckDBPyConnection, runs: list[str], gate: Gate) -> list[Finding]:
     rows = con.execute(
         "select clinic_id, sum(n_received), sum(n_quarantined) from quality.dq_balance "
         "where list_contains(?, run_id) and status = 'accepted' group by clinic_id",
@@ -162,7 +162,7 @@ def _quarantined(con, runs: list[str], gate: Gate) -> list[Finding]:
     ]
 
 
-def _incomplete(con, runs: list[str], gate: Gate) -> list[Finding]:
+def _incomplete(con: duckdb.DuckDBPyConnection, runs: list[str], gate: Gate) -> list[Finding]:
     rows = con.execute(
         "select results.clinic_id, results.rule_id, sum(results.n_scope), sum(results.n_failed) "
         "from quality.dq_rule_results as results "
@@ -182,7 +182,7 @@ def _incomplete(con, runs: list[str], gate: Gate) -> list[Finding]:
     ]
 
 
-def _changed_forms(con, runs: list[str], gate: Gate) -> list[Finding]:
+def _changed_forms(con: duckdb.DuckDBPyConnection, runs: list[str], gate: Gate) -> list[Finding]:
     rows = con.execute(
         "select clinic_id, change, count(*) from quality.dq_form_changes "
         "where list_contains(?, run_id) and not is_blocking and not contains(remedy, ?) "
@@ -196,7 +196,7 @@ def _changed_forms(con, runs: list[str], gate: Gate) -> list[Finding]:
     ]
 
 
-def _marts(con, run_id: str, gate: Gate) -> list[Finding]:
+def _marts(con: duckdb.DuckDBPyConnection, run_id: str, gate: Gate) -> list[Finding]:
     rows = con.execute(
         "select distinct clinic_id, rule_id, title, state from quality.dq_rule_results "
         "where run_id = ? and list_contains(?, rule_id) and state in ('fail', 'error') "

@@ -19,6 +19,7 @@ from pathlib import Path
 import duckdb
 
 from expectations.catalogue import Catalogue
+from expectations.checks.where import Where
 from expectations.rows.row_source import ALIASES
 from pipeline.home import Home
 from pipeline.storage.duckdb_session import quoted
@@ -26,7 +27,7 @@ from pipeline.storage.landing import Delivery
 from pipeline.storage.open_rows import open_rows, read
 from pipeline.storage.parquet import copy_unless_empty
 from transforms.contract import TABLES
-from transforms.sql import texts
+from transforms.sql import only_row, texts
 
 SUFFIX = " (held rows)"
 _CANDIDATES = "held_candidates"
@@ -105,7 +106,7 @@ def about_other_rows(rules: Catalogue, table: str) -> list[str]:
         if rule.keeps_out
         and all(
             check.kind == "reference"
-            or (check.kind == "where" and any(refers.search(b.where) for b in check.breaks))
+            or (isinstance(check, Where) and any(refers.search(b.where) for b in check.breaks))
             for check in rule.checks
         )
     ]
@@ -196,9 +197,9 @@ def _deliveries(
     found: dict[str, Delivery] = {}
     for paths in freed.values():
         for path in paths:
-            (name,) = con.execute(
-                f"select min(source_file) from read_parquet({quoted(path)})"
-            ).fetchone()
+            (name,) = only_row(
+                con.execute(f"select min(source_file) from read_parquet({quoted(path)})")
+            )
             one = Delivery(clinic_id, name + SUFFIX, path.stem, "", 0, received_at)
             sha256 = hashlib.sha256(path.stem.encode()).hexdigest()
             found[path.stem] = replace(one, sha256=sha256)

@@ -33,6 +33,7 @@ from transforms.intake.column_mapping import ColumnMapping, mappings_by_table
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
 from transforms.intake.stage import stage
+from transforms.sql import only_row
 
 
 @dataclass(frozen=True)
@@ -223,10 +224,12 @@ def _require_as_hashed(home: Home, delivery: Delivery) -> None:
 
 def _refuse_shared_keys(con: duckdb.DuckDBPyConnection, table: Table, staged: Path) -> None:
     """Refuse (F08) two rows of one key made from one line: nothing could tell them apart again."""
-    (n_shared,) = con.execute(
-        f"select count(*) - count(distinct ({table.key}, source_line)) "
-        f"from read_parquet({quoted(staged)})"
-    ).fetchone()
+    (n_shared,) = only_row(
+        con.execute(
+            f"select count(*) - count(distinct ({table.key}, source_line)) "
+            f"from read_parquet({quoted(staged)})"
+        )
+    )
     if n_shared:
         raise FileRefused(
             "F08",
@@ -337,7 +340,7 @@ def _take_up(
             path.rename(target)
             staged.setdefault(table, []).append(target)
             count = f"select count(*) from read_parquet({quoted(target)})"
-            (rows[path.stem][table],) = con.execute(count).fetchone()
+            (rows[path.stem][table],) = only_row(con.execute(count))
             if table == "responses":
                 scores = scores_path(home, run_id, clinic_id, path.stem)
                 write_scores(con, target, scores, read_registry(home))

@@ -20,6 +20,7 @@ from pipeline.storage.ledger import Ledger
 from pipeline.storage.parquet import write_rows
 from pipeline.storage.waiver_tables import read_waivers
 from transforms.errors import BuildError
+from transforms.statistics.withheld import Record
 
 SEVERITIES = ("fatal", "quarantine", "warn", "inform")
 SHOWN_IN_LOG = 20
@@ -114,7 +115,7 @@ def write_test_results(home: Home, run_id: str) -> None:
         write_rows(_results_path(home, f"{run_id}-dbt"), results, RULE_RESULTS)
 
 
-def _check_tables(home: Home, run_id: str) -> list[dict]:
+def _check_tables(home: Home, run_id: str) -> list[Record]:
     from expectations.published.audit import measure_tables, results_of
     from expectations.published.suites import check_marts
 
@@ -140,7 +141,7 @@ def _write_data_docs(home: Home, run_id: str) -> None:
     write_data_docs(_validations(home, run_id), home.reports / "data_docs", run_id, run_at)
 
 
-def _with_waivers(home: Home, results: list[dict]) -> list[dict]:
+def _with_waivers(home: Home, results: list[Record]) -> list[Record]:
     from expectations.judging.regrade import is_waived
 
     waivers = read_waivers(home)
@@ -161,7 +162,7 @@ def _results_path(home: Home, name: str) -> Path:
     return home.lake / "quality" / "rule_results" / f"{name}.parquet"
 
 
-def _say_states(results: list[dict]) -> dict[str, int]:
+def _say_states(results: list[Record]) -> dict[str, int]:
     """Say how many checks ended in which state; a task's log also names those that fell short."""
     states = [row["state"] for row in results]
     counts = {state: states.count(state) for state in sorted(set(states))}
@@ -175,12 +176,12 @@ def _say_states(results: list[dict]) -> dict[str, int]:
     return counts
 
 
-def _worst_first(row: dict) -> tuple:
+def _worst_first(row: Record) -> tuple[object, ...]:
     where = (row["clinic_id"] or "", row["source_file"] or "", row["table_name"] or "")
     return SEVERITIES.index(row["severity"]), -(row["n_failed"] or 0), row["rule_id"], *where
 
 
-def _in_words(row: dict) -> str:
+def _in_words(row: Record) -> str:
     where = " ".join(filter(None, (row["clinic_id"], row["source_file"], row["table_name"])))
     how_many = f"{row['n_failed']:,} of {row['n_scope']:,}" if row["n_failed"] else row["state"]
     return f"{row['rule_id']} ({row['severity']}) {row['title']}: {where}: {how_many}"

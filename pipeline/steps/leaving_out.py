@@ -22,7 +22,8 @@ from pipeline.steps.quality_tables import RULE_RESULTS
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.parquet import write_rows
 from transforms.errors import Broken, PromiseError
-from transforms.sql import name
+from transforms.sql import name, only_row
+from transforms.statistics.withheld import Record
 
 RULE = "P11"
 
@@ -42,7 +43,8 @@ def broken_tests(artifacts: Path, build: Path) -> list[Broken]:
         scratch = build.with_name(f"{build.name}.scratch")
         if scratch.exists():
             con.execute(f"attach '{scratch}' as scratch (read_only)")
-        con.execute(f"use {name(con.execute('select current_database()').fetchone()[0])}")
+        (database,) = only_row(con.execute("select current_database()"))
+        con.execute(f"use {name(database)}")
         return [_broken(con, nodes, row) for row in failed]
 
 
@@ -122,7 +124,7 @@ def _write_down(home: Home, run_id: str, broken: Iterable[Broken]) -> None:
     write_rows(results_path, results, RULE_RESULTS)
 
 
-def _broken(con: duckdb.DuckDBPyConnection, nodes: dict, result: dict) -> Broken:
+def _broken(con: duckdb.DuckDBPyConnection, nodes: Record, result: Record) -> Broken:
     node = nodes.get(result["unique_id"], {})
     test = node.get("name", result["unique_id"].split(".", 2)[2])
     model = nodes.get(node.get("attached_node") or "")

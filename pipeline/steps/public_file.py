@@ -22,6 +22,7 @@ from transforms.disclosure.over_time import RUN, SINCE, rows_in_force
 from transforms.disclosure.structure import FILE, Structure, Table, read_structure
 from transforms.errors import BuildError
 from transforms.sql import name
+from transforms.statistics.withheld import Record
 
 BASIS = "basis"
 _NOTES = [pa.field(RUN, pa.string()), pa.field(SINCE, pa.date32())]
@@ -100,7 +101,7 @@ def _newest_basis(home: Home) -> Path | None:
 
 
 def _create(
-    con: duckdb.DuckDBPyConnection, place: str, rows: list[dict], schema: pa.Schema, table: Table
+    con: duckdb.DuckDBPyConnection, place: str, rows: list[Record], schema: pa.Schema, table: Table
 ) -> None:
     kept = pa.schema([field for field in schema if field.name not in table.left_out])
     told = [{column: row[column] for column in kept.names} for row in rows]

@@ -14,6 +14,7 @@ from pipeline.storage.configuration import read_clinic
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.parquet import write_rows
 from transforms.errors import ConfigError
+from transforms.statistics.withheld import Record
 
 FILES = pa.schema(
     [
@@ -106,7 +107,7 @@ def write_quality_tables(con: duckdb.DuckDBPyConnection, home: Home, ledger: Led
     """
     folder = home.lake / "quality"
     clinics = _clinics(home, {row["clinic_id"] for row in ledger.all_files()})
-    tables: dict[tuple[str, str], list[dict]] = {}
+    tables: dict[tuple[str, str], list[Record]] = {}
     for row in ledger.all_file_tables():
         tables.setdefault((row["clinic_id"], row["file_id"]), []).append(row)
     rows = []

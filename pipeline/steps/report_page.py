@@ -26,7 +26,8 @@ def address(home: Home, run_id: str) -> str:
 
 def write_page(home: Home, analytics: Path, run_id: str) -> Path:
     """Write the validation report of one run from a file that holds its results."""
-    from reports.validation.page import Guidance, write_report
+    from reports.validation.guidance import Guidance
+    from reports.validation.page import write_report
 
     guidance = {
         rule.id: Guidance(f"{rule.why} {rule.downstream}", rule.remedy, rule.remedies)

@@ -19,6 +19,7 @@ from transforms.instruments.registry import Registry
 from transforms.instruments.scoring import ScaleScores, score_items
 from transforms.instruments.stored_totals import WITHOUT_ANSWERS, fits, totals_of_blanks
 from transforms.sql import text
+from transforms.statistics.arrays import Bools, Floats
 
 BATCH_ROWS = 250_000
 _BLANK = "is_without_answers"
@@ -100,19 +101,19 @@ def _batches(
 
 def _score_batch(batch: pa.RecordBatch, instrument: Instrument) -> Iterator[pa.RecordBatch]:
     answers = _answers(batch, instrument) if instrument.items else None
-    scores = score_items(answers, instrument) if instrument.items else {}
+    scores = {} if answers is None else score_items(answers, instrument)
     for scale in instrument.scales:
         submitted = _numbers(batch, f"submitted_{scale}")
         computed = scores.get(scale)
         fit = np.full(len(submitted), None, dtype=object)
-        if computed is not None:
+        if answers is not None and computed is not None:
             fit = fits(answers, instrument, scale, computed.score, submitted)
         yield _rows(batch, instrument, scale, computed, submitted, fit)
 
 
-def _answers(batch: pa.RecordBatch, instrument: Instrument) -> np.ndarray:
+def _answers(batch: pa.RecordBatch, instrument: Instrument) -> Floats:
     """Return forms × items with NaN for unanswered; a form with an impossible answer is blank."""
-    grid = instrument.items
+    grid = instrument.grid
     answers = np.column_stack([_numbers(batch, f"item_{n}") for n in range(1, grid.n + 1)])
     impossible = (answers < grid.min) | (answers > grid.max)
     if impossible.any():
@@ -120,18 +121,22 @@ def _answers(batch: pa.RecordBatch, instrument: Instrument) -> np.ndarray:
     return answers
 
 
-def _stands(batch: pa.RecordBatch, instrument: Instrument, scale: str, submitted) -> np.ndarray:
+def _stands(batch: pa.RecordBatch, instrument: Instrument, scale: str, submitted: Floats) -> Bools:
     """Return which submitted scores somebody can have computed, from answers not shown here."""
+    is_given: Bools = ~np.isnan(submitted)
     is_blank = np.asarray(batch.column(_BLANK).to_numpy(zero_copy_only=False), dtype=bool)
     if instrument.scores_supplied or not is_blank.any():
-        return ~np.isnan(submitted)
+        return is_given
     of_blanks = np.array(totals_of_blanks(instrument, scale))
     is_formula = np.isclose(submitted[:, None], of_blanks, rtol=0, atol=_EQUAL).any(axis=1)
-    return ~np.isnan(submitted) & ~(is_blank & is_formula)
+    stands: Bools = is_given & ~(is_blank & is_formula)
+    return stands
 
 
-def _numbers(batch: pa.RecordBatch, column: str) -> np.ndarray:
-    return batch.column(column).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+def _numbers(batch: pa.RecordBatch, column: str) -> Floats:
+    values = batch.column(column).to_numpy(zero_copy_only=False)
+    numbers: Floats = values.astype(np.float64, copy=False)
+    return numbers
 
 
 def _rows(

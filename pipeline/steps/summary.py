@@ -24,6 +24,7 @@ from reports.validation.grades import (
 )
 from reports.validation.headline import headlines
 from reports.validation.tables import Check, RunQuality, read_run_quality
+from transforms.sql import only_row
 
 OUTCOMES = ("received", "loaded", "duplicate", "superseded", "quarantined", "erased")
 TEXT = {"clinic", "rule", "what", "severity", "clinics", "table"}
@@ -173,7 +174,7 @@ def _print_tables(console: Console, con: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()
     table = _table("Tables", ("table", "rows"))
     for schema, name in names:
-        count = con.execute(f'select count(*) from "{schema}"."{name}"').fetchone()[0]
+        (count,) = only_row(con.execute(f'select count(*) from "{schema}"."{name}"'))
         table.add_row(f"{schema}.{name}", f"{count:,}")
     console.print(table)
 

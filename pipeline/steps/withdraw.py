@@ -32,7 +32,8 @@ from pipeline.vault.ages import write_client_ages
 from pipeline.vault.facts import keep_therapist_flags
 from transforms.contract import TABLES, Table
 from transforms.errors import NothingToDoError
-from transforms.sql import text, texts
+from transforms.sql import only_row, text, texts
+from transforms.statistics.withheld import Record
 
 STATUS = "withdrawn"  # of the file, and of the run that took it back
 MOST_NAMED = 8
@@ -47,7 +48,7 @@ class Withdrawal:
     n_restored: int
 
 
-def find(ledger: Ledger, clinic_id: str, name: str) -> dict:
+def find(ledger: Ledger, clinic_id: str, name: str) -> Record:
     """Return the one delivery a person names by its file, path in landing/ or file_id.
 
     Raises
@@ -77,7 +78,7 @@ def find(ledger: Ledger, clinic_id: str, name: str) -> dict:
 
 
 def withdraw(
-    home: Home, ledger: Ledger, file: dict, why: str, run_id: str, now: datetime
+    home: Home, ledger: Ledger, file: Record, why: str, run_id: str, now: datetime
 ) -> Withdrawal:
     """Take a file back, with what later nights loaded of its held rows.
 
@@ -122,7 +123,7 @@ def finish(home: Home, ledger: Ledger, now: datetime) -> None:
         ledger.close_run(run_id, now, STATUS, message)
 
 
-def _freed_from(ledger: Ledger, file: dict) -> list[dict]:
+def _freed_from(ledger: Ledger, file: Record) -> list[Record]:
     """Return the deliveries of this file's held rows that came free, see `held_rows`."""
     runs = [run["run_id"] for run in ledger.all_runs()]
     ids = {
@@ -139,7 +140,7 @@ def _freed_from(ledger: Ledger, file: dict) -> list[dict]:
 
 
 def _take_back(
-    home: Home, ledger: Ledger, file: dict, why: str, run_id: str, now: datetime
+    home: Home, ledger: Ledger, file: Record, why: str, run_id: str, now: datetime
 ) -> tuple[int, int]:
     """Write the delivery that restores, then say so in the ledger; return rows taken, restored."""
     clinic_id, new_id = file["clinic_id"], restored_id(file["file_id"])
@@ -184,7 +185,7 @@ def _take_back(
     return n_taken, sum(row["n_accepted"] for row in tables)
 
 
-def _order(con: duckdb.DuckDBPyConnection, ledger: Ledger, file: dict) -> None:
+def _order(con: duckdb.DuckDBPyConnection, ledger: Ledger, file: Record) -> None:
     """Make the temp tables ``said`` (file_id, place, source_file): files that count, as they came.
 
     And ``copies``: what a withdrawal restored is not said anew, it counts as said by whom it came
@@ -213,7 +214,7 @@ def _restore(
     con: duckdb.DuckDBPyConnection,
     home: Home,
     table: Table,
-    file: dict,
+    file: Record,
     new_id: str,
     now: datetime,
 ) -> tuple[int, int]:
@@ -305,7 +306,8 @@ def _restore(
     n_restored = copy_unless_empty(
         con, _rows_wanted(table, rows, new_id, moment), lake_file(home, table.name, clinic_id, name)
     )
-    return con.execute("select count(*) from going").fetchone()[0], n_restored
+    (n_going,) = only_row(con.execute("select count(*) from going"))
+    return n_going, n_restored
 
 
 def _rows_wanted(table: Table, rows: str, new_id: str, moment: str) -> str:
@@ -343,7 +345,7 @@ def _leave_deleted(
         held = f"select {owner} from read_parquet({quoted(kept)})" if kept.exists() else ""
         spared = f"and {owner} not in ({held})" if held else ""
         nobody = f"select count(*) from ({held}) where {owner} is null" if held else "select 0"
-        if con.execute(nobody).fetchone()[0]:
+        if only_row(con.execute(nobody))[0]:
             continue  # it may be any row: nothing is deleted
         in_scope = of_source(
             con,

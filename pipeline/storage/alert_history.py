@@ -13,6 +13,7 @@ import pyarrow as pa
 from pipeline.home import Home
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.parquet import copy_query, write_rows
+from transforms.sql import only_row
 
 ALERTS = pa.schema(
     [
@@ -71,4 +72,4 @@ def _has_alerts(con: duckdb.DuckDBPyConnection) -> bool:
         "select count(*) from duckdb_tables() "
         "where schema_name = 'process' and table_name = 'fct_alerts'"
     )
-    return found.fetchone()[0] > 0
+    return bool(only_row(found)[0])

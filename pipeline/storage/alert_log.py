@@ -51,7 +51,8 @@ def acknowledge(home: Home, alert_key: str, who: str, at: datetime) -> str:
             "alerts acknowledge: no such alert in the published release. "
             "Copy alert_key from process.fct_alerts."
         )
-    kind, status = found
+    kind: str = found[0]
+    status: str = found[1]
     if status == "closed":
         raise NothingToDoError(f"alerts acknowledge: this {kind} alert is closed. Nothing to do.")
     row = {"alert_key": key.bytes, "acknowledged_at": at, "acknowledged_by": who.strip()}

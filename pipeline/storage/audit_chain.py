@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 BEGINNING = "0" * 64
 COLUMNS = ("entry", "at", "event", "detail", "previous")
@@ -27,7 +28,7 @@ def sealed(row: Mapping[str, object]) -> str:
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-def broken(rows: Iterable[Mapping[str, object]], n_written: int | None = None) -> list[str]:
+def broken(rows: Iterable[Mapping[str, Any]], n_written: int | None = None) -> list[str]:
     """Return what is wrong with a chain, in its order; nothing when it is whole.
 
     Parameters

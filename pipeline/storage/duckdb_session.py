@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +16,7 @@ MEMORY = "2GB"
 
 
 @contextmanager
-def duck(home: Home):
+def duck(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield an in-memory connection; whatever it spills goes to the private scratch folder."""
     connection = duckdb.connect(
         config={

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -29,6 +30,8 @@ from transforms.form_changes.profile import (
     form_of,
 )
 from transforms.intake.column_mapping import ColumnMapping
+from transforms.sql import only_row
+from transforms.statistics.withheld import Record
 
 DATES = {"responses": "completed_at", "sessions": "session_at", "episodes": "start_date"}
 SAMPLE = 50_000  # rows of a file its answers are profiled from, in blocks of 2,048
@@ -77,8 +80,10 @@ def profile_what_is_left(
     }
     sheets = []
     for sheet in profile.sheets:
-        rows = left.get(sheet.table)
-        first_at, last_at = _period(con, sheet.table, rows) if rows else (None, None)
+        is_left = sheet.table in left
+        first_at, last_at = (
+            _period(con, sheet.table, left[sheet.table]) if is_left else (None, None)
+        )
         sheets.append(replace(sheet, first_at=first_at, last_at=last_at))
     forms = _forms(con, left["responses"]) if "responses" in left else ()
     write_json(path, replace(profile, sheets=tuple(sheets), forms=forms).as_document())
@@ -135,9 +140,11 @@ def _period(
     if table not in DATES:
         return (None, None)
     at = DATES[table]
-    return con.execute(
+    found = con.execute(
         f"select min({at})::varchar, max({at})::varchar from read_parquet({quoted(path)})"
-    ).fetchone()
+    )
+    first_at, last_at = only_row(found)
+    return first_at, last_at
 
 
 def _forms(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[Form, ...]:
@@ -149,7 +156,7 @@ def _forms(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[Form, ...]:
     )
     if not items:
         return ()
-    n_rows = con.execute(f"select count(*) from read_parquet({quoted(path)})").fetchone()[0]
+    (n_rows,) = only_row(con.execute(f"select count(*) from read_parquet({quoted(path)})"))
     every = max(1, n_rows // SAMPLE)
     cells = con.execute(
         f"""
@@ -166,7 +173,7 @@ def _forms(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[Form, ...]:
     return tuple(form_of(key, answers[rows]) for key, rows in sorted(forms.items()))
 
 
-def _matrix(cells: dict, items: list[str]) -> np.ndarray:
+def _matrix(cells: Record, items: list[str]) -> np.ndarray:
     """Return answers (forms, items); the column of item n is n - 1 also where items are absent."""
     numbers = [int(name.removeprefix("item_")) for name in items]
     answers = np.full((len(cells[items[0]]), max(numbers)), np.nan)
@@ -180,13 +187,13 @@ def forms_folder(home: Home, run_id: str, clinic_id: str) -> Path:
     return home.work(run_id) / "forms" / clinic_id
 
 
-def write_json(path: Path, document: dict | list) -> None:
+def write_json(path: Path, document: Record | list[Record]) -> None:
     """Write a document whole, readable by its owner only."""
     with whole(path) as partial:
         partial.touch(mode=0o600)
         partial.write_text(json.dumps(document), encoding="utf-8")
 
 
-def read_json(path: Path) -> dict | list:
-    """Return what `write_json` wrote."""
+def read_json(path: Path) -> Any:
+    """Return what `write_json` wrote: an object or a list of objects, as the caller knows."""
     return json.loads(path.read_text(encoding="utf-8"))

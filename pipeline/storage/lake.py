@@ -26,6 +26,7 @@ from pipeline.storage.parquet import (
 )
 from transforms.contract import PROVENANCE, TABLES, Table, lake_columns
 from transforms.errors import BalanceError
+from transforms.sql import only_row
 
 MARKERS = {
     "row_key": "UUID",
@@ -166,14 +167,15 @@ def accept(
     (row_key, source_line) for the caller, who filters the scores with it.
     """
     _find_repeats(con, home, table, staged, clinic_id, excluded)
-    n_received, n_quarantined, n_left_out = con.execute(
+    counted = con.execute(
         f"""
         select
             (select count(*) from read_parquet({quoted(staged)})),
             (select count(*) from unwanted),
             (select count(*) from left_out)
         """
-    ).fetchone()
+    )
+    n_received, n_quarantined, n_left_out = only_row(counted)
     markers = lake_file(home, f"superseded/{table.name}", clinic_id, staged.name)
     gone = absent() if absent else None
     copy_unless_empty(con, _markers_query(staged, marked_at, gone), markers)
@@ -347,7 +349,8 @@ def _columns(con: duckdb.DuckDBPyConnection, relation: str) -> set[str]:
 
 
 def _count_query(con: duckdb.DuckDBPyConnection, query: str) -> int:
-    return con.execute(query).fetchone()[0]
+    n_rows: int = only_row(con.execute(query))[0]
+    return n_rows
 
 
 def _count(con: duckdb.DuckDBPyConnection, path: Path) -> int:

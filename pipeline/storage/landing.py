@@ -20,6 +20,7 @@ from pipeline.storage.open_rows import files_with_open_rows, replaced_files
 from pipeline.storage.remarks import Remark
 from transforms.clinics.clinic import Clinic
 from transforms.errors import ConfigError
+from transforms.statistics.withheld import Record
 
 MOST_NAMED = 5
 WITHDRAWN = "withdrawn"
@@ -41,7 +42,7 @@ class Delivery:
     size_bytes: int
     received_at: datetime
 
-    def as_row(self) -> dict:
+    def as_row(self) -> Record:
         """Return the columns the ledger keeps."""
         return asdict(self)
 
@@ -139,7 +140,9 @@ def require_export(file: Path, clinic_id: str) -> None:
         raise ConfigError("--clinic", "this is not a clinic id", "Use a-z, 0-9, _ and -")
 
 
-def _told_apart(home: Home, delivery: Delivery, files: list[dict], is_sent_again: bool) -> Delivery:
+def _told_apart(
+    home: Home, delivery: Delivery, files: list[Record], is_sent_again: bool
+) -> Delivery:
     """Give content that is delivered once more, and means it, an identity of its own.
 
     Parameters
@@ -162,7 +165,7 @@ def _told_apart(home: Home, delivery: Delivery, files: list[dict], is_sent_again
     return replace(delivery, file_id=hashlib.sha256(told.encode()).hexdigest()[:16])
 
 
-def _after_withdrawal(delivery: Delivery, files: list[dict], is_sent_again: bool) -> Delivery:
+def _after_withdrawal(delivery: Delivery, files: list[Record], is_sent_again: bool) -> Delivery:
     """Tell content that was withdrawn and is sent again from what was withdrawn, for good."""
     same = [row for row in files if row["sha256"] == delivery.sha256]
     n_withdrawn = sum(row["status"] == WITHDRAWN for row in same)
@@ -175,11 +178,11 @@ def _after_withdrawal(delivery: Delivery, files: list[dict], is_sent_again: bool
     return replace(delivery, file_id=hashlib.sha256(told.encode()).hexdigest()[:16])
 
 
-def _name(row: dict) -> tuple[str, str, str]:
+def _name(row: Record) -> tuple[str, str, str]:
     return row["clinic_id"], row["source_file"], row["sha256"]
 
 
-def _is_unfinished(home: Home, delivery: Delivery, accepted: list[dict]) -> bool:
+def _is_unfinished(home: Home, delivery: Delivery, accepted: list[Record]) -> bool:
     """Whether rows of a content are open in quarantine, or were replaced since."""
     files = {row["file_id"] for row in accepted if row["sha256"] == delivery.sha256}
     with duckdb.connect() as con:

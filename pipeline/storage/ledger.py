@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     DateTime,
     Engine,
@@ -36,6 +39,7 @@ from sqlalchemy.schema import CreateTable
 from pipeline.home import Home
 from pipeline.storage import audit_chain
 from transforms.errors import BalanceError, LedgerError
+from transforms.statistics.withheld import Facts, Record
 
 File = tuple[str, str]  # clinic_id, file_id
 RUN_ID = "%Y-%m-%dT%H-%M-%SZ"  # by the start in UTC: run ids sort by time
@@ -214,17 +218,17 @@ class Ledger:
             )
             _append(connection, "run ended", run=run_id, status=status)
 
-    def all_runs(self) -> list[dict]:
+    def all_runs(self) -> list[Record]:
         """Return every run, newest first."""
         with self._rows() as connection:
             found = connection.execute(select(runs).order_by(runs.c.run_id.desc()))
             return [dict(row) for row in found.mappings()]
 
-    def run(self, run_id: str) -> dict:
+    def run(self, run_id: str) -> Record:
         """Return one run."""
         return next(row for row in self.all_runs() if row["run_id"] == run_id)
 
-    def all_files(self) -> list[dict]:
+    def all_files(self) -> list[Record]:
         """Return every file with its verdict, oldest first."""
         with self._rows() as connection:
             found = connection.execute(
@@ -234,7 +238,7 @@ class Ledger:
             )
             return [dict(row) for row in found.mappings()]
 
-    def all_file_tables(self) -> list[dict]:
+    def all_file_tables(self) -> list[Record]:
         """Return row counts per file and table."""
         with self._rows() as connection:
             return [dict(row) for row in connection.execute(select(file_tables)).mappings()]
@@ -270,7 +274,8 @@ class Ledger:
     def seen_names(self) -> set[tuple[str, str, str]]:
         """Return every (clinic_id, source_file, sha256) that ever lay in landing."""
         with self._rows() as connection:
-            return {tuple(row) for row in connection.execute(select(names))}
+            found = connection.execute(select(names))
+            return {(row.clinic_id, row.source_file, row.sha256) for row in found}
 
     def note_names(self, seen: Iterable[tuple[str, str, str]]) -> None:
         """Add names under which a content lies in landing; known ones are no error."""
@@ -279,7 +284,7 @@ class Ledger:
             with self._transaction() as connection:
                 connection.execute(insert(names).prefix_with("or ignore"), rows)
 
-    def record_file(self, file: dict, tables: list[dict]) -> None:
+    def record_file(self, file: Record, tables: list[Record]) -> None:
         """Record a file's verdict with its row counts, replacing an earlier verdict."""
         with self._transaction() as connection:
             for table in (file_tables, files, loading):
@@ -323,7 +328,7 @@ class Ledger:
                     connection.execute(delete(file_tables).where(_is(file_tables, row)))
         return held
 
-    def withdraw(self, taken: dict, reason: str, restored: dict, tables: list[dict]) -> None:
+    def withdraw(self, taken: Record, reason: str, restored: Record, tables: list[Record]) -> None:
         """Mark a file as withdrawn and record the delivery that restores what it had replaced."""
         with self._transaction() as connection:
             connection.execute(
@@ -336,7 +341,7 @@ class Ledger:
             why = _identity(taken) | {"status": "withdrawn", "why": reason}
             _append(connection, "withdrawal", **why, restored=_counts(tables))
 
-    def set_counts(self, rows: list[dict]) -> None:
+    def set_counts(self, rows: list[Record]) -> None:
         """Set the row counts of files and tables after an erasure; again, they stay the same."""
         with self._transaction() as connection:
             for row in rows:
@@ -348,7 +353,7 @@ class Ledger:
             if rows:
                 _append(connection, "erasure", clinics=clinics, rows=erased)
 
-    def note(self, event: str, *, only_if_new: bool = False, **detail) -> None:
+    def note(self, event: str, *, only_if_new: bool = False, **detail: object) -> None:
         """Add to the audit chain what the ledger's other tables do not record.
 
         Parameters
@@ -358,12 +363,12 @@ class Ledger:
         with self._transaction() as connection:
             # Takes the right to write first: two may not follow the same entry.
             connection.execute(delete(loading).where(false()))
-            last = select(audit_log.c.detail).where(audit_log.c.event == event)
-            last = connection.execute(last.order_by(audit_log.c.entry.desc())).scalar()
+            same = select(audit_log.c.detail).where(audit_log.c.event == event)
+            last = connection.execute(same.order_by(audit_log.c.entry.desc())).scalar()
             if not (only_if_new and last == audit_chain.detail_text(detail)):
                 _append(connection, event, **detail)
 
-    def audit_entries(self) -> list[dict]:
+    def audit_entries(self) -> list[Record]:
         """Return the audit chain, oldest first."""
         with self._rows() as connection:
             found = connection.execute(select(audit_log).order_by(audit_log.c.entry))
@@ -404,13 +409,13 @@ class Ledger:
                     )
                 )
 
-    def writer(self) -> dict | None:
+    def writer(self) -> Record | None:
         """Return who writes, None for nobody."""
         with self._rows() as connection:
             row = connection.execute(select(writer)).mappings().first()
             return dict(row) if row else None
 
-    def claim_writer(self, row: dict, over: dict | None) -> bool:
+    def claim_writer(self, row: Record, over: Record | None) -> bool:
         """Write down who writes from now on; False where somebody else was faster.
 
         Parameters
@@ -429,7 +434,7 @@ class Ledger:
         except IntegrityError:
             return False
 
-    def touch_writer(self, claim: str, **values) -> bool:
+    def touch_writer(self, claim: str, **values: object) -> bool:
         """Change the row of a claim, its heartbeat for one; False where it is no longer there."""
         with self._transaction() as connection:
             changed = update(writer).where(writer.c.claim == claim).values(**values)
@@ -440,7 +445,7 @@ class Ledger:
         with self._transaction() as connection:
             connection.execute(delete(writer).where(writer.c.claim == claim))
 
-    def log_approval(self, entry: dict) -> None:
+    def log_approval(self, entry: Record) -> None:
         """Add that a run asked for approval, or how it was answered."""
         with self._transaction() as connection:
             connection.execute(insert(approval_log).values(**entry))
@@ -448,7 +453,7 @@ class Ledger:
             said = {name: entry[name] for name in named if entry.get(name)}
             _append(connection, "approval" if "choice" in said else "approval asked", **said)
 
-    def approvals(self) -> list[dict]:
+    def approvals(self) -> list[Record]:
         """Return the last entry of every run that asked, oldest run first; choice None: open."""
         with self._rows() as connection:
             found = connection.execute(select(approval_log).order_by(approval_log.c.entry))
@@ -472,7 +477,7 @@ def restored_id(file_id: str) -> str:
     return hashlib.sha256(f"{file_id} withdrawn".encode()).hexdigest()[:16]
 
 
-def _append(connection: Connection, event: str, **detail) -> None:
+def _append(connection: Connection, event: str, **detail: object) -> None:
     """Add an entry in the transaction that did what it says, which already writes."""
     newest = select(audit_log).order_by(audit_log.c.entry.desc()).limit(1)
     last = connection.execute(newest).mappings().first()
@@ -486,26 +491,28 @@ def _append(connection: Connection, event: str, **detail) -> None:
     connection.execute(insert(audit_log).values(**row, hash=audit_chain.sealed(row)))
 
 
-def _identity(file: dict) -> dict:
+def _identity(file: Record) -> Record:
     """Return a file by its hash; a name may hold what must not be kept."""
     named = {"clinic": "clinic_id", "file": "file_id", "sha256": "sha256", "run": "run_id"}
     return {word: file[column] for word, column in named.items()} | {"status": file["status"]}
 
 
-def _counts(tables: list[dict]) -> dict[str, dict[str, int]]:
+def _counts(tables: list[Record]) -> dict[str, dict[str, int]]:
     return {
         row["table_name"]: {name[2:]: row[name] for name in row if name.startswith("n_")}
         for row in tables
     }
 
 
-def _key(row) -> File:
+def _key(row: Mapping[Any, Any]) -> File:
     return row["clinic_id"], row["file_id"]
 
 
-def _is(table: Table, row: dict):
+def _is(table: Table, row: Facts) -> ColumnElement[bool]:
     """Return the condition for one file's rows of a table."""
-    return (table.c.clinic_id == row["clinic_id"]) & (table.c.file_id == row["file_id"])
+    is_clinic: ColumnElement[bool] = table.c.clinic_id == row["clinic_id"]
+    is_file: ColumnElement[bool] = table.c.file_id == row["file_id"]
+    return is_clinic & is_file
 
 
 @contextmanager
@@ -529,7 +536,7 @@ def _engine(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")
-        def _wait_for_writers(connection, _record) -> None:
+        def _wait_for_writers(connection: sqlite3.Connection, _record: object) -> None:
             # Mapped tasks of one night write at the same time.
             connection.execute("pragma busy_timeout = 30000")
 

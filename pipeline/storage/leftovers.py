@@ -6,6 +6,7 @@ from pipeline.home import Home
 from pipeline.progress import say
 from pipeline.storage import lake, quarantine
 from pipeline.storage.ledger import GOING_ON, File, Ledger, restored_id
+from transforms.statistics.withheld import Record
 
 
 def sweep(home: Home, ledger: Ledger) -> int:
@@ -53,5 +54,5 @@ def name_unknown(home: Home, ledger: Ledger, expected: set[File]) -> list[str]:
     return unknown
 
 
-def _key(row: dict) -> File:
+def _key(row: Record) -> File:
     return row["clinic_id"], row["file_id"]

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+from transforms.statistics.withheld import Facts
+
 CSV = "manifest.csv"
 JSON_SUFFIX = ".manifest.json"
 ROWS_RULE, PERIOD_RULE = "F05", "F04"
@@ -108,7 +110,9 @@ def _before(promise: Promise, others: Iterable[Promise]) -> Promise | None:
 
 def _is_broken(before: Promise | None, promise: Promise) -> bool:
     """Whether days are missing between two periods, or repeated without being all repeated."""
-    if before is None:
+    if before is None or promise.first_day is None:
+        return False
+    if before.first_day is None or before.last_day is None:
         return False
     has_gap = promise.first_day > before.last_day + timedelta(days=1)
     overlaps = before.first_day < promise.first_day < before.last_day
@@ -135,7 +139,7 @@ def _read_json(path: Path) -> list[Promise]:
     return [_promise(file, content, "the manifest")]
 
 
-def _promise(file: str, row: Mapping, place: str) -> Promise:
+def _promise(file: str, row: Facts, place: str) -> Promise:
     told = {
         key: str(row[key]).strip()
         for key in ("rows", "from", "to")

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.storage.duckdb_session import quoted
+from transforms.sql import only_row
+from transforms.statistics.withheld import Record
 
 
 @contextmanager
@@ -27,7 +29,8 @@ def copy_query(con: duckdb.DuckDBPyConnection, query: str, target: Path) -> int:
     """Write a query's rows to a Parquet file; return how many."""
     with whole(target) as partial:
         copied = con.execute(f"copy ({query}) to {quoted(partial)} (format parquet)")
-        return copied.fetchone()[0]
+        n_rows: int = only_row(copied)[0]
+    return n_rows
 
 
 def copy_unless_empty(con: duckdb.DuckDBPyConnection, query: str, target: Path) -> int:
@@ -38,7 +41,7 @@ def copy_unless_empty(con: duckdb.DuckDBPyConnection, query: str, target: Path) 
     return n_rows
 
 
-def write_rows(target: Path, rows: list[dict], schema: pa.Schema) -> None:
+def write_rows(target: Path, rows: list[Record], schema: pa.Schema) -> None:
     """Write rows to a Parquet file."""
     with whole(target) as partial:
         pq.write_table(pa.Table.from_pylist(rows, schema=schema), partial)

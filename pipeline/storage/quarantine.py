@@ -165,8 +165,8 @@ def write_redeliveries(
     `pipeline.storage.lake.accept` leaves.
     """
     delivery = verdict.delivery
-    known = home.lake / "quality" / "quarantine" / delivery.clinic_id
-    held = sorted(known.glob(f"*_{table.name}.parquet"))
+    folder = home.lake / "quality" / "quarantine" / delivery.clinic_id
+    held = sorted(folder.glob(f"*_{table.name}.parquet"))
     if not held:
         return
     files = ", ".join(quoted(path) for path in held)

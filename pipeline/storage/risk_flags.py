@@ -20,6 +20,7 @@ from transforms.instruments.definition import Instrument
 from transforms.instruments.flags import raise_flags
 from transforms.instruments.registry import Registry
 from transforms.instruments.scoring import score_items
+from transforms.statistics.withheld import Record
 
 KIND = "risk"
 SCHEMA = pa.schema(
@@ -91,7 +92,7 @@ def _fingerprint(registry: Registry) -> str:
     return hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()
 
 
-def _flags_of(instrument: Instrument) -> dict:
+def _flags_of(instrument: Instrument) -> Record:
     return {
         name: flag.model_dump(mode="json", include={"kind", "match", "conditions", "label"})
         for name, flag in instrument.flags.items()
@@ -114,7 +115,7 @@ def _write_file(
 
 def _forms(
     con: duckdb.DuckDBPyConnection, responses: Path, registry: Registry
-) -> Iterator[tuple[Instrument, list]]:
+) -> Iterator[tuple[Instrument, list[object]]]:
     """Yield each kind of form with risk flags: its definition and its key as the rows have it."""
     ids = sorted({instrument.instrument_id for instrument in risk_instruments(registry)})
     kinds = con.execute(
@@ -137,9 +138,9 @@ def _batches(
     responses: Path,
     columns: set[str],
     instrument: Instrument,
-    form: list,
+    form: list[object],
 ) -> Iterator[pa.RecordBatch]:
-    names = [f"item_{n}" for n in range(1, instrument.items.n + 1)]
+    names = [f"item_{n}" for n in range(1, instrument.grid.n + 1)]
     items = [name if name in columns else f"cast(null as double) as {name}" for name in names]
     yield from con.execute(
         f"""
@@ -158,7 +159,7 @@ def _raised(batch: pa.RecordBatch, instrument: Instrument) -> Iterator[pa.Record
     answers = np.column_stack(
         [
             batch.column(f"item_{n}").to_numpy(zero_copy_only=False).astype(np.float64)
-            for n in range(1, instrument.items.n + 1)
+            for n in range(1, instrument.grid.n + 1)
         ]
     )
     for name, result in raise_flags(answers, score_items(answers, instrument), instrument).items():

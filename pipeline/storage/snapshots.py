@@ -18,7 +18,7 @@ from pipeline.storage.lake import current_rows
 from transforms.contract import Table
 from transforms.form_changes.profile import Profile, family
 from transforms.formats.archive import is_archive
-from transforms.sql import text
+from transforms.sql import only_row, text
 
 Place = tuple[str | None, str | None]
 # A row held back for what is wrong with it may be any row of the same client.
@@ -115,14 +115,16 @@ def share_absent(
         if before
         else in_scope(con, home, table, clinic_id, snapshot)
     )
-    return con.execute(
+    counted = con.execute(
         f"""
         select count(*) filter (where the_key not in (
             select {table.key} from read_parquet({quoted(staged)}) where {table.key} is not null
         )), count(*)
         from (select distinct {table.key} as the_key from ({held}) where {table.key} is not null)
         """
-    ).fetchone()
+    )
+    n_absent, n_held = only_row(counted)
+    return n_absent, n_held
 
 
 def of_source(con: duckdb.DuckDBPyConnection, rows: str, snapshot: Snapshot) -> str:

@@ -12,6 +12,7 @@ from pipeline.home import Home
 from pipeline.storage.configuration import rules
 from pipeline.storage.parquet import write_rows
 from pipeline.storage.quarantine import WHOLE_FILE
+from transforms.statistics.withheld import Record
 
 WAIVERS = pa.schema(
     [
@@ -74,7 +75,7 @@ def write_waivers_and_rules(home: Home, on: date) -> None:
     write_rows(folder / "approvals" / "empty.parquet", [], APPROVALS)
 
 
-def _waiver_row(waiver: Waiver, on: date) -> dict:
+def _waiver_row(waiver: Waiver, on: date) -> Record:
     return {
         "rule_id": waiver.rule,
         "clinic_id": None if waiver.clinic == EVERY_CLINIC else waiver.clinic,
@@ -92,7 +93,7 @@ def _waiver_row(waiver: Waiver, on: date) -> dict:
     }
 
 
-def _rule_rows(catalogue: Catalogue) -> list[dict]:
+def _rule_rows(catalogue: Catalogue) -> list[Record]:
     taken = {name: name for name in RULES.names} | {"rule_id": "id", "table_name": "table"}
     taken |= {"takes_row_out": "keeps_out"}
     rows = [

@@ -28,6 +28,7 @@ from pipeline.home import Home
 from pipeline.progress import say
 from pipeline.storage.ledger import Ledger
 from transforms.errors import BuildError, BusyError, LedgerError
+from transforms.statistics.withheld import Record
 
 SERVICE = "a night of Airflow"
 HEARTBEAT_SECONDS = 30.0
@@ -111,7 +112,7 @@ def inherited(home: Home) -> tuple[int, ...]:
     return (_held[home.root].file,) if home.root in _held else ()
 
 
-def described(row: dict | None) -> str:
+def described(row: Record | None) -> str:
     """Say in words who writes."""
     if row is None:
         return "another process"
@@ -174,8 +175,8 @@ def _try(home: Home, owner: str, run_id: str | None, pid: int | None) -> Hold | 
         if not _locked(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
             return None  # somebody on this host is at work
         ledger, claim, now = Ledger(home), uuid.uuid4().hex, _now()
-        row = {"claim": claim, "owner": owner, "run_id": run_id, "host": _host(), "pid": pid}
-        row |= {"since": now, "heartbeat": now}
+        row: Record = {"claim": claim, "owner": owner, "run_id": run_id, "host": _host()}
+        row |= {"pid": pid, "since": now, "heartbeat": now}
         found = ledger.writer()
         if (found is None or _is_dead(found, now)) and ledger.claim_writer(row, over=found):
             _locked(file, fcntl.LOCK_SH)  # other tasks of the same run may work beside this
@@ -205,7 +206,7 @@ def _resume(home: Home, run_id: str) -> Hold | None:
     return hold
 
 
-def _is_dead(row: dict, now: datetime) -> bool:
+def _is_dead(row: Record, now: datetime) -> bool:
     """Judge an owner of whom no process on this host is left."""
     if row["pid"] is not None and row["host"] == _host():
         return True
@@ -213,7 +214,7 @@ def _is_dead(row: dict, now: datetime) -> bool:
     return not silent or now - row["heartbeat"] > silent
 
 
-def _busy(home: Home, row: dict | None) -> BusyError:
+def _busy(home: Home, row: Record | None) -> BusyError:
     seen = f"; last seen at work {row['heartbeat']:%H:%M:%S} UTC" if row else ""
     return BusyError(
         f"{home.root.name}/: {described(row)} writes here{seen}. Nothing was changed. Wait until "

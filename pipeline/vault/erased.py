@@ -11,6 +11,7 @@ import json
 import uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -19,6 +20,7 @@ from pipeline.storage.duckdb_session import quoted
 from pipeline.storage.parquet import copy_query, whole
 from transforms.intake.pseudonyms import GroupKey, pseudonym
 from transforms.sql import texts
+from transforms.statistics.withheld import Record
 
 _PREFIX = "erased|"
 
@@ -38,8 +40,8 @@ class Erasure:
     client_id: str
     client_key: str
     keys: list[str] = field(default_factory=list)
-    lines: list[list] = field(default_factory=list)
-    counts: list[dict] = field(default_factory=list)
+    lines: list[list[Any]] = field(default_factory=list)
+    counts: list[Record] = field(default_factory=list)
     is_purged: bool = False
     purged_before: str = ""
 
@@ -105,7 +107,7 @@ def _path(home: Home, tombstone: str) -> Path:
     return home.vault / "erased" / f"{tombstone}.json"
 
 
-def _write(path: Path, document: dict) -> None:
+def _write(path: Path, document: Record) -> None:
     path.parent.mkdir(mode=0o700, exist_ok=True)
     with whole(path) as partial:
         partial.touch(mode=0o600)

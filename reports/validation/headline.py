@@ -21,6 +21,7 @@ from reports.drawing.templating import day
 from reports.validation.standing import Standing
 from reports.validation.tables import EVERY_CLINIC, Check, RunQuality
 from transforms.formats.source import plural
+from transforms.sql import only_row
 
 # A waiver that ends within so many days is announced.
 SOON_DAYS = 14
@@ -123,10 +124,12 @@ def headlines(con: duckdb.DuckDBPyConnection, quality: RunQuality) -> dict[str |
     Audits of the published tables are in none of them. A waiver of every clinic counts for each.
     Waivers that begin after the run do not count; a release without the table has none.
     """
-    has_waivers = con.execute(
-        "SELECT count(*) > 0 FROM information_schema.tables "
-        "WHERE table_schema = 'quality' AND table_name = 'dq_waivers'"
-    ).fetchone()[0]
+    (has_waivers,) = only_row(
+        con.execute(
+            "SELECT count(*) > 0 FROM information_schema.tables "
+            "WHERE table_schema = 'quality' AND table_name = 'dq_waivers'"
+        )
+    )
     run_at = quality.run_at
     waivers = (
         con.execute(_WAIVERS, {"day": run_at.date()}).fetchall() if has_waivers and run_at else []

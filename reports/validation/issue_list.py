@@ -46,6 +46,7 @@ from reports.validation.tables import (
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
+    from openpyxl.cell import Cell
 
 # Excel has 1,048,576 lines in a sheet; the CSV has no such limit.
 ROWS_IN_A_SHEET = 1_000_000
@@ -211,7 +212,7 @@ def _rule_lines(issues: Issues, guidance: Mapping[str, Guidance]) -> list[list[A
 
 def _summary_lines(quality: RunQuality, issues: Issues, n_rows: int) -> list[list[Any]]:
     n_held = sum(row.severity in HOLDS_BACK for row in issues.rows)
-    lines = [
+    lines: list[list[Any]] = [
         ["Clinic", issues.clinic.label],
         ["Run", quality.run_id],
         ["When (UTC)", moment(quality.run_at)],
@@ -280,7 +281,7 @@ def _sheet(
     header.alignment = body.alignment = Alignment(wrap_text=True, vertical="top")
     header.font = Font(bold=True)
 
-    def cells(line: Iterable[Any], look: WriteOnlyCell) -> list[WriteOnlyCell]:
+    def cells(line: Iterable[Any], look: Cell) -> list[Cell]:
         made = []
         for value in line:
             is_number = isinstance(value, int)
@@ -288,7 +289,7 @@ def _sheet(
             if not is_number:
                 cell.data_type = "s"
             # Setting the look of each cell anew takes half of the time a sheet takes.
-            cell._style = look._style
+            cell._style = look._style  # type: ignore[attr-defined]  # its stubs lack it
             made.append(cell)
         return made
 

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from reports.validation.standing import Loss, Standing, read_losses, read_standings
+from transforms.sql import only_row
 
 EVERY_CLINIC = "all"  # scope of a check that belongs to no single clinic, such as one on a mart
 COUNTED_SCHEMAS = ("core", "process", "common_factors", "quality")
@@ -357,6 +358,6 @@ def _read_table_counts(connection: duckdb.DuckDBPyConnection) -> list[TableCount
     for schema, table, comment in found:
         if schema not in COUNTED_SCHEMAS:
             continue
-        (n_rows,) = connection.execute(f'SELECT count(*) FROM "{schema}"."{table}"').fetchone()
+        (n_rows,) = only_row(connection.execute(f'SELECT count(*) FROM "{schema}"."{table}"'))
         counts.append(TableCount(schema, table, n_rows, comment))
     return sorted(counts, key=lambda c: (COUNTED_SCHEMAS.index(c.schema_name), c.table_name))

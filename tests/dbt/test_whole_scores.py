@@ -13,9 +13,9 @@ FORMS = [("2025-02-03", 19, False), ("2025-02-10", 15, None), ("2025-02-17", 9, 
 def lake():
     with duckdb.connect() as con:
         con.execute(
-            "create table int_followed_scores (episode_key text, response_key text, instrument_id text, "
-            "version text, rater text, scale text, score double, is_prorated boolean, "
-            "completed_at timestamp)"
+            "create table int_followed_scores (episode_key text, response_key text, "
+            "instrument_id text, version text, rater text, scale text, score double, "
+            "is_prorated boolean, completed_at timestamp)"
         )
         for day, score, is_prorated in FORMS:
             con.execute(

@@ -1,7 +1,5 @@
 """Alliance and outcome, of every scope: the records of two cf_ tables."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from transforms.common_factors.clinics import CLINIC_EFFECTS, WITHIN_CLINICS, Clinics
@@ -24,7 +22,7 @@ from transforms.statistics.correlation import (
 )
 from transforms.statistics.heterogeneity import CORRELATION, IDENTITY
 from transforms.statistics.reml import GroupTotals
-from transforms.statistics.withheld import Record
+from transforms.statistics.withheld import Facts, Record
 from transforms.statistics.within_between import PREDICTORS, within_between
 
 INSTRUMENTS = ("alliance_instrument_id", "outcome_instrument_id")
@@ -54,7 +52,7 @@ def alliance_outcome(strata: Columns, rows: Columns) -> list[Record]:
     return records_by_scope(strata, rows, INSTRUMENTS, lambda _, part: [_alliance_outcome_of(part)])
 
 
-def _alliance_outcome_of(part: Columns) -> dict:
+def _alliance_outcome_of(part: Columns) -> Record:
     alliance, therapists = part["alliance_pomp"], part["therapist_code"]
     return correlations_within_clinics(part, alliance, part["post_score"], part["pre_score"]) | {
         "alliance_mean": float(alliance.mean()),
@@ -67,7 +65,7 @@ def _alliance_outcome_of(part: Columns) -> dict:
 
 def correlations_within_clinics(
     part: Columns, x: np.ndarray, y: np.ndarray, given: np.ndarray | None
-) -> dict:
+) -> Record:
     """Return headline, cluster, zero-order and rank correlation, all within clinics.
 
     With ``given`` the headline is at equal ``given`` and the other two are with y − given.
@@ -162,7 +160,7 @@ def totals_from_sums(part: Columns) -> GroupTotals:
     )
 
 
-def scale_of_parameter(row: Mapping) -> str:
+def scale_of_parameter(row: Facts) -> str:
     """Return the scale on which clinics are compared: the concurrent correlation's own."""
     return CORRELATION if row["parameter"] == PARAMETERS[-1] else IDENTITY
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from transforms.statistics.estimate import Estimate
 from transforms.statistics.heterogeneity import IDENTITY, heterogeneity_of
+from transforms.statistics.withheld import Facts, Record
 
 SMALL_NUMBER = 11
 ONE_CLINIC = "one clinic"
@@ -32,22 +33,25 @@ class Clinics:
 
     pooling: str
     keys: tuple[str, ...]
-    scale: str | Callable[[Mapping], str] = IDENTITY
+    scale: str | Callable[[Facts], str] = IDENTITY
 
-    def beside(self, rows: Sequence[dict], groups: Mapping[str, str | None]) -> list[dict]:
+    def beside(self, rows: Sequence[Record], groups: Mapping[str, str | None]) -> list[Record]:
         """Return the rows, pooled ones with what their clinics say of them."""
-        of_clinics: dict[tuple, list[dict]] = {}
+        of_clinics: dict[tuple[object, ...], list[Record]] = {}
         for row in rows:
             if row.get("scope_level") == "clinic":
                 of_clinics.setdefault(self._key_of(row), []).append(row)
         return [self._with_clinics(row, of_clinics, groups) for row in rows]
 
-    def _key_of(self, row: Mapping) -> tuple:
+    def _key_of(self, row: Facts) -> tuple[object, ...]:
         return tuple(row.get(key) for key in self.keys)
 
     def _with_clinics(
-        self, row: dict, of_clinics: Mapping[tuple, list[dict]], groups: Mapping[str, str | None]
-    ) -> dict:
+        self,
+        row: Record,
+        of_clinics: Mapping[tuple[object, ...], list[Record]],
+        groups: Mapping[str, str | None],
+    ) -> Record:
         level = row.get("scope_level")
         if level is None:
             return row
@@ -62,7 +66,7 @@ class Clinics:
             return row | {"pooling": ONE_CLINIC}
         return row | {"pooling": self.pooling} | self._heterogeneity(row, own)
 
-    def _heterogeneity(self, row: Mapping, own: Iterable[Mapping]) -> dict:
+    def _heterogeneity(self, row: Facts, own: Iterable[Facts]) -> Record:
         scale = self.scale(row) if callable(self.scale) else self.scale
         found = heterogeneity_of([_estimate_of(each) for each in own if may_be_shown(each)], scale)
         low, high = found.prediction or (None, None)
@@ -76,7 +80,7 @@ class Clinics:
         }
 
 
-def may_be_shown(row: Mapping) -> bool:
+def may_be_shown(row: Facts) -> bool:
     """Return whether no count of a clinic's row is a small number."""
     counts = [row[name] for name in COUNTS if row.get(name) is not None]
     if not counts or min(counts) < SMALL_NUMBER:
@@ -98,7 +102,7 @@ def groups_of(candidates: Iterable[pa.Table]) -> dict[str, str | None]:
     }
 
 
-def _estimate_of(row: Mapping) -> Estimate:
+def _estimate_of(row: Facts) -> Estimate:
     return Estimate(
         row.get("estimate"),
         row.get("ci_low"),

@@ -1,6 +1,6 @@
 """Dropout, of every scope: the records of two cf_ tables."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
@@ -24,7 +24,7 @@ from transforms.statistics.dropout_risk import (
     hazard_ratio_per_sd,
 )
 from transforms.statistics.heterogeneity import IDENTITY, RATIO, SHARE
-from transforms.statistics.withheld import Record
+from transforms.statistics.withheld import Facts, Record
 
 INSTRUMENT = ("alliance_instrument_id",)
 EARLY = (
@@ -194,7 +194,7 @@ class EarlyAllianceDropoutRow(Row, total=False):
     n_therapists: int
 
 
-def _scale_of(row: Mapping) -> str:
+def _scale_of(row: Facts) -> str:
     if row["metric"] == "risk_difference":
         return IDENTITY
     return SHARE if row["metric"].startswith("risk_") else RATIO

@@ -145,10 +145,8 @@ def _estimates(
 
     ``freedom`` is therapists − 2, less one for each clinic after the first.
     """
-    reason = fit.reason
-    if reason is None and (pooled_sd is None or "modality" not in fit.names):
-        reason = "the modality cannot be told from the case mix"
-    if reason is not None:
+    if not fit.is_estimated or pooled_sd is None or "modality" not in fit.names:
+        reason = fit.reason or "the modality cannot be told from the case mix"
         none = [Estimate.missing(reason, fit.n_rows, level) for level in (EQUIVALENCE_LEVEL, LEVEL)]
         return none[0], none[1], None
     at = fit.names.index("modality")

@@ -79,7 +79,7 @@ def effect_size_records(rows: Columns) -> list[Record]:
     return records
 
 
-def _each_effect_size(labels: list[dict], sums: np.ndarray, direction: int) -> Iterator[dict]:
+def _each_effect_size(labels: list[Record], sums: np.ndarray, direction: int) -> Iterator[Record]:
     found = _effect_sizes(sums, direction)
     for label in labels:
         yield (

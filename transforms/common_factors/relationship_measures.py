@@ -71,7 +71,7 @@ def empathy_differences(strata: Columns, rows: Columns) -> list[Record]:
     )
 
 
-def _difference_of(part: Columns) -> dict:
+def _difference_of(part: Columns) -> Record:
     clinics = clinics_of(part)
     within = (
         clinic_effects.centered(part[name], clinics) for name in ("x_one", "x_other", "y", "given")

@@ -28,7 +28,7 @@ from transforms.statistics.correlation import fisher_interval, wilson_interval
 from transforms.statistics.dropout_risk import risk_difference
 from transforms.statistics.estimate import Estimate
 from transforms.statistics.mantel_haenszel import risk_difference_in_strata
-from transforms.statistics.withheld import Record
+from transforms.statistics.withheld import Facts, Record
 
 KEYS = ("detector", "instrument_id", "version", "outcome_instrument_id")
 CLASSES = ("none", "repaired", "unrepaired")
@@ -218,7 +218,7 @@ def _clinics_with_both(
     return [(one, other) for one, other in pairs if one.n and other.n]
 
 
-def rupture_outcome(strata: Columns, rows: Columns) -> list[dict]:
+def rupture_outcome(strata: Columns, rows: Columns) -> list[Record]:
     """Compare the classes: one record per scope, detector, pair of forms and class.
 
     Parameters
@@ -230,7 +230,7 @@ def rupture_outcome(strata: Columns, rows: Columns) -> list[dict]:
     return records_by_scope(strata, rows, KEYS, _classes_of, _classes_without_estimate)
 
 
-def _classes_of(_: object, part: Columns) -> Iterator[dict]:
+def _classes_of(_: object, part: Columns) -> Iterator[Record]:
     sums, clinics = _sums_of(part), _by_clinic(part)
     for name in CLASSES:
         yield _record_of(name, sums, clinics)
@@ -256,14 +256,14 @@ def _by_clinic(part: Columns) -> list[dict[str, dict[str, float]]]:
     ]
 
 
-def _counts_of(own: Mapping[str, float]) -> dict:
+def _counts_of(own: Mapping[str, float]) -> Record:
     return {"n_clients": int(own["client_count"]), "n_therapists": int(own["therapist_count"])}
 
 
 Sums = Mapping[str, Mapping[str, float]]
 
 
-def _record_of(name: str, sums: Sums, clinics: Sequence[Sums]) -> dict:
+def _record_of(name: str, sums: Sums, clinics: Sequence[Sums]) -> Record:
     own = sums[name]
     n = int(own["client_count"])
     groups = _groups(clinics, name)
@@ -289,7 +289,7 @@ def _record_of(name: str, sums: Sums, clinics: Sequence[Sums]) -> dict:
     return record | side_fields_of(r, "repair_r")
 
 
-def _difference_fields(name: str, reference: str, sums: Sums, clinics: Sequence[Sums]) -> dict:
+def _difference_fields(name: str, reference: str, sums: Sums, clinics: Sequence[Sums]) -> Record:
     sides = [sums, *clinics] if len(clinics) > 1 else [sums]
     pairs = [(each[name], each[reference]) for each in sides]
     found = {
@@ -313,7 +313,7 @@ def _share_fields(name: str, own: Mapping[str, float], counts: str) -> Record:
     }
 
 
-def _share_difference(pairs: Sequence[tuple[Mapping, Mapping]], counts: str) -> Estimate:
+def _share_difference(pairs: Sequence[tuple[Facts, Facts]], counts: str) -> Estimate:
     """Return the difference of all, or where clinics follow, the one within clinics."""
     cells = np.array(
         [

@@ -65,7 +65,7 @@ def dropout_curves_by_alliance(
     alliance_instrument_id.
     """
 
-    def describe(_: object, part: Columns) -> Iterator[dict]:
+    def describe(_: object, part: Columns) -> Iterator[Record]:
         codes = tertiles_within(part["alliance_pomp"], clinics_of(part)).codes
         for position, name in enumerate(TERTILES):
             yield from _curve_records(part, codes == position, name, smallest)

@@ -28,7 +28,7 @@ PARAMETERS = {
 }
 
 
-def within_between_therapist(strata: Columns, rows: Columns) -> list[dict]:
+def within_between_therapist(strata: Columns, rows: Columns) -> list[Record]:
     """Fit post ~ pre + therapist mean + client deviation + clinic + (1 | therapist).
 
     Parameters

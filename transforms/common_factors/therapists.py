@@ -20,10 +20,10 @@ from transforms.common_factors.scopes import Scope
 from transforms.common_factors.table import USABLE, ByStratum, CfTable, Row
 from transforms.statistics.heterogeneity import SHARE
 from transforms.statistics.logistic_mixed import (
-    BinomialRows,
     fit_logistic_intercept,
     icc_interval_of,
 )
+from transforms.statistics.logistic_quadrature import BinomialRows
 from transforms.statistics.nested_reml import NestedFit, fit_nested, share_interval
 from transforms.statistics.reml import GroupTotals
 from transforms.statistics.therapist_effect import (
@@ -88,7 +88,7 @@ def therapist_effects_on_events(strata: Columns, rows: Columns, metric: str) -> 
     return records_by_scope(strata, rows, INSTRUMENT, describe, [{"metric": metric}])
 
 
-def _effects_without_estimate(part: Columns) -> list[dict]:
+def _effects_without_estimate(part: Columns) -> list[Record]:
     nested = NESTED if count_distinct(clinics_of(part)) > 1 else {}
     return [{"metric": metric} for metric in ("icc", *(f"icc_nested_{name}" for name in nested))]
 
@@ -113,7 +113,7 @@ def _effects_of(scope: Scope, part: Columns) -> Iterable[Record]:
         yield from (record | counts for record in _nested_records(part, codes))
 
 
-def _nested_records(part: Columns, codes: np.ndarray) -> Iterable[dict]:
+def _nested_records(part: Columns, codes: np.ndarray) -> Iterable[Record]:
     design, names = case_mix_design(part["pre_score"], *_case_mix_of(part))
     totals = GroupTotals.from_rows(codes, design, part["post_score"], names)
     clinics = np.zeros(totals.n_groups, dtype=int)
@@ -123,7 +123,7 @@ def _nested_records(part: Columns, codes: np.ndarray) -> Iterable[dict]:
         yield {"metric": f"icc_nested_{name}"} | _nested_record(totals, clinics, fit, which)
 
 
-def _nested_record(totals: GroupTotals, clinics: np.ndarray, fit: NestedFit, which: str) -> dict:
+def _nested_record(totals: GroupTotals, clinics: np.ndarray, fit: NestedFit, which: str) -> Record:
     share = share_interval(totals, clinics, which, level=LEVEL)
     variance = fit.var_group if which == "group" else fit.var_cluster
     return fields_of(share) | {

@@ -7,8 +7,6 @@ client's shrunken slope is beyond chance), else ``flat``. Descriptive: a slope s
 the outcome (domain brief §4.14).
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 from scipy.special import stdtrit
 
@@ -29,8 +27,13 @@ from transforms.statistics.arrays import Bools, Ints
 from transforms.statistics.correlation import pearson, wilson_interval
 from transforms.statistics.estimate import Estimate, two_sided_z
 from transforms.statistics.heterogeneity import CORRELATION, IDENTITY, SHARE
-from transforms.statistics.random_slopes import ClientSums, SlopesFit, fit_random_slopes
-from transforms.statistics.withheld import Record
+from transforms.statistics.random_slopes import (
+    ClientSums,
+    SlopesFit,
+    SlopesFitted,
+    fit_random_slopes,
+)
+from transforms.statistics.withheld import Facts, Record
 
 INSTRUMENT = ("alliance_instrument_id",)
 SHAPES = ("flat", "rising", "falling", "u", "v")
@@ -179,7 +182,9 @@ def _summary(fit: SlopesFit, part: Columns, shapes: Ints | None) -> list[Record]
     estimates = {
         "typical_slope": fit.typical_slope(LEVEL),
         "slope_sd": missing if fit.reason else Estimate(fit.slope_sd, None, None, LEVEL, n),
-        "slope_improvement_r": missing if fit.reason else _slope_improvement_r(fit, part, known),
+        "slope_improvement_r": (
+            _slope_improvement_r(fit, part, known) if isinstance(fit, SlopesFitted) else missing
+        ),
     }
     counts: dict[str, int] = {}
     for position, shape in enumerate(SHAPES):
@@ -201,7 +206,7 @@ def _summary(fit: SlopesFit, part: Columns, shapes: Ints | None) -> list[Record]
     ]
 
 
-def _slope_improvement_r(fit: SlopesFit, part: Columns, known: np.ndarray) -> Estimate:
+def _slope_improvement_r(fit: SlopesFitted, part: Columns, known: np.ndarray) -> Estimate:
     clinics = clinics_of(part)[known]
     measures = (fit.client_slopes[known], part["improvement"][known])
     return pearson(
@@ -211,13 +216,13 @@ def _slope_improvement_r(fit: SlopesFit, part: Columns, known: np.ndarray) -> Es
     )
 
 
-def _scale_of(row: Mapping) -> str:
+def _scale_of(row: Facts) -> str:
     if row["metric"] == "slope_improvement_r":
         return CORRELATION
     return IDENTITY if row["metric"] in ("typical_slope", "slope_sd") else SHARE
 
 
-def _clients_and_summaries(strata: Columns, rows: Columns) -> list[dict]:
+def _clients_and_summaries(strata: Columns, rows: Columns) -> list[Record]:
     clients, summaries = trajectory_records(strata, rows)
     return [*clients, *summaries]
 

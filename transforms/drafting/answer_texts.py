@@ -61,7 +61,7 @@ class AnswerTexts:
 
     def codes(self, instrument: Instrument) -> dict[str, str] | None:
         """Return text: code; None if the questionnaire has another number of answers."""
-        items = instrument.items
+        items = instrument.grid
         if len(self.texts) != (items.max - items.min) / items.step + 1:
             return None
         return {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import duckdb
 
@@ -169,18 +170,19 @@ def _profile(
     high: float | None,
     lowest_answer: float | None,
     highest_answer: float | None,
-    *counts: int,
+    *others: Any,  # the fields of a profile that follow, in its order
 ) -> Profile:
     """Take numbers such as 99 for codes only where every other number is a small one."""
     texts = [code for code in codes or () if code in _MISSING_TEXTS]
     numbers = [code for code in codes or () if code not in texts]
-    is_far = highest_answer is not None and 0 <= lowest_answer <= highest_answer <= _HIGHEST_ANSWER
-    apart = [one for one in numbers if is_far and not -1 < float(one) <= highest_answer + 1]
+    apart: list[str] = []
+    is_far = False
+    if lowest_answer is not None and highest_answer is not None:
+        is_far = 0 <= lowest_answer <= highest_answer <= _HIGHEST_ANSWER
+        apart = [one for one in numbers if is_far and not -1 < float(one) <= highest_answer + 1]
     if is_far and len(apart) == len(numbers):
         low, high = lowest_answer, highest_answer
     else:
         apart = []
-    return Profile(
-        name, n_filled, n_numbers, n_commas, n_points, low, high, *counts,
-        n_rows=n_rows, missing=(*texts, *apart),
-    )  # fmt: skip
+    counted = Profile(name, n_filled, n_numbers, n_commas, n_points, low, high, *others)
+    return replace(counted, n_rows=n_rows, missing=(*texts, *apart))

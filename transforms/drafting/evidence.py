@@ -32,7 +32,9 @@ class Evidence:
         )
         filled = " + ".join(f"count({_number(one)})" for one in columns)
         query = f"select {outside}, {filled} from {self.source.relation}"
-        return sql.execute_quietly(self.con, query, step="counting answers").fetchone()
+        found = sql.execute_quietly(self.con, query, step="counting answers")
+        n_outside, n = sql.only_row(found)
+        return n_outside, n
 
     def alpha(self, columns: Collection[str], reverse: Collection[int]) -> float | None:
         """Return Cronbach's alpha with some items reversed; None where too few rows would tell.
@@ -58,10 +60,11 @@ class Evidence:
             where total is not null
         """
         found = sql.execute_quietly(self.con, query, step="asking how items go together")
-        n_rows, of_items, of_total = found.fetchone()
+        n_rows, of_items, of_total = sql.only_row(found)
         if n_rows < FEWEST_ROWS or not of_total:
             return None
-        return n / (n - 1) * (1 - of_items / of_total)
+        alpha: float = n / (n - 1) * (1 - of_items / of_total)
+        return alpha
 
 
 def _number(column: str) -> str:

@@ -121,21 +121,21 @@ def _people(
         if column and name not in mapped and column not in mapped.values():
             mapped[name] = column
             guesses.append(guess)
-    column, guess = date_column(columns)
+    day, guess = date_column(columns)
     guesses.append(guess)
-    if column and guess.confidence != "high":
-        notes.append(f"completed_at is {column.name}: {guess.reason}")
+    if day and guess.confidence != "high":
+        notes.append(f"completed_at is {day.name}: {guess.reason}")
     keys: Keys = {"columns": mapped}
-    if column is None:
+    if day is None:
         return keys | {"set": {"completed_at": DAY}}, guesses, [*notes, _no_date()]
-    mapped["completed_at"] = column.name
-    written, guess = date_format(column)
+    mapped["completed_at"] = day.name
+    written, guess = date_format(day)
     guesses.append(guess)
     if written:
         option = "timestamp_format" if "%H" in written or "%I" in written else "date_format"
         keys[option] = written
         if guess.confidence == "low":
-            notes.append(f"day or month first in {column.name}: the dates do not say ({written})")
+            notes.append(f"day or month first in {day.name}: the dates do not say ({written})")
     return keys, guesses, notes
 
 
@@ -303,8 +303,7 @@ def _total_feeds(
 def _flat_keys(table: Table, group: ItemGroup, instrument: Instrument | None) -> Keys:
     keys = _response_keys(table, instrument)
     keys["items"] = group.pattern if _is_pattern(group) else list(group.columns)
-    total = instrument and _submitted(table.free, group, instrument)
-    if total:
+    if instrument and (total := _submitted(table.free, group, instrument)):
         keys["submitted"] = {instrument.primary_scale: total}
     by_name = {one.name: one for one in table.columns}
     codes = dict.fromkeys(code for name in group.columns for code in by_name[name].missing)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from transforms.clinics.clinic import Clinic, Feed
+from transforms.clinics.clinic import Clinic, Feed, Join
 from transforms.drafting.column_profiles import Profile, profiles
 from transforms.drafting.column_report import column_report
 from transforms.drafting.column_roles import (
@@ -163,14 +163,17 @@ def _tells_rows_apart(con: duckdb.DuckDBPyConnection, source: Source) -> bool:
 def _trial_clinic(file: Path, found: Recognized, clinic: str, scratch: Path) -> Clinic:
     delimiter = None if found.delimiter == "," else found.delimiter
     block, options = found.format.block, found.options
-    return Clinic(
-        clinic=clinic,
-        format=found.format.name,
-        delimiter=delimiter,
-        header_row=found.header_row,
-        dictionary=found.dictionary,
-        feeds=_trial_feeds(file, found, scratch),
-        **({block.key: options} if block and options else {}),
+    own = {block.key: options} if block and options else {}
+    return Clinic.model_validate(
+        {
+            "clinic": clinic,
+            "format": found.format.name,
+            "delimiter": delimiter,
+            "header_row": found.header_row,
+            "dictionary": found.dictionary,
+            "feeds": _trial_feeds(file, found, scratch),
+            **own,
+        }
     )
 
 
@@ -186,7 +189,7 @@ def _form_feeds(forms: dict[str, list[str]]) -> list[Feed]:
 def _trial_feeds(file: Path, found: Recognized, scratch: Path) -> list[Feed]:
     if found.format.needs_feeds:
         forms = found.format.forms(file, found, scratch)
-        columns = dict(found.format.trial_columns or {})
+        columns: dict[str, str | Join] = dict(found.format.trial_columns or {})
         return [Feed(table="responses", form=form, columns=columns) for form in forms]
     has_place = file.suffix.lower() in WORKBOOK_SUFFIXES
     is_told = has_place or found.format.table_of(file.name, None)

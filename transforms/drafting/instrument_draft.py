@@ -52,14 +52,11 @@ def name_of(group: ItemGroup) -> str | None:
 def instrument_lines(group: ItemGroup) -> Iterator[str]:
     """Yield the lines of the YAML; none where the columns hardly are a questionnaire."""
     name = name_of(group)
-    is_scale = (
-        group.low is not None and group.low < group.high and max(-group.low, group.high) <= WIDEST
-    )
+    low, high = group.span or (0, 0)
+    is_scale = low < high and max(-low, high) <= WIDEST
     if name is None or not is_scale or len(group.columns) < FEWEST_ITEMS or not group.is_whole:
         return
     yield f"No questionnaire of the registry is {name}. If it is one, save this as"
     yield f"config/instruments/{name}.standard.client.any.yml, without the marks:"
-    text = _TEMPLATE.format(
-        name=name, n=len(group.columns), low=group.low, high=group.high, change=CHANGE_ME
-    )
+    text = _TEMPLATE.format(name=name, n=len(group.columns), low=low, high=high, change=CHANGE_ME)
     yield from text.split("\n")

@@ -73,7 +73,8 @@ def item_groups(columns: list[Profile], *, texts: bool = False) -> list[ItemGrou
             if 1 <= number <= 999 and not name[: match.start()].endswith("#"):
                 pattern = f"{name[: match.start()]}{{n}}{name[match.end() :]}"
                 by_pattern[pattern].setdefault(number, name)
-    found, taken = [], set()
+    found: list[ItemGroup] = []
+    taken: set[str] = set()
     ranked = sorted(by_pattern.items(), key=lambda one: _rank(one, places))
     for pattern, numbered in ranked:
         if len(numbered) < 2 or taken & set(numbered.values()):
@@ -181,10 +182,10 @@ def _named_and_fitting(
     evidence: Evidence | None,
 ) -> tuple[Instrument, Guess]:
     n = len(group.columns)
-    both = [one for one in both if one.items.n == n] or both
+    both = [one for one in both if one.grid.n == n] or both
     # A form with a lower highest answer would have been used to its end.
-    nearest = min(one.items.max for one in both)
-    one = _default([one for one in both if one.items.max == nearest], registry)
+    nearest = min(one.grid.max for one in both)
+    one = _default([one for one in both if one.grid.max == nearest], registry)
     others = sorted({other.instrument_id for other in both} - {one.instrument_id})
     more = f"; {', '.join(others)} as well" if others else ""
     if _best_keyed(group, [one], evidence, or_none=True) == []:
@@ -201,18 +202,18 @@ def _named_only(
     shown: str,
     evidence: Evidence | None,
 ) -> tuple[Instrument | None, Guess]:
-    counted = [one for one in named if one.items.n == len(group.columns)]
+    counted = [one for one in named if one.grid.n == len(group.columns)]
     if not counted:
-        reason = f"by name only; {shown} do not fit its {named[0].items.n} items"
+        reason = f"by name only; {shown} do not fit its {named[0].grid.n} items"
         return None, Guess(group.stem, CHANGE_ME, "none", reason)
     one = _default(counted, registry)
     if evidence and group.low is not None:
-        n_outside, n = evidence.n_outside(group.columns, one.items.min, one.items.max)
+        n_outside, n = evidence.n_outside(group.columns, one.grid.min, one.grid.max)
         if n_outside <= FEW_OUTSIDE * n:
             reason = f"name and {plural(len(group.columns), 'column')} fit; "
-            reason += f"{plural(n_outside, 'answer')} of {n:,} outside {one.items.min:g} to "
-            return one, _instrument_guess(group, one, "medium", f"{reason}{one.items.max:g}")
-    reason = f"by name; {shown}, but the registry has {one.items.min:g} to {one.items.max:g}"
+            reason += f"{plural(n_outside, 'answer')} of {n:,} outside {one.grid.min:g} to "
+            return one, _instrument_guess(group, one, "medium", f"{reason}{one.grid.max:g}")
+    reason = f"by name; {shown}, but the registry has {one.grid.min:g} to {one.grid.max:g}"
     return one, _instrument_guess(group, one, "low", reason)
 
 
@@ -224,8 +225,8 @@ def _fitting_only(
     evidence: Evidence | None,
 ) -> tuple[Instrument | None, Guess]:
     n = len(group.columns)
-    exactly = [one for one in fits if one.items.n == n]
-    is_scale = group.low is not None and group.high > group.low and n >= FEWEST_ITEMS
+    exactly = [one for one in fits if one.grid.n == n]
+    is_scale = group.span is not None and group.span[1] > group.span[0] and n >= FEWEST_ITEMS
     if is_scale and group.is_whole and exactly:
         keyed = _best_keyed(group, exactly, evidence)
         if len({one.instrument_id for one in keyed}) == 1:
@@ -236,7 +237,7 @@ def _fitting_only(
             return one, _instrument_guess(group, one, "low", f"{shown} {why}")
     ids = sorted({one.instrument_id for one in exactly})
     with_items = [one for one in registry.instruments if one.items]
-    most = max(one.items.n_columns or one.items.n for one in with_items)
+    most = max(one.grid.n_columns or one.grid.n for one in with_items)
     if n > most and group.pattern:
         shown += "; more than any one questionnaire has: give each a feed with a list of its items"
     many = f"; fits {', '.join(ids)}" if group.low is not None and group.is_whole and ids else ""
@@ -252,14 +253,15 @@ def _best_keyed(
     ----------
     or_none : whether no reversed item at all is one of the possible keys
     """
-    keys = {one.items.reverse for one in some} | ({()} if or_none else set())
+    keys = {one.grid.reverse for one in some} | ({()} if or_none else set())
     if len(keys) < 2 or evidence is None or group.low is None or not group.is_whole:
         return some
-    found = {key: evidence.alpha(group.columns, key) for key in keys}
-    if None in found.values():
+    alphas = {key: evidence.alpha(group.columns, key) for key in keys}
+    found = {key: alpha for key, alpha in alphas.items() if alpha is not None}
+    if len(found) < len(alphas):
         return some
     best = max(found.values())
-    return [one for one in some if found[one.items.reverse] >= best - NEAR]
+    return [one for one in some if found[one.grid.reverse] >= best - NEAR]
 
 
 def named_like(stem: str, some: list[Instrument]) -> list[Instrument]:

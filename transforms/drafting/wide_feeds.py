@@ -70,7 +70,8 @@ def waves(columns: list[Profile]) -> list[Waves]:
         for match in re.finditer(r"\d+", pattern):
             whole = f"{pattern[: match.start()]}{{item}}{pattern[match.end() :]}"
             numbered[whole].setdefault(int(match[0]), pattern)
-    found, done = [wave.waves() for wave in spelled], set()
+    found = [wave.waves() for wave in spelled]
+    done: set[str] = set()
     for whole, items in sorted(numbered.items(), key=lambda one: -len(one[1])):
         if len(items) > 1 and not done & {*items.values()} and "}{" not in whole:
             done |= {*items.values()}
@@ -124,7 +125,7 @@ def _letters(core: tuple[str, ...]) -> tuple[str, ...]:
 
 def _common_start(names: list[str]) -> str:
     """Return what most names begin with: the questionnaire, and the mark all of them have."""
-    starts = Counter(re.match(r"[A-Za-z]*\d*", name)[0] for name in names)
+    starts = Counter(found[0] for name in names if (found := re.match(r"[A-Za-z]*\d*", name)))
     start, _ = starts.most_common(1)[0]
     own = [name for name in names if name.startswith(start)]
     return start + ("_" if all(name[len(start) :].startswith("_") for name in own) else "")
@@ -142,7 +143,9 @@ def wide_feeds(
         day = next((p for p, some in dates.items() if {*one.sessions} <= {*some}), None)
         day = day or _day_spelled_alike(one, columns)
         is_low = guess.confidence == "low"
-        notes = () if guess.confidence == "high" else (f"instrument: {guess.reason}",)
+        notes: tuple[str, ...] = ()
+        if guess.confidence != "high":
+            notes = (f"instrument: {guess.reason}",)
         if is_low:
             notes = (f"instrument: perhaps {guess.value}, by chance: {guess.reason}",)
             instrument = None

@@ -109,4 +109,5 @@ def _variance(
     a_sum, af, aff = (np.cumsum(part) for part in (a, a * incidence, a * incidence**2))
     c_sum, cf = np.cumsum(c), np.cumsum(c * incidence)
     variance: Floats = incidence**2 * a_sum - 2 * incidence * af + aff + np.cumsum(b)
-    return np.maximum(variance - 2 * (incidence * c_sum - cf), 0.0)
+    of_all: Floats = np.maximum(variance - 2 * (incidence * c_sum - cf), 0.0)
+    return of_all

@@ -50,6 +50,8 @@ class SessionCoxFit:
             covariance = self.robust_covariance
             factor = self.n_clusters / (self.n_clusters - 1)
             quantile = two_sided_t(self.n_clusters - 1, level)
+        if self.log_hazard_ratios is None or covariance is None:
+            raise ValueError("a fit without a reason has ratios and their covariance")
         value = float(self.log_hazard_ratios[position])
         half_width = quantile * math.sqrt(factor * float(covariance[position, position]))
         if abs(times) * (abs(value) + half_width) > LARGEST_EXPONENT:

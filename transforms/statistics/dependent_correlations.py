@@ -80,10 +80,11 @@ def compare_measures(
     ``lost`` are degrees of freedom already spent, as on the means of clinics.
     """
     pairs = ((one, outcome), (other, outcome), (one, other))
-    found = [_correlation(x, y, given) for x, y in pairs]
-    if not all(math.isfinite(r) for r in found):
+    r_one, r_other, r_between = (_correlation(x, y, given) for x, y in pairs)
+    if not all(math.isfinite(r) for r in (r_one, r_other, r_between)):
         return _missing("a measure does not vary", len(outcome), 0.95)
-    return compare_dependent(*found, len(outcome), n_given=lost + (given is not None))
+    n_given = lost + (given is not None)
+    return compare_dependent(r_one, r_other, r_between, len(outcome), n_given=n_given)
 
 
 def _correlation(x: Floats, y: Floats, given: Floats | None) -> float:

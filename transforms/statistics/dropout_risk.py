@@ -208,8 +208,8 @@ def hazard_ratio_per_sd(
     if clinics is not None and clinic_effects.extra_clinics(clinics):
         known = 1 if is_known is None else is_known
         duration = sessions_attended + known - LANDMARK_SESSION
-        fit = _stratified(duration, dropped_out, alliance, clusters, clinics)
-        return fit.hazard_ratio(0, times=clinic_effects.spread(alliance, clinics), level=level)
+        within = _stratified(duration, dropped_out, alliance, clusters, clinics)
+        return within.hazard_ratio(0, times=clinic_effects.spread(alliance, clinics), level=level)
     spread = float(np.std(alliance, ddof=1)) if len(alliance) > 1 else 0.0
     _, codes = np.unique(clusters, return_inverse=True)
     last_at_risk = sessions_attended + (1 if is_known is None else is_known)

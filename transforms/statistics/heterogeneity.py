@@ -52,16 +52,16 @@ class Heterogeneity:
 
 def heterogeneity_of(estimates: Sequence[Estimate], scale: str = IDENTITY) -> Heterogeneity:
     """Compare the clinics' own estimates; one without an interval inside its scale cannot count."""
-    found = [each for each in estimates if _is_comparable(each, scale)]
+    found = [(each, place) for each in estimates if (place := _place_of(each, scale))]
     if len(found) < 2:
         return Heterogeneity(len(found))
-    values = [_TO[scale](each.value) for each in found]
-    variances = [_variance_of(each, scale) for each in found]
+    values = [value for _, (value, _) in found]
+    variances = [variance for _, (_, variance) in found]
     tau2, i_squared = dersimonian_laird(values, variances)
     weights = [1 / (variance + tau2) for variance in variances]
     mean = sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)
     se = math.sqrt(1 / sum(weights))
-    level = found[0].ci_level
+    level = found[0][0].ci_level
     ends = _around(mean, two_sided_z(level) * se, scale)
     prediction = None
     if len(found) >= FEWEST_FOR_PREDICTION:
@@ -71,7 +71,7 @@ def heterogeneity_of(estimates: Sequence[Estimate], scale: str = IDENTITY) -> He
         len(found),
         math.sqrt(tau2),
         i_squared,
-        Estimate(_FROM[scale](mean), *ends, level, sum(each.n for each in found)),
+        Estimate(_FROM[scale](mean), *ends, level, sum(each.n for each, _ in found)),
         prediction,
         None if scale == SHARE else min(values) < 0 < max(values),
     )
@@ -88,18 +88,16 @@ def dersimonian_laird(values: Sequence[float], variances: Sequence[float]) -> tu
     return max((q - freedom) / scale, 0.0), max((q - freedom) / q, 0.0) if q > 0 else 0.0
 
 
-def _is_comparable(estimate: Estimate, scale: str) -> bool:
-    numbers = (estimate.value, estimate.ci_low, estimate.ci_high)
+def _place_of(estimate: Estimate, scale: str) -> tuple[float, float] | None:
+    """Return the value and its variance, the interval taken as normal; None if it cannot count."""
     low, high = _INSIDE[scale]
-    return all(each is not None and low < each < high for each in numbers) and _TO[scale](
-        estimate.ci_high
-    ) > _TO[scale](estimate.ci_low)
-
-
-def _variance_of(estimate: Estimate, scale: str) -> float:
-    """Return the variance of which the interval, taken as normal, is that of the estimate."""
-    width = _TO[scale](estimate.ci_high) - _TO[scale](estimate.ci_low)
-    return (width / (2 * two_sided_z(estimate.ci_level))) ** 2
+    ends = estimate.with_ends
+    if ends is None or not all(low < each < high for each in ends):
+        return None
+    value, ci_low, ci_high = (_TO[scale](each) for each in ends)
+    if not ci_high > ci_low:
+        return None
+    return value, ((ci_high - ci_low) / (2 * two_sided_z(estimate.ci_level))) ** 2
 
 
 def _around(mean: float, half_width: float, scale: str) -> tuple[float, float]:

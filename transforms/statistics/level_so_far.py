@@ -8,9 +8,8 @@ mean by their number (regression calibration, Prentice 1982, doi:10.1093/biomet/
 import numpy as np
 
 from transforms.statistics import clinic_effects
+from transforms.statistics.arrays import Floats
 from transforms.statistics.reml import GroupTotals, fit_random_intercept
-
-Floats = np.ndarray
 
 
 def level_so_far(
@@ -47,7 +46,8 @@ def level_so_far(
     usual = _means_of_clinics(ratings, rated, clinics)
     n, total = _so_far(clients, sessions, rated, np.where(rated, ratings - usual, 0.0))
     weight = fit.var_group / (n * fit.var_group + fit.var_residual)
-    return usual + weight * total
+    level: Floats = usual + weight * total
+    return level
 
 
 def _means_of_clinics(ratings: Floats, rated: Floats, clinics: Floats) -> Floats:

@@ -34,10 +34,11 @@ def risk_difference_in_strata(
     p = (n1**2 * b - n0**2 * a + n1 * n0 * (n0 - n1) / 2) / size**2
     q = (a * (n0 - b) + b * (n1 - a)) / (2 * size)
     variance = (value * p.sum() + q.sum()) / weights.sum() ** 2
-    found = wald(value, math.sqrt(max(variance, 0.0)), total, level)
-    if not found.is_estimated:
+    found = wald(value, math.sqrt(max(variance, 0.0)), total, level).with_ends
+    if found is None:
         return Estimate.missing("nobody, or everybody, has the event on both sides", total, level)
-    return Estimate(value, max(found.ci_low, -1.0), min(found.ci_high, 1.0), level, total)
+    _, low, high = found
+    return Estimate(value, max(low, -1.0), min(high, 1.0), level, total)
 
 
 def odds_ratio_in_strata(

@@ -74,7 +74,7 @@ def case_mix_design(
     every level of 11 clients or more but the most frequent; unknown counts as a level. Columns
     that do not vary, or that follow from those before them, are left out.
     """
-    columns = {"intercept": np.ones(len(pre))}
+    columns: dict[str, Floats] = {"intercept": np.ones(len(pre))}
     if clinics is not None:
         of_clinics, names = clinic_effects.columns(clinics)
         columns |= dict(zip(names, of_clinics.T, strict=True))

@@ -90,9 +90,8 @@ def truth_and_bias(
     if (bias := found["bias"].value) is not None:
         therapists = np.arange(n_dyads) if clusters is None else _of_first_row(codes, clusters)
         half = _half_width(therapist_means - client_means, therapists, of_dyads, level)
-        bias = found["bias"].value
-        ends = (None, None) if half is None else (bias - half, bias + half)
-        found["bias"] = Estimate(bias, *ends, level, n)
+        low, high = (None, None) if half is None else (bias - half, bias + half)
+        found["bias"] = Estimate(bias, low, high, level, n)
     found["tracking_within"], _ = repeated_measures_correlation(
         codes, client, therapist, level=level
     )

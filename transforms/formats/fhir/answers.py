@@ -65,20 +65,21 @@ class Answers:
         self.n_decided = 0
         self.findings: Counter[str] = Counter()
         self.n_uncoded = 0
-        self._known: dict[tuple, str] = {}
+        self._known: dict[tuple[object, ...], str] = {}
 
-    def cell(self, target: Target, given: list[dict]) -> str | None:
+    def cell(self, target: Target, given: list[Json]) -> str | None:
         """Return the text of a cell; None for no answer."""
         key = _plain_key(target, given)
         if key in self._known:
             return self._known[key]
         text = self._cell(target, given)
-        is_sound = text is not None and text not in _SHOWN
-        if key is not None and is_sound and len(self._known) < _MOST_KNOWN:
+        if key is None or text is None or text in _SHOWN:
+            return text
+        if len(self._known) < _MOST_KNOWN:
             self._known[key] = text
         return text
 
-    def _cell(self, target: Target, given: list[dict]) -> str | None:
+    def _cell(self, target: Target, given: list[Json]) -> str | None:
         texts = [text for one in given if (text := self._text(target, one)) is not None]
         if len(texts) > 1:
             return self.finding(SEVERAL) if target.is_scored else ", ".join(texts)
@@ -190,7 +191,7 @@ class Answers:
         return as_text(next(iter(numbers)))
 
 
-def _plain_key(target: Target, given: list[dict]) -> tuple | None:
+def _plain_key(target: Target, given: list[Json]) -> tuple[object, ...] | None:
     """Return what decides about an answer that is one coding without extensions, else None.
 
     Nearly all answers are, and few differ: each is worked out once.
@@ -231,7 +232,7 @@ def _shown_worth(target: Target, display: str, shown: str | None) -> set[float]:
     return worth | {target.answers[code] for code in codes if code in target.answers}
 
 
-def _beside(answer: dict, key: str) -> set[float]:
+def _beside(answer: Json, key: str) -> set[float]:
     extra = answer.get(f"_{key}")
     return set(ordinals(extra)) if isinstance(extra, dict) else set()
 

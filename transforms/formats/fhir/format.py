@@ -9,7 +9,7 @@ from typing import cast
 
 from transforms.formats.fhir import reader
 from transforms.formats.fhir.codes import Codes, code_in, codes_of, registry_codes
-from transforms.formats.fhir.json_stream import ResourceFile
+from transforms.formats.fhir.json_stream import Json, ResourceFile
 from transforms.formats.fhir.options import FhirOptions
 from transforms.formats.fhir.plan import BY_LOINC, META, FormFeed
 from transforms.formats.fhir.response import nodes
@@ -84,7 +84,7 @@ class Fhir(Format):
         return {"companions": [file_pattern(name) for name in names]} if names else {}
 
 
-def _answered(resource: dict) -> Iterator[str]:
+def _answered(resource: Json) -> Iterator[str]:
     for node, given in nodes(resource):
         link_id = node.get("linkId")
         if given and isinstance(link_id, str):

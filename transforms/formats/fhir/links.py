@@ -41,7 +41,7 @@ class Entity:
     kind: str
     id: str
     identifiers: dict[str, str] = field(default_factory=dict)
-    practitioner: dict | None = None
+    practitioner: Json | None = None
     began: str | None = None
 
     def name(self, system: str | None) -> str | None:
@@ -182,7 +182,7 @@ def _entity(resource: Json, kind: str) -> Entity:
     return Entity(kind, own if isinstance(own, str) else "", identifiers, practitioner, began)
 
 
-def _began(encounter: dict) -> str | None:
+def _began(encounter: Json) -> str | None:
     for key in ("period", "actualPeriod"):  # R5 calls it actualPeriod
         period = encounter.get(key)
         for end in ("start", "end"):
@@ -192,7 +192,7 @@ def _began(encounter: dict) -> str | None:
     return None
 
 
-def _practitioner(encounter: dict) -> dict | None:
+def _practitioner(encounter: Json) -> Json | None:
     """Return the reference to an encounter's practitioner if it names exactly one."""
     found = {}
     for participant in children(encounter, "participant"):

@@ -54,7 +54,7 @@ class Envelope:
             "answered_by": kind_of(source),
         }
 
-    def _completed(self, resource: dict, encounter: object) -> str | None:
+    def _completed(self, resource: Json, encounter: object) -> str | None:
         """Return when a response was written; where it does not say, when its encounter began."""
         authored = resource.get("authored")
         if authored is None:
@@ -66,7 +66,7 @@ class Envelope:
             self.counts["by encounter"] += bool(authored)
         return self._moment(authored)
 
-    def _therapist(self, encounter: object, resource: dict) -> str | None:
+    def _therapist(self, encounter: object, resource: Json) -> str | None:
         name = encounter.get("reference") if isinstance(encounter, dict) else None
         if not isinstance(name, str):
             return None
