@@ -100,7 +100,7 @@ def _refresh_release(home: Home, run_id: str) -> None:
         con.execute("insert into quality.dq_rule_results by name select * from graded")
         con.execute("commit")
         con.execute("force checkpoint")
-    copy.chmod(0o440)
+    copy.chmod(0o640)
     os.replace(copy, release)
     copy.parent.rmdir()
 

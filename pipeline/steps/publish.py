@@ -34,7 +34,7 @@ def publish(home: Home, run_id: str, keep: int = KEEP_RELEASES) -> Path:
     os.replace(build.parent, release.parent)
     for path in release.parent.rglob("*.*"):
         if path.is_file():
-            path.chmod(0o400 if path.parent.name == BASIS else 0o440)
+            path.chmod(0o600 if path.parent.name == BASIS else 0o640)
     for folder in (release.parent, *release.parent.rglob("*")):
         if folder.is_dir():
             folder.chmod(0o700 if folder.name == BASIS else 0o750)

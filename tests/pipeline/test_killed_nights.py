@@ -38,7 +38,7 @@ def test_rows_that_no_release_has_make_a_night(home, monkeypatch, run_id, status
     ledger, state = Ledger(home), fingerprint(home)
     ledger.open_run(PUBLISHED, AT, state)
     ledger.close_run(PUBLISHED, AT, "published")
-    release = home.release(PUBLISHED)
+    release = home.release(PUBLISHED).with_name("of_a_kind_nobody_opens.duckdb")
     release.parent.mkdir()
     release.touch()
     home.published.symlink_to(release)

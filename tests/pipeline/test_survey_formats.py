@@ -107,6 +107,11 @@ def staged(con, home: Home, clinic: str, *columns: str) -> list[tuple]:
     return con.execute(f"select {', '.join(columns)} from '{pattern}'").fetchall()
 
 
+# The first of July for the clinic, the last of June in UTC.
+TIMES = ("completed_at", "completed_at_utc")
+LOCAL, INSTANT = datetime(2026, 7, 1, 1, 10), datetime(2026, 6, 30, 23, 10)
+
+
 def outside_the_door(home: Home) -> list[Path]:
     """Return every file that is neither in landing nor in the vault."""
     closed = (home.landing, home.root / "vault")
@@ -117,13 +122,13 @@ def outside_the_door(home: Home) -> list[Path]:
     ]
 
 
-def test_a_qualtrics_export_is_staged_by_question_id_in_utc(con, take_in):
+def test_a_qualtrics_export_is_staged_by_question_id_on_the_clinics_day(con, take_in):
     home, results = take_in("harbor", QUALTRICS, {"e.csv": qualtrics_export()})
-    (row,) = staged(con, home, "harbor", "completed_at", "item_1", "item_9", "source_line")
+    (row,) = staged(con, home, "harbor", *TIMES, "item_1", "item_9", "source_line")
 
     assert results["e.csv"].refusal == ""
     assert "1 personal column not read" in results["e.csv"].notes
-    assert row == (datetime(2026, 6, 30, 23, 10), 2.0, 0.0, 4)
+    assert row == (LOCAL, INSTANT, 2.0, 0.0, 4)
     assert not [path for path in outside_the_door(home) if b"canary" in path.read_bytes()]
 
 
@@ -131,10 +136,10 @@ def test_a_fhir_export_is_staged_by_loinc_with_its_companion(con, take_in):
     files = {"e.ndjson": fhir_export(False), "patients.ndjson": json.dumps(PATIENT)}
     home, results = take_in("fjord", FHIR, files)
     columns = ("instrument_id", "version", "item_9", "submitted_total", "client_key is not null")
-    (row,) = staged(con, home, "fjord", *columns, "bad_cells", "completed_at")
+    (row,) = staged(con, home, "fjord", *columns, "bad_cells", *TIMES)
 
     assert [results[name].refusal for name in files] == ["", ""]
-    assert row == ("phq9", "standard", 1.0, 9.0, True, None, datetime(2026, 6, 30, 23, 10))
+    assert row == ("phq9", "standard", 1.0, 9.0, True, None, LOCAL, INSTANT)
     assert not [path for path in outside_the_door(home) if b"canary" in path.read_bytes()]
 
 

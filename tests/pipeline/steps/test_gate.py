@@ -212,6 +212,9 @@ def test_the_published_schema_is_the_one_of_the_code_and_accepts_the_gate():
     assert not validator.is_valid(content | {"surprise": 1})
 
 
+STATUSES = {"accepted", "rejected", "refused", "held", "withdrawn"}
+
+
 def test_tables_and_reports_know_every_status_of_a_file():
     models = YAML(typ="safe").load(
         REPOSITORY / "models" / "marts" / "quality" / "_quality__models.yml"
@@ -220,4 +223,4 @@ def test_tables_and_reports_know_every_status_of_a_file():
     status = next(column for column in balance["columns"] if column["name"] == "status")
     known = status["config"]["meta"]["values"]
 
-    assert set(known) == set(FILE_STATUSES) == {"accepted", "rejected", "refused", "held"}
+    assert set(known) == set(FILE_STATUSES) == STATUSES

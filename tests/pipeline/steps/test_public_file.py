@@ -128,7 +128,7 @@ def test_the_exact_rows_are_for_nobody_and_no_file_is_open_to_all(home, made):
 
     assert stat.S_IMODE((release / "basis").stat().st_mode) == 0o700
     for path in release.rglob("*.*"):
-        allowed = 0o400 if path.parent.name == "basis" else 0o440
+        allowed = 0o600 if path.parent.name == "basis" else 0o640
         assert path.is_dir() or stat.S_IMODE(path.stat().st_mode) == allowed
 
 

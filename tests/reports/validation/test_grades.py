@@ -142,10 +142,10 @@ def test_a_workbook_with_one_rejected_sheet_counts_once_as_rejected():
         [delivered(), delivered("rejected", table="sessions"), delivered(file_id="f2")]
     )
 
-    assert counts == {"refused": 0, "rejected": 1, "held": 0, "accepted": 1}
+    assert counts == {"refused": 0, "rejected": 1, "held": 0, "withdrawn": 0, "accepted": 1}
 
 
 def test_a_file_that_waits_for_an_answer_is_not_loaded():
     counts = files_by_status([delivered("held"), delivered("held", table="sessions")])
 
-    assert counts == {"refused": 0, "rejected": 0, "held": 1, "accepted": 0}
+    assert counts == {"refused": 0, "rejected": 0, "held": 1, "withdrawn": 0, "accepted": 0}
