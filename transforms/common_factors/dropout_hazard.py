@@ -17,6 +17,7 @@ from scipy.special import expit
 from transforms.arrow import numbers_of, table_of, table_of_columns
 from transforms.common_factors.rows import LEVEL, fields_of
 from transforms.common_factors.table import Interval
+from transforms.statistics.arrays import Bools, Floats
 from transforms.statistics.correlation import mean_ranks, wilson_interval
 from transforms.statistics.estimate import Estimate, two_sided_z
 from transforms.statistics.withheld import Record, attempt, is_defect
@@ -38,7 +39,6 @@ PREDICTORS = (
     "missed_before",
     "log_gap_days",
 )
-Floats = np.ndarray
 
 
 def fit_logistic(design: Floats, event: Floats, penalty: float = PENALTY) -> Floats:
@@ -53,7 +53,7 @@ def fit_logistic(design: Floats, event: Floats, penalty: float = PENALTY) -> Flo
     """
     x = np.vstack([np.ones(len(design)), design.T])
     ridge = np.diag([0.0] + [penalty] * design.shape[1])
-    beta = np.zeros(len(x))
+    beta: Floats = np.zeros(len(x))
     if penalty and len(design) >= MANY_ROWS and event[::10].sum() >= FEWEST_EVENTS:
         beta = fit_logistic(design[::10], event[::10], penalty)
     for _ in range(ITERATIONS):
@@ -212,7 +212,7 @@ def _card(columns: dict[str, Floats], hazard: Floats, threshold: float | None) -
     return records
 
 
-def _share(hits: Floats) -> Estimate:
+def _share(hits: Bools) -> Estimate:
     return wilson_interval(int(hits.sum()), len(hits))
 
 

@@ -10,22 +10,21 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from transforms.statistics.arrays import Bools, Codes, Floats
 from transforms.statistics.correlation import mean_ranks
 
-Floats = np.ndarray
 
-
-def n_clinics(clinics: Floats) -> int:
+def n_clinics(clinics: Codes) -> int:
     """Return how many clinics the rows come from."""
     return len(np.unique(clinics))
 
 
-def extra_clinics(clinics: Floats) -> int:
+def extra_clinics(clinics: Codes) -> int:
     """Return the degrees of freedom that clinic effects cost: clinics less one."""
     return max(n_clinics(clinics) - 1, 0)
 
 
-def centered(values: Floats, clinics: Floats) -> Floats:
+def centered(values: Floats, clinics: Codes) -> Floats:
     """Return values less their clinic's mean plus the mean of all; of one clinic as they are.
 
     NaN stays NaN and counts in no mean.
@@ -40,7 +39,7 @@ def centered(values: Floats, clinics: Floats) -> Floats:
     return result
 
 
-def means(values: Floats, clinics: Floats) -> Floats:
+def means(values: Floats, clinics: Codes) -> Floats:
     """Return for each row the mean of its clinic."""
     if extra_clinics(clinics) == 0:
         return np.full(len(values), values.mean())
@@ -50,7 +49,7 @@ def means(values: Floats, clinics: Floats) -> Floats:
     return result
 
 
-def ranks(values: Floats, clinics: Floats) -> Floats:
+def ranks(values: Floats, clinics: Codes) -> Floats:
     """Return ranks within clinics over the clinic's size + 1 (van Elteren 1960), centered.
 
     Of one clinic the plain ranks. Ties share their mean rank.
@@ -64,7 +63,7 @@ def ranks(values: Floats, clinics: Floats) -> Floats:
     return result
 
 
-def spread(values: Floats, clinics: Floats) -> float:
+def spread(values: Floats, clinics: Codes) -> float:
     """Return the SD within clinics, with rows less clinics degrees of freedom; 0 without any."""
     freedom = len(values) - max(n_clinics(clinics), 1)
     if freedom < 1:
@@ -75,7 +74,7 @@ def spread(values: Floats, clinics: Floats) -> float:
     return float(np.sqrt(np.square(deviations - deviations.mean()).sum() / freedom))
 
 
-def columns(clinics: Floats) -> tuple[Floats, tuple[str, ...]]:
+def columns(clinics: Codes) -> tuple[Floats, tuple[str, ...]]:
     """Return a column per clinic but the largest, centered, and its names; of one clinic none.
 
     Centered, they leave the intercept where it was: at the average of all rows.
@@ -89,13 +88,13 @@ def columns(clinics: Floats) -> tuple[Floats, tuple[str, ...]]:
     return np.column_stack([column - column.mean() for column in found]), names
 
 
-def each_clinic(clinics: Floats) -> Iterator[Floats]:
+def each_clinic(clinics: Codes) -> Iterator[Bools]:
     """Yield which rows are of each clinic, in the order of its codes."""
     for code in np.unique(clinics):
         yield clinics == code
 
 
-def mean_difference(values: Floats, is_first: Floats, clinics: Floats) -> float | None:
+def mean_difference(values: Floats, is_first: Bools, clinics: Codes) -> float | None:
     """Return the mean of the first side less that of the other, averaged over clinics.
 
     Weights are n₁n₀/(n₁ + n₀), those of least squares with clinic effects; a clinic with one side

@@ -8,13 +8,11 @@ mean by their number (regression calibration, Prentice 1982, doi:10.1093/biomet/
 import numpy as np
 
 from transforms.statistics import clinic_effects
-from transforms.statistics.arrays import Floats
+from transforms.statistics.arrays import Bools, Codes, Floats
 from transforms.statistics.reml import GroupTotals, fit_random_intercept
 
 
-def level_so_far(
-    clients: Floats, sessions: Floats, ratings: Floats, clinics: Floats
-) -> Floats | str:
+def level_so_far(clients: Codes, sessions: Floats, ratings: Floats, clinics: Codes) -> Floats | str:
     """Return each row's expected level given the client's ratings up to it, or why there is none.
 
     Parameters
@@ -50,7 +48,7 @@ def level_so_far(
     return level
 
 
-def _means_of_clinics(ratings: Floats, rated: Floats, clinics: Floats) -> Floats:
+def _means_of_clinics(ratings: Floats, rated: Bools, clinics: Codes) -> Floats:
     """Return each row's clinic mean; of a clinic without a rating that of all."""
     usual = np.full(len(ratings), ratings[rated].mean())
     for rows in clinic_effects.each_clinic(clinics):
@@ -60,7 +58,7 @@ def _means_of_clinics(ratings: Floats, rated: Floats, clinics: Floats) -> Floats
 
 
 def _so_far(
-    clients: Floats, sessions: Floats, rated: Floats, values: Floats
+    clients: Codes, sessions: Floats, rated: Bools, values: Floats
 ) -> tuple[Floats, Floats]:
     """Return how many ratings a client has given up to each row, and their sum."""
     order = np.lexsort((sessions, clients))
