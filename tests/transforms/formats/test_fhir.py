@@ -647,7 +647,7 @@ def test_the_encounter_is_the_session_and_names_the_therapist(read, rows):
     ("period", "moment"),
     [
         ({"start": "2026-07-01T09:00:00+02:00", "end": "2026-07-01T10:00:00+02:00"},
-         "2026-07-01 07:00:00"),
+         "2026-07-01 09:00:00+02:00"),
         ({"end": "2026-07-01"}, "2026-07-01"),
         ({}, None),
         ("canary", None),
@@ -662,7 +662,7 @@ def test_a_response_without_a_time_has_its_encounters(read, rows, period, moment
 
     (source,) = read(encounter, unsaid, said)
 
-    assert rows(source, "completed_at") == [(moment,), ("2026-07-01 07:10:00",)]
+    assert rows(source, "completed_at") == [(moment,), ("2026-07-01 09:10:00+02:00",)]
     assert ("by_encounter" in notes(source)) is (moment is not None)
 
 

@@ -101,10 +101,10 @@ def test_inspect_recognizes_it_and_drafts_a_yaml_that_is_valid(seen):
 
 
 def test_an_export_is_read_with_the_options_of_its_block(seen):
-    """The draft is left out, lines are those of the file, times of Oslo become UTC."""
+    """The draft is left out, lines are those of the file, times keep the clock of Oslo."""
     assert seen["rows"] == [
-        [2, "2026-11-22 14:04:05", "1", "2", "3"],
-        [4, "2026-11-23 08:00:00", "3", "2", "1"],
+        [2, "2026-11-22 15:04:05+01:00", "1", "2", "3"],
+        [4, "2026-11-23 09:00:00+01:00", "3", "2", "1"],
     ]
     assert "1 draft left out" in seen["notes"]
 
