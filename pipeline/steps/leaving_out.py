@@ -98,14 +98,17 @@ def _write_down(home: Home, run_id: str, broken: Iterable[Broken]) -> None:
     rule, run_at = rules(home).rule(RULE), ledger.run(run_id)["started_at"]
     if rule is None:
         return
+    promises: dict[tuple[str, str | None], list[str]] = {}
+    for row in rows:
+        promises.setdefault((row["clinic_id"], row["table"]), []).append(row["promise"])
     results = [
         {
             "run_id": run_id,
             "run_at": run_at,
-            "clinic_id": row["clinic_id"],
+            "clinic_id": clinic_id,
             "file_id": None,
             "source_file": None,
-            "table_name": row["table"],
+            "table_name": table,
             "rule_id": rule.id,
             "title": rule.title,
             "category": rule.category,
@@ -115,10 +118,10 @@ def _write_down(home: Home, run_id: str, broken: Iterable[Broken]) -> None:
             "share_failed": 1.0,
             "threshold": 0.0,
             "state": "fail",
-            "message": row["promise"],
+            "message": "; ".join(dict.fromkeys(broken_promises)),
             "is_waived": False,
         }
-        for row in rows
+        for (clinic_id, table), broken_promises in promises.items()
     ]
     results_path = home.lake / "quality" / "rule_results" / f"{run_id}-left-out.parquet"
     write_rows(results_path, results, RULE_RESULTS)

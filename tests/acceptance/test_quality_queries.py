@@ -84,4 +84,5 @@ def test_the_queries_for_counts_on_the_check_pages_run(demo_home):
                 for query in re.findall(r"```sql\n(.+?)```", counts, flags=re.DOTALL)
             ]
             assert answers, page.name
-            assert answers[0], page.name
+            if page.stem != "P11":  # has rows only where a clinic was left out
+                assert answers[0], page.name
