@@ -65,7 +65,7 @@ def test_published_figures_are_quoted_as_the_table_has_them(answered):
 
 
 def test_sentences_hold_no_number_of_their_own(read):
-    """Digits stand in <data> elements and names of forms and detectors; "session 3" and "of 100" are units."""
+    """Digits stand in <data> elements, in names of forms and detectors, and in units."""
     for block in read.blocks:
         assert block.said.strip(), block.sql
         said = re.sub("session 3|of 100 against|drop of [12] SD", "", block.said)

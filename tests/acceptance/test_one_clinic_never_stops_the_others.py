@@ -56,7 +56,7 @@ def published(tmp_path_factory):
     place.root.mkdir()
     place.prepare()
     # willow: no rupture in 14 courses of one therapist, the same scores every week.
-    flat = [[("ors", "adult", [4, 4, 4, 4]), ("srs", "v3", [9.6, 9.6, 9.6, 9.6])]] * 6
+    flat = [[("ors", "adult", [4, 4, 4, 4]), ("srs", "v3", [9.1, 9.1, 9.1, 9.1])]] * 6
     _courses(place, "willow", {f"w{n}": flat for n in range(14)})
     # hazel: courses whose version changes on the way, two scores and more on each side.
     switch, grown = (
