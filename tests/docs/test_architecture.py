@@ -35,3 +35,14 @@ def test_every_file_it_sends_a_reader_to_exists(place):
         assert (ROOT / place).is_file()
     else:
         assert any(ROOT.glob(f"*/{place}")) or any(ROOT.glob(f"*/*/{place}"))
+
+
+def test_every_test_that_the_proofs_name_exists():
+    """docs/proofs.md names them below tests/, or from the root."""
+    page = (ROOT / "docs" / "proofs.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:\w+/)+\w+\.(?:py|sql))(?:::\w+)?`", page))
+
+    assert len(named) > 20
+    assert [
+        one for one in sorted(named) if not any((ROOT / at / one).exists() for at in ("", "tests"))
+    ] == []
