@@ -47,12 +47,6 @@ UNITS = (
     (r"^benchmark_value$", "as the estimate"),
     (r"^nhs_(phq9|gad7)_(pre|post)$", "points, lower is better"),
 )
-_SAYS_UNIT = re.compile(
-    r"percent|point|0 to 1|share|\bSDs?\b|-1 to 1|correlation|odds|hazard|ratio|\bunit\b|days|"
-    r"hours|minutes|0-100|score|\bday\b|session|minimum|maximum|total|rating|mean|number|limit|"
-    r"index|level|value|weight|median",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -74,11 +68,6 @@ class DescribedColumn:
     def is_number(self) -> bool:
         """Whether the column holds a measured number."""
         return self.data_type in ("double", "float", "decimal")
-
-    @property
-    def says_its_unit(self) -> bool:
-        """Whether a reader learns the unit, from the name or the description."""
-        return bool(self.unit or _SAYS_UNIT.search(self.description))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def write_generated(root: Path = ROOT) -> None:
     """Write every generated file below ``root`` and remove pages of instruments that are gone."""
     (root / SCHEMA_PATH).write_text(schema_text(), encoding="utf-8")
+    GATE_SCHEMA.write_text(gate_schema(), encoding="utf-8")
     registry = load_registry(root / "config" / "instruments")
     _write_pages(root / "docs" / "instruments", instrument_pages(registry))
     _write_pages(root / "docs" / "data-dictionary", dictionary_pages(described_tables()))

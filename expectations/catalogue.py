@@ -25,8 +25,6 @@ SCHEMA = RULES.parent / "schema" / "rules.schema.json"
 TableName = Literal["responses", "sessions", "episodes", "clients", "therapists"]
 # Read in every step; PyYAML's own scanner takes ten times as long as libyaml's.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-# Rules with these scopes are not about the rows of one canonical table.
-OTHER_SCOPES = ("any", "marts", "engine")
 Severity = Literal["fatal", "quarantine", "warn", "inform"]
 # A row that breaks a rule of these severities does not reach the lake.
 KEEPS_OUT: tuple[Severity, ...] = ("fatal", "quarantine")

@@ -22,33 +22,6 @@ ZERO = 1e-9
 WHOLE = 1e-4
 
 
-def derived_cells(equations: Floats, values: Floats) -> dict[int, float]:
-    """Return the hidden cells that the visible ones give away, with their value.
-
-    Parameters
-    ----------
-    equations : array, one row per sum that readers know and one column per cell; each row times
-        the cells is 0 (parts 1, their total -1).
-    values : one count per cell, NaN where it is hidden.
-
-    Notes
-    -----
-    A cell is given away when its unit vector lies in the row space of the equations restricted
-    to the hidden cells: then every table that fits the visible cells has the same number there.
-
-    Examples
-    --------
-    Two clinics and their total: 20 and 26 give away 6. With a third hidden clinic they do not.
-
-    >>> derived_cells(np.array([[1, 1, -1]]), np.array([20, np.nan, 26]))
-    {1: 6.0}
-    >>> derived_cells(np.array([[1, 1, 1, -1]]), np.array([20, np.nan, np.nan, 26]))
-    {}
-    """
-    found = _derive(np.asarray(equations, dtype=float), np.asarray(values, dtype=float))
-    return {cell: value for cell, value, _ in found}
-
-
 def small_cells(sums: Sequence[Sum], values: Floats, small_number: int) -> set[int]:
     """Return the hidden cells that readers know to hold 1 to ``small_number`` - 1.
 

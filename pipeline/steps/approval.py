@@ -22,7 +22,6 @@ from transforms.statistics.withheld import Record
 
 PUBLISH, WITHOUT, REJECT = "publish", "publish without", "reject"
 CHOICES = (PUBLISH, WITHOUT, REJECT)
-TIME_OUT = "time-out"
 
 
 def ask(home: Home, ledger: Ledger, run_id: str) -> Record:

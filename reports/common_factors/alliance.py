@@ -191,10 +191,6 @@ def _say_rupture_outcome(rows: list[Row]) -> list[Markup]:
     return said or nothing(rows, "Improvement by rupture")
 
 
-def _form_and_class(row: Row) -> str:
-    return f"{form_name(row['outcome_instrument_id'])}, {CLASSES[row['rupture_class']]}"
-
-
 RUPTURE_OUTCOME = Block(
     """select
     instrument_id, outcome_instrument_id, rupture_class, estimate, ci_low, ci_high, ci_level,

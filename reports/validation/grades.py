@@ -151,7 +151,6 @@ class ClinicGrade:
     clinic: Clinic
     standing: Standing
     tally: Tally
-    tally_with_waivers: Tally
     n_accepted: int
     n_rejected: int
     n_refused: int
@@ -229,7 +228,6 @@ def grade_clinics(quality: RunQuality) -> list[ClinicGrade]:
                 clinic=clinic,
                 standing=standing,
                 tally=Tally.of(checks),
-                tally_with_waivers=Tally.of(with_waivers(checks)),
                 n_accepted=statuses["accepted"],
                 n_rejected=statuses["rejected"],
                 n_refused=statuses["refused"],

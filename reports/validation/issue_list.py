@@ -41,7 +41,6 @@ from reports.validation.tables import (
     FileBalance,
     HeldRow,
     RunQuality,
-    read_run_quality,
 )
 
 if TYPE_CHECKING:
@@ -85,10 +84,9 @@ class Issues:
         return f"issues-{anchor(self.clinic.clinic_id)}"
 
 
-def write_issue_lists(
-    database: Path,
+def write_lists(
+    quality: RunQuality,
     target: Path,
-    run_id: str,
     clinics: Collection[str] | None = None,
     guidance: Mapping[str, Guidance] | None = None,
 ) -> list[Path]:
@@ -96,28 +94,15 @@ def write_issue_lists(
 
     Parameters
     ----------
-    database
-        DuckDB file with the tables of the schema ``quality`` and ``core.dim_clinics``; opened
-        read-only.
+    quality
+        The run's results; open rows of earlier runs are listed too.
     target
         Folder for ``issues-<clinic>.xlsx`` and ``issues-<clinic>.csv``.
-    run_id
-        Run whose results are listed; open rows of earlier runs are listed too.
     clinics
         Clinic ids to write for, all by default. A clinic with nothing to correct gets no file.
     guidance
         Meaning and remedy per rule id, from the rule catalogue.
     """
-    return write_lists(read_run_quality(database, run_id), target, clinics, guidance)
-
-
-def write_lists(
-    quality: RunQuality,
-    target: Path,
-    clinics: Collection[str] | None = None,
-    guidance: Mapping[str, Guidance] | None = None,
-) -> list[Path]:
-    """Write the issue lists of a run that was read already; see `write_issue_lists`."""
     paths = []
     for issues in issues_per_clinic(quality):
         if clinics is not None and issues.clinic.clinic_id not in clinics:

@@ -59,7 +59,6 @@ class Check:
     state_with_waivers: str
     message: str | None
     table_names: str
-    n_files_short: int
     n_lost: int = 0
     n_lost_clients: int = 0
     n_unread: int = 0
@@ -216,8 +215,7 @@ _CHECKS = """
         END AS state_with_waivers,
         string_agg(DISTINCT message, ' ' ORDER BY message)
             FILTER (WHERE state IN ('fail', 'error')) AS message,
-        coalesce(string_agg(DISTINCT table_name, ', ' ORDER BY table_name), '') AS table_names,
-        count(DISTINCT file_id) FILTER (WHERE state IN ('fail', 'error')) AS n_files_short
+        coalesce(string_agg(DISTINCT table_name, ', ' ORDER BY table_name), '') AS table_names
     FROM quality.dq_rule_results
     WHERE run_id = ?
     GROUP BY ALL
@@ -264,7 +262,6 @@ def _not_asked(rule_id: str, clinic_id: str, loss: Loss) -> Check:
         state_with_waivers="not_applicable",
         message=None,
         table_names="",
-        n_files_short=0,
     )
 
 

@@ -136,7 +136,7 @@ def _modality(courses: Simulation) -> Estimate:
             ("intercept", "pre", "modality"),
         )
     )
-    return wald(float(fit.fixed[2]), float(fit.fixed_se[2]), int(paired.sum()))
+    return wald(float(fit.fixed[2]), float(np.sqrt(fit.fixed_covariance[2, 2])), int(paired.sum()))
 
 
 def _risk_difference(courses: Simulation) -> Estimate:

@@ -271,11 +271,6 @@ class Clinic(ExportsWithBlocks):
         return self.timezone or getattr(self.options, "timezone", None)
 
     @property
-    def shown_name(self) -> str:
-        """Name for reports."""
-        return self.name or self.clinic
-
-    @property
     def own_format(self) -> Format:
         """What wrote the exports."""
         return format_named(self.format)

@@ -30,7 +30,7 @@ from transforms.statistics.equivalence import (
     PRIMARY_MARGIN,
     SENSITIVITY_MARGINS,
     t_interval,
-    tost_of,
+    tost_p,
     verdict,
 )
 from transforms.statistics.estimate import Estimate
@@ -156,7 +156,7 @@ def _estimates(
         t_interval(difference, se, freedom, fit.n_rows, level)
         for level in (EQUIVALENCE_LEVEL, LEVEL)
     )
-    p = tost_of(difference, se, freedom, PRIMARY_MARGIN).p if narrow.is_estimated else None
+    p = tost_p(difference, se, freedom, PRIMARY_MARGIN) if narrow.is_estimated else None
     return narrow, wide, p
 
 

@@ -307,10 +307,7 @@ def _difference_fields(name: str, reference: str, sums: Sums, clinics: Sequence[
 def _share_fields(name: str, own: Mapping[str, float], counts: str) -> Record:
     n, n_events = int(own[f"{counts}_known_count"]), int(own[f"{counts}_count"])
     share = wilson_interval(n_events, n, level=LEVEL).times(100)
-    return side_fields_of(share, f"{name}_percent") | {
-        f"n_{name}": n_events,
-        f"n_{name}_known": n,
-    }
+    return side_fields_of(share, f"{name}_percent")
 
 
 def _share_difference(pairs: Sequence[tuple[Facts, Facts]], counts: str) -> Estimate:
@@ -382,10 +379,6 @@ class RuptureOutcomeRow(Row, total=False):
     repair_r: float
     repair_r_ci_low: float
     repair_r_ci_high: float
-    n_reliably_improved: int
-    n_reliably_improved_known: int
-    n_dropout: int
-    n_dropout_known: int
 
 
 RUPTURE_OUTCOME = CfTable(

@@ -222,8 +222,3 @@ def broken_sums(system: System) -> list[dict[int, int]]:
             or min(system.values[cell] for cell in each) < 0
         )
     ]
-
-
-def _matches(keys: Cell, at: Mapping[str, str]) -> bool:
-    values = dict(keys)
-    return all(written(values.get(key)) == value for key, value in at.items())

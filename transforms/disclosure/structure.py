@@ -13,7 +13,6 @@ from transforms.errors import ConfigError
 
 FILE = "disclosure.yml"
 SCOPE = ("scope_level", "scope_id")
-LEVELS = ("overall", "group", "clinic")
 _TERM = re.compile(r"(~?)(\w+)(?:\{([\w, ]*)\})?(?:\[([^\]]*)\])?")
 
 

@@ -3,7 +3,7 @@
 A reader turns a file into one or more temporary tables: every cell as text, every row with
 its place in the file. It converts nothing and drops nothing but empty rows.
 
-Codes of a refusal (`REFUSALS`):
+Codes of a refusal, which are rules of the catalogue:
 
     F01  the file cannot be read: empty, binary, cut off, encrypted, unknown encoding, zip bomb
     F02  a required column is missing
@@ -29,17 +29,6 @@ import duckdb
 from transforms import sql
 from transforms.errors import FileRefused
 
-REFUSALS = {
-    "F01": "File cannot be read",
-    "F02": "Required column is missing",
-    "F03": "Delimiter is not the one expected",
-    "F04": "Header is missing, blank or ambiguous",
-    "F05": "Rows differ in their number of cells",
-    "F06": "File belongs to no canonical table",
-    "F07": "Labels where codes are needed",
-    "F08": "Data dictionary or questionnaire is missing or does not fit",
-    "F09": "Day and month cannot be told apart",
-}
 LINE = "_line"
 WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 JSON_SUFFIXES = (".json", ".ndjson", ".jsonl")

@@ -8,12 +8,6 @@ module computes such thresholds and describes samples. Improvement is positive e
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from transforms.statistics.estimate import two_sided_z
-
-RELIABLE_AT_95_PERCENT = 1.96  # Jacobson & Truax 1991; software often uses 1.959964 instead
-
 
 def standard_error_of_measurement(sd: float, reliability: float) -> float:
     """Return SEM = SD·√(1 − r), in points of the scale."""
@@ -33,21 +27,6 @@ def standard_error_of_prediction(sd: float, reliability: float) -> float:
     """Return SD·√(1 − r²), the error of a second score predicted from the first, in points."""
     _check(sd, reliability)
     return sd * math.sqrt(1 - reliability**2)
-
-
-def reliable_change(pre: float, post: float, *, sd: float, reliability: float) -> float:
-    """Return RC = (post − pre) / Sdiff, in standard errors; the sign is that of the change."""
-    return (post - pre) / standard_error_of_difference(sd, reliability)
-
-
-def reliable_change_points(*, sd: float, reliability: float, level: float | None = None) -> float:
-    """Return the change in points that measurement error alone rarely reaches.
-
-    Without ``level`` the multiplier is the printed 1.96; with one it is the exact quantile.
-    CORE-10's published 6 points belong to level 0.90.
-    """
-    multiplier = RELIABLE_AT_95_PERCENT if level is None else two_sided_z(level)
-    return multiplier * standard_error_of_difference(sd, reliability)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,27 +83,12 @@ class EffectSizes:
     d_av: float | None = None
     d_z: float | None = None
     d_rm: float | None = None
-    g_pre_variance: float | None = None
     reason: str | None = None
 
 
 def small_sample_factor(degrees_of_freedom: int) -> float:
     """Return J(df) = 1 − 3 / (4·df − 1), Hedges' correction of a standardized mean."""
     return 1 - 3 / (4 * degrees_of_freedom - 1)
-
-
-def effect_sizes(pre: np.ndarray, post: np.ndarray, *, higher_is_better: bool) -> EffectSizes:
-    """Describe pre–post change of one sample (arrays of complete pairs, same order)."""
-    if len(pre) < 3:
-        return EffectSizes(len(pre), reason="fewer than 3 complete pairs")
-    pre, post = np.asarray(pre, dtype=float), np.asarray(post, dtype=float)
-    return effect_sizes_from_moments(
-        n=len(pre),
-        mean_improvement=float((post - pre).mean()) * (1 if higher_is_better else -1),
-        sd_pre=float(pre.std(ddof=1)),
-        sd_post=float(post.std(ddof=1)),
-        sd_change=float((post - pre).std(ddof=1)),
-    )
 
 
 def effect_sizes_from_moments(
@@ -156,7 +120,6 @@ def effect_sizes_from_moments(
         d_av=mean_improvement / math.sqrt((sd_pre**2 + sd_post**2) / 2),
         d_z=d_z,
         d_rm=d_z * math.sqrt(2 * (1 - correlation)),
-        g_pre_variance=2 * (1 - correlation) / n + g_pre**2 / (2 * n),
     )
 
 

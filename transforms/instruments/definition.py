@@ -103,19 +103,6 @@ class Instrument(Part):
         return max(labels, key=order.index)
 
     @property
-    def risk_items(self) -> tuple[int, ...]:
-        """Items a positive answer to which must reach a person."""
-        return tuple(
-            sorted(
-                item
-                for flag in self.flags.values()
-                if flag.kind == "risk"
-                for condition in flag.conditions
-                for item in self.items_of(condition)
-            )
-        )
-
-    @property
     def grid(self) -> Items:
         """The items of a definition that has some; ValueError where scores are supplied."""
         if self.items is None:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.instruments.definition import Instrument
-from transforms.instruments.parts import Condition, Operator
+from transforms.instruments.parts import Condition
 from transforms.instruments.scoring import ScaleScores
-from transforms.statistics.arrays import Bools, Floats
+from transforms.statistics.arrays import Bools
 
 _COMPARE = {
     "<": np.less,
@@ -32,11 +32,6 @@ class FlagResult:
 
     is_raised: Bools
     is_assessable: Bools
-
-
-def is_case(scores: Floats, operator: Operator, value: float) -> Bools:
-    """Return whether ``score <operator> value``; False where there is no score."""
-    return _COMPARE[operator](scores, value)
 
 
 def raise_flags(

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from transforms.errors import RapportError
 from transforms.instruments.definition import Instrument
-from transforms.instruments.parts import BandSet
 from transforms.statistics.arrays import Bools, Floats, Ints
 
 
@@ -85,18 +84,6 @@ def score_items(items: NDArray[Any], instrument: Instrument) -> dict[str, ScaleS
         if scale.method == "sum_of_scales":
             scored[name] = _sum_of_scales([scored[part] for part in scale.of_scales], scale.factor)
     return {name: scored[name] for name in instrument.scales}
-
-
-def band_labels(scores: Floats, bands: BandSet) -> NDArray[np.object_]:
-    """Return the band of each score, None where there is no score.
-
-    A band reaches up to the beginning of the next, so a prorated 9.6 is still below 10.
-    """
-    begins = np.array([band.low for band in bands.levels[1:]])
-    labels = np.array([band.label for band in bands.levels], dtype=object)
-    found: NDArray[np.object_] = labels[np.searchsorted(begins, scores, side="right")]
-    found[np.isnan(scores)] = None
-    return found
 
 
 class _Plan:

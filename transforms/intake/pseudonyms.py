@@ -25,7 +25,6 @@ from dataclasses import dataclass, field
 from transforms import sql
 
 _LETTERS = b"abcdefghijklmnop"
-_BLOCK = 64  # bytes in a block of SHA-256
 
 
 @dataclass(frozen=True)

@@ -30,12 +30,11 @@ from transforms.intake.source_rows import row_filter
 
 @dataclass(frozen=True)
 class Staged:
-    """One staged Parquet file. ``n_skipped``: rows a `skip_unanswered` feed left out."""
+    """One staged Parquet file."""
 
     table: str
     path: Path
     n_rows: int
-    n_skipped: int
     items: tuple[int, ...]
     submitted: tuple[str, ...]
     notes: tuple[Note, ...]
@@ -109,10 +108,9 @@ def stage(
     keys.drop(con)
     defaults.drop(con)
     notes = tuple(note for mapping in mappings for note in mapping.notes)
-    n_skipped = n_source - n_kept
-    if n_skipped:
+    if n_skipped := n_source - n_kept:
         notes += (Note("skipped_rows", f"{plural(n_skipped, 'row')} without any answer left out"),)
-    return Staged(table_name, out, n_written, n_skipped, items, submitted, notes)
+    return Staged(table_name, out, n_written, items, submitted, notes)
 
 
 def _count(

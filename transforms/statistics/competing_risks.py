@@ -29,7 +29,6 @@ class CumulativeIncidence:
     time: Floats
     n_at_risk: Ints
     n_events: Floats
-    n_competing: Ints
     incidence: Floats
     competing: Floats
     se: Floats
@@ -71,7 +70,7 @@ def cumulative_incidence(time: Floats, cause: Floats) -> CumulativeIncidence:
     before = np.concatenate([[1.0], staying])[:-1]
     incidence, competing = np.cumsum(before * d1 / n), np.cumsum(before * d2 / n)
     return CumulativeIncidence(
-        times[has_event], n.astype(int), d1.astype(int), d2.astype(int),
+        times[has_event], n.astype(int), d1.astype(int),
         incidence, competing, np.sqrt(_variance(n, d1, d2, before, incidence)),
     )  # fmt: skip
 

@@ -38,11 +38,6 @@ def pearson(x: np.ndarray, y: np.ndarray, *, level: float = 0.95, lost: int = 0)
     return _correlation(_moments([x, y]), level, lost)
 
 
-def spearman(x: Floats, y: Floats, *, level: float = 0.95) -> Estimate:
-    """Return Spearman's rank correlation (ties share their mean rank) with Fisher's interval."""
-    return pearson(mean_ranks(x), mean_ranks(y), level=level)
-
-
 def partial_correlation(
     x: np.ndarray, y: np.ndarray, given: np.ndarray, *, level: float = 0.95, lost: int = 0
 ) -> Estimate:
@@ -177,16 +172,6 @@ def repeated_correlation_from_products(
     r = min(max(products[1] / scale, -1.0), 1.0)
     low, high = fisher_interval(r, freedom + 2, level=level) or (None, None)
     return Estimate(r, low, high, level, n_rows)
-
-
-def r_to_d(r: float) -> float:
-    """Return d = 2r/√(1 − r²), the conversion the alliance meta-analyses use."""
-    return 2 * r / math.sqrt(1 - r**2)
-
-
-def d_to_odds_ratio(d: float) -> float:
-    """Return exp(π·d/√3), the odds ratio a standardized difference corresponds to."""
-    return math.exp(math.pi * d / math.sqrt(3))
 
 
 def wilson_interval(n_events: int, n: int, *, level: float = 0.95) -> Estimate:

@@ -120,14 +120,6 @@ def fit_logistic_intercept(rows: BinomialRows) -> LogisticFit:
     return LogisticFitted(*described, fixed, sd, point.log_likelihood)
 
 
-def logistic_icc_interval(rows: BinomialRows, *, level: float = 0.95) -> Estimate:
-    """Return the latent intraclass correlation with its profile-likelihood interval.
-
-    The lower end is 0 where a model without group differences is not rejected.
-    """
-    return icc_interval_of(fit_logistic_intercept(rows), rows, level=level)
-
-
 def icc_interval_of(fit: LogisticFit, rows: BinomialRows, *, level: float = 0.95) -> Estimate:
     """Return the interval of a fit that is already there."""
     n = rows.n_clients

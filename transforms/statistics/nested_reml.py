@@ -88,16 +88,6 @@ NestedFit = NestedFitted | NestedNotFitted
 
 
 @dataclass(frozen=True)
-class NestedEffects:
-    """Empirical-Bayes estimates and conditional SDs (fixed effects and variances as known)."""
-
-    group: Floats
-    group_sd: Floats
-    cluster: Floats
-    cluster_sd: Floats
-
-
-@dataclass(frozen=True)
 class _Point:
     """The likelihood at one pair of ratios, with β and the residual variance at their best."""
 
@@ -106,10 +96,6 @@ class _Point:
     fixed: Floats
     inverse: Floats
     rss: float
-    group_products: Floats  # Z_g'V⁻¹[X y], one row per group
-    cluster_products: Floats
-    weights: Floats
-    cluster_weights: Floats
 
 
 def fit_nested(totals: GroupTotals, clusters: Codes, method: str = "reml") -> NestedFit:
@@ -146,25 +132,6 @@ def fit_nested(totals: GroupTotals, clusters: Codes, method: str = "reml") -> Ne
         var_cluster=ratios[1] * var_residual,
         var_residual=var_residual,
         log_likelihood=-found.deviance / 2,
-    )
-
-
-def nested_effects(fit: NestedFit, totals: GroupTotals, clusters: Codes) -> NestedEffects | None:
-    """Return the estimate of every group and cluster, in points; None without a fit."""
-    if not fit.is_estimated:
-        return None
-    a, b = fit.var_group / fit.var_residual, fit.var_cluster / fit.var_residual
-    found = _at(totals, _codes(clusters), (a, b), "reml")
-    contrast = np.append(-fit.fixed, 1.0)
-    codes = _codes(clusters)
-    shrunk = 1 + b * found.cluster_weights
-    w = found.weights
-    group_left = 1 - a * (w - b * w**2 / shrunk[codes])
-    return NestedEffects(
-        group=a * (found.group_products @ contrast),
-        group_sd=np.sqrt(fit.var_group * np.maximum(group_left, 0)),
-        cluster=b * (found.cluster_products @ contrast),
-        cluster_sd=np.sqrt(fit.var_cluster / shrunk),
     )
 
 
@@ -281,7 +248,7 @@ def _at(totals: GroupTotals, codes: Ints, ratios: tuple[float, float], method: s
         slope[position] = trace + freedom * float(contrast @ change @ contrast) / rss
         if method == "reml":
             slope[position] += float(np.sum(inverse * change[:-1, :-1]))
-    return _Point(deviance, slope, fixed, inverse, rss, of_group, of_cluster, w, cluster_w)
+    return _Point(deviance, slope, fixed, inverse, rss)
 
 
 def _best_ratios(totals: GroupTotals, codes: Ints, method: str) -> tuple[float, float]:

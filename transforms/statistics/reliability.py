@@ -1,4 +1,4 @@
-"""How far a number can be trusted: intraclass correlations, attenuation, shrinkage."""
+"""How well the items of a scale hang together, from sums."""
 
 import math
 from dataclasses import dataclass
@@ -6,74 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from transforms.statistics.arrays import Floats
-
-
-def spearman_brown(reliability: float, length_factor: float) -> float:
-    """Return the reliability of a test made ``length_factor`` times as long (0 to 1)."""
-    return length_factor * reliability / (1 + (length_factor - 1) * reliability)
-
-
-def attenuated_correlation(true_r: float, reliability_x: float, reliability_y: float) -> float:
-    """Return the correlation that unreliable measures would show."""
-    return true_r * math.sqrt(reliability_x * reliability_y)
-
-
-def corrected_correlation(r: float, reliability_x: float, reliability_y: float) -> float:
-    """Return the correlation without measurement error (may exceed 1 in small samples)."""
-    return r / math.sqrt(reliability_x * reliability_y)
-
-
-def group_mean_reliability(icc: float, n: float) -> float:
-    """Return λ = n·ICC / (1 + (n − 1)·ICC): how much of a group's mean is the group (0 to 1)."""
-    return spearman_brown(icc, n)
-
-
-def rows_needed(icc: float, reliability: float) -> float:
-    """Return the rows per group at which its mean reaches ``reliability``."""
-    return reliability * (1 - icc) / (icc * (1 - reliability))
-
-
-@dataclass(frozen=True, slots=True)
-class IntraclassCorrelations:
-    """Shrout & Fleiss 1979 (doi:10.1037/0033-2909.86.2.420), single and average rater."""
-
-    icc1: float | None
-    icc2: float | None
-    icc3: float | None
-    icc1k: float | None
-    icc2k: float | None
-    icc3k: float | None
-    reason: str | None = None
-
-    @classmethod
-    def missing(cls, reason: str) -> "IntraclassCorrelations":
-        """Return none of the six, and why."""
-        return cls(None, None, None, None, None, None, reason)
-
-
-def intraclass_correlations(ratings: Floats) -> IntraclassCorrelations:
-    """Return the six intraclass correlations of a complete targets × raters table."""
-    ratings = np.asarray(ratings, dtype=float)
-    n_targets, n_raters = ratings.shape
-    if n_targets < 2 or n_raters < 2 or not np.isfinite(ratings).all():
-        return IntraclassCorrelations.missing("needs a complete table of at least 2 × 2")
-    by_target, by_rater = ratings.mean(axis=1), ratings.mean(axis=0)
-    residual = ratings - by_target[:, None] - by_rater[None, :] + ratings.mean()
-    between = n_raters * by_target.var(ddof=1)
-    raters = n_targets * by_rater.var(ddof=1)
-    error = float((residual**2).sum()) / ((n_targets - 1) * (n_raters - 1))
-    within = float(((ratings - by_target[:, None]) ** 2).sum()) / (n_targets * (n_raters - 1))
-    if between == 0:
-        return IntraclassCorrelations.missing("the targets do not differ")
-    rater_share = (raters - error) / n_targets
-    return IntraclassCorrelations(
-        icc1=(between - within) / (between + (n_raters - 1) * within),
-        icc2=(between - error) / (between + (n_raters - 1) * error + n_raters * rater_share),
-        icc3=(between - error) / (between + (n_raters - 1) * error),
-        icc1k=(between - within) / between,
-        icc2k=(between - error) / (between + rater_share),
-        icc3k=(between - error) / between,
-    )
 
 
 @dataclass(frozen=True, slots=True)

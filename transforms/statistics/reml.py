@@ -93,15 +93,6 @@ class GroupTotals:
         counts = np.array([len(part) for part in parts], dtype=float)
         return distinct, counts, np.array([part.T @ part for part in parts])
 
-    def offset_by(self, name: str, value: float) -> "GroupTotals":
-        """Return the totals with one predictor's slope held at ``value`` (an offset)."""
-        drop = self.names.index(name)
-        width = len(self.names) + 1
-        change = np.delete(np.eye(width), drop, axis=1)
-        change[drop, -1] = -value
-        kept = tuple(other for other in self.names if other != name)
-        return GroupTotals(kept, self.sizes, self.means @ change, change.T @ self.within @ change)
-
 
 @dataclass(frozen=True)
 class Fitted:
@@ -130,10 +121,6 @@ class Fitted:
         """Share of the variance, after the predictors, that lies between groups (0 to 1)."""
         return self.ratio / (1 + self.ratio)
 
-    @property
-    def fixed_se(self) -> Floats:
-        return np.sqrt(np.diag(self.fixed_covariance))
-
 
 @dataclass(frozen=True)
 class NotFitted:
@@ -148,7 +135,6 @@ class NotFitted:
     is_boundary: ClassVar[Literal[False]] = False
     fixed: ClassVar[None] = None
     fixed_covariance: ClassVar[None] = None
-    fixed_se: ClassVar[None] = None
     var_group: ClassVar[None] = None
     var_residual: ClassVar[None] = None
     ratio: ClassVar[None] = None
@@ -181,7 +167,6 @@ class Profile:
     fixed: Floats
     cross_products_inverse: Floats
     residual_sum_of_squares: float
-    log_determinant: float
 
 
 def profile_at(totals: GroupTotals, ratio: float, method: str = "reml") -> Profile:
@@ -214,7 +199,7 @@ def profile_at(totals: GroupTotals, ratio: float, method: str = "reml") -> Profi
     deviance = freedom * (1 + math.log(2 * math.pi * max(rss, tiny) / freedom))
     deviance += log_determinant + log_determinant_fixed
     slope += freedom * rss_slope / max(rss, tiny)
-    return Profile(deviance, slope, fixed, inverse, rss, log_determinant)
+    return Profile(deviance, slope, fixed, inverse, rss)
 
 
 def fit_random_intercept(

@@ -14,7 +14,6 @@ from transforms.statistics.arrays import Codes, Floats
 from transforms.statistics.cluster_robust import clustered_covariance
 from transforms.statistics.estimate import Estimate
 
-TERMS = ("client", "therapist", "client_squared", "client_therapist", "therapist_squared")
 # Along the line of agreement (client = therapist) and of disagreement (client = -therapist).
 SURFACE = {
     "a1": (1, 1, 0, 0, 0),

@@ -21,7 +21,7 @@ def check(rule_id="S04", severity="quarantine", state="fail", n_failed=1, n_scop
         clinic_id=other.get("clinic_id", "harbor"), rule_id=rule_id, title="A title",
         category="conformance", severity=severity, n_scope=n_scope, n_failed=n_failed,
         threshold=0.0, state=state, state_with_waivers=other.get("with_waivers", state),
-        message=None, table_names="responses", n_files_short=1,
+        message=None, table_names="responses",
         **{name: other[name] for name in ("n_lost", "n_lost_clients", "n_unread") if name in other},
     )  # fmt: skip
 

@@ -10,7 +10,8 @@ from python_calamine import CalamineWorkbook
 
 from reports.drawing.spreadsheet_cells import safe_cell
 from reports.validation.guidance import Guidance
-from reports.validation.issue_list import write_issue_lists
+from reports.validation.issue_list import write_lists
+from reports.validation.tables import read_run_quality
 from tests.reports.hand_made import CANARY, RUN, WHOLE_KEY
 
 
@@ -18,7 +19,7 @@ from tests.reports.hand_made import CANARY, RUN, WHOLE_KEY
 def lists(analytics, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lists")
     words = {"S04": Guidance("An answer cannot be.", "Look at the form on paper.")}
-    return {path.name: path for path in write_issue_lists(analytics, folder, RUN, guidance=words)}
+    return {path.name: path for path in write_lists(read_run_quality(analytics, RUN), folder, guidance=words)}
 
 
 def sheet_of(path, name):
@@ -101,7 +102,7 @@ def test_another_reader_sees_the_same_sheets_with_lines_and_counts_as_numbers(li
 def test_what_to_do_names_the_clinics_own_file(analytics, tmp_path):
     words = {"N02": Guidance("Unknown.", "Map it in config/clinics/<clinic>.yml.")}
 
-    excel, text = write_issue_lists(analytics, tmp_path, RUN, clinics=["linden"], guidance=words)
+    excel, text = write_lists(read_run_quality(analytics, RUN), tmp_path, clinics=["linden"], guidance=words)
 
     assert sheet_of(excel, "Rows")[1][7] == "Map it in config/clinics/linden.yml."
     assert rows_of(text)[1][7] == "Map it in config/clinics/linden.yml."
@@ -126,7 +127,7 @@ def test_nothing_runs_as_a_formula(analytics, tmp_path, start):
             )
     words = {"N02": Guidance(hostile, hostile)}
 
-    excel, text = write_issue_lists(database, tmp_path, RUN, clinics=["linden"], guidance=words)
+    excel, text = write_lists(read_run_quality(database, RUN), tmp_path, clinics=["linden"], guidance=words)
 
     cells = [cell for sheet in openpyxl.load_workbook(excel) for row in sheet for cell in row]
     assert {cell.data_type for cell in cells if cell.value is not None} == {"s", "n"}

@@ -57,9 +57,7 @@ def test_files_of_one_clinic_and_rule_become_one_check(analytics, tmp_path):
         if (check.rule_id, check.clinic_id) == ("S04", "harbor")
     ]
 
-    assert [(c.n_scope, c.n_failed, c.state, c.n_files_short) for c in found] == [
-        (15_000, 40, "fail", 1)
-    ]
+    assert [(c.n_scope, c.n_failed, c.state) for c in found] == [(15_000, 40, "fail")]
 
 
 def test_only_the_asked_run_is_read(analytics):

@@ -185,7 +185,7 @@ def test_a_clinic_without_yaml_sends_canonical_files(tmp_path):
     clinic = load_clinic(tmp_path, "harbor")
 
     assert clinic == canonical_clinic("harbor")
-    assert (clinic.format, clinic.group, clinic.shown_name) == ("canonical", "harbor", "harbor")
+    assert (clinic.format, clinic.group) == ("canonical", "harbor")
     assert [feed.table for feed in clinic.feeds_for("Sessions_2026-05.csv", None)] == ["sessions"]
     assert clinic.feeds_for("notes.csv", None) == []
     assert [feed.table for feed in clinic.feeds_for("all.xlsx", "therapists")] == ["therapists"]

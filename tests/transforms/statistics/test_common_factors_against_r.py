@@ -19,7 +19,7 @@ from transforms.statistics.logistic_mixed import (
     fit_logistic_intercept,
     icc_interval_of,
 )
-from transforms.statistics.nested_reml import fit_nested, nested_effects, share_interval
+from transforms.statistics.nested_reml import fit_nested, share_interval
 from transforms.statistics.random_slopes import ClientSums, fit_random_slopes
 from transforms.statistics.reml import GroupTotals
 
@@ -58,16 +58,6 @@ def test_therapists_within_clinics_equal_lme4(answers, therapists):
     assert fit.fixed == pytest.approx(expected["fixed"], abs=PRECISION)
     assert np.sqrt(np.diag(fit.fixed_covariance)) == pytest.approx(expected["se"], abs=PRECISION)
     assert fit.log_likelihood == pytest.approx(expected["log_likelihood"], abs=PRECISION)
-
-
-def test_estimates_of_therapists_and_clinics_equal_lme4(answers, therapists):
-    expected = answers["nested"]
-    found = nested_effects(fit_nested(*therapists), *therapists)
-
-    assert found.group == pytest.approx(expected["therapists"], abs=PRECISION)
-    assert found.group_sd == pytest.approx(expected["therapist_sds"], abs=PRECISION)
-    assert found.cluster == pytest.approx(expected["clinics"], abs=PRECISION)
-    assert found.cluster_sd == pytest.approx(expected["clinic_sds"], abs=PRECISION)
 
 
 @pytest.mark.parametrize(("which", "name"), [("group", "therapist"), ("cluster", "clinic")])

@@ -8,9 +8,9 @@ from transforms.statistics.cox_time_varying import fit_session_cox
 from transforms.statistics.logistic_mixed import (
     BinomialRows,
     fit_logistic_intercept,
-    logistic_icc_interval,
+    icc_interval_of,
 )
-from transforms.statistics.nested_reml import fit_nested, nested_effects, share_interval
+from transforms.statistics.nested_reml import fit_nested, share_interval
 from transforms.statistics.random_slopes import ClientSums, fit_random_slopes
 from transforms.statistics.reml import GroupTotals
 
@@ -45,7 +45,6 @@ def test_nested_levels(rows, clusters, reason):
     fit = fit_nested(rows, clusters)
 
     assert (fit.reason, fit.icc_group, fit.icc_cluster) == (reason, None, None)
-    assert nested_effects(fit, rows, clusters) is None
     assert share_interval(rows, clusters, "group").reason == reason
 
 
@@ -61,7 +60,6 @@ def test_clusters_and_groups_that_do_not_differ_are_exactly_zero():
     assert (fit.var_group, fit.var_cluster) == (0.0, 0.0)
     assert (interval.value, interval.ci_low) == (0.0, 0.0)
     assert 0 < interval.ci_high < 1
-    assert nested_effects(fit, rows, clusters).group.tolist() == [0.0] * 8
 
 
 def binomial(groups, outcome, x=None):
@@ -93,12 +91,13 @@ def test_logistic(rows, reason):
     fit = fit_logistic_intercept(rows)
 
     assert (fit.reason, fit.icc, fit.sd_group) == (reason, None, None)
-    assert logistic_icc_interval(rows).reason == reason
+    assert icc_interval_of(fit, rows).reason == reason
 
 
 def test_equal_shares_in_every_group_give_a_variance_of_exactly_zero():
     """Five of ten in each of six groups: nothing lies between them, and the upper end says so."""
-    found = logistic_icc_interval(binomial(TENS, HALF))
+    rows = binomial(TENS, HALF)
+    found = icc_interval_of(fit_logistic_intercept(rows), rows)
 
     assert (found.value, found.ci_low) == (0.0, 0.0)
     assert 0.01 < found.ci_high < 0.5
