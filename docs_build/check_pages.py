@@ -1,4 +1,4 @@
-"""One page per rule for docs/checks/, generated from the catalogue: run `python -m` this module.
+"""One page per rule for docs/checks/, generated from the catalogue.
 
 A page says what a QA lead asks: what is looked at, what counts as broken, how much is allowed,
 what goes wrong downstream, what to do, and the query.
@@ -10,17 +10,14 @@ import json
 import textwrap
 from pathlib import Path
 
-from expectations.catalogue import RULES, SCHEMA, Catalogue, Rule, json_schema, load_rules
+from expectations.catalogue import Catalogue, Rule, json_schema
 from expectations.checks.decided_elsewhere import Measured
 from expectations.checks.finding import Sources
 from expectations.published.measures import query_of
 from expectations.rows.answers import Short, Suspects
 from expectations.rows.delivery import Staged
-from expectations.waivers import SCHEMA as WAIVERS_SCHEMA
-from expectations.waivers import waivers_schema
 from transforms.contract import TABLES, lake_columns
 
-CHECKS = Path(__file__).resolve().parents[1] / "docs" / "checks"
 # One item stands for all, instrument number 1 for those with something to look at.
 _ITEM = {"item_1": (1,)}
 _EXAMPLE = Suspects(
@@ -74,17 +71,6 @@ COUNTED_IN = {
 def pages(rules: Catalogue) -> dict[str, str]:
     """Return the text of every page by file name, the index first."""
     return {"README.md": _index(rules)} | {f"{rule.id}.md": _page(rule) for rule in rules.rules}
-
-
-def write_pages(rules: Catalogue, folder: Path = CHECKS) -> None:
-    """Write every page and remove pages of rules that are gone."""
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted = pages(rules)
-    for path in folder.glob("*.md"):
-        if path.name not in wanted:
-            path.unlink()
-    for file_name, page in wanted.items():
-        (folder / file_name).write_text(page, encoding="utf-8")
 
 
 def schema_text() -> str:
@@ -251,10 +237,3 @@ def _tidy(sql: str) -> str:
     if len(lines) > 1 and lines[0].startswith(" "):
         return textwrap.dedent("\n".join(lines))
     return f"{first}\n{rest}".strip()
-
-
-if __name__ == "__main__":
-    write_pages(load_rules(RULES))
-    SCHEMA.parent.mkdir(parents=True, exist_ok=True)
-    SCHEMA.write_text(schema_text(), encoding="utf-8")
-    WAIVERS_SCHEMA.write_text(waivers_schema(), encoding="utf-8")

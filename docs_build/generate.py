@@ -1,36 +1,54 @@
-"""Write the generated files: instrument pages, a definition's JSON Schema, data dictionary.
+"""Write the generated files: JSON Schemas, pages of checks, formats and instruments, dictionary.
 
-Run as ``python -m docs_build.generate`` from the root of the repository after editing the registry
-or a mart. A test fails while a committed file differs from what this would write.
+Run as ``python -m docs_build.generate`` from the root of the repository after editing the registry,
+a rule, a format's options or a mart. A test fails while a committed file differs from what this
+would write.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from docs_build import check_pages
 from docs_build.dictionary import described_tables, dictionary_pages
+from docs_build.format_pages import format_pages
 from docs_build.instrument_pages import instrument_pages
-from transforms.instruments.registry import SCHEMA_PATH, load_registry, schema_text
+from expectations.catalogue import RULES, load_rules
+from expectations.waivers import waivers_schema
+from pipeline.steps.gate import gate_schema
+from transforms.clinics.yaml_file import clinic_schema
+from transforms.instruments.registry import load_registry, schema_text
 
 ROOT = Path(__file__).resolve().parents[1]
+SCHEMAS = {
+    "clinic": clinic_schema,
+    "gate": gate_schema,
+    "instrument": schema_text,
+    "rules": check_pages.schema_text,
+    "waivers": waivers_schema,
+}
 
 
-def write_generated(root: Path = ROOT) -> None:
-    """Write every generated file below ``root`` and remove pages of instruments that are gone."""
-    (root / SCHEMA_PATH).write_text(schema_text(), encoding="utf-8")
-    GATE_SCHEMA.write_text(gate_schema(), encoding="utf-8")
-    registry = load_registry(root / "config" / "instruments")
-    _write_pages(root / "docs" / "instruments", instrument_pages(registry))
-    _write_pages(root / "docs" / "data-dictionary", dictionary_pages(described_tables()))
+def generated() -> dict[Path, Mapping[str, str]]:
+    """Return what belongs into each folder, by file name."""
+    config, docs = ROOT / "config", ROOT / "docs"
+    return {
+        config / "schema": {f"{name}.schema.json": text() for name, text in SCHEMAS.items()},
+        docs / "checks": check_pages.pages(load_rules(RULES)),
+        docs / "formats": format_pages(docs / "formats"),
+        docs / "instruments": instrument_pages(load_registry(config / "instruments")),
+        docs / "data-dictionary": dictionary_pages(described_tables()),
+    }
 
 
-def _write_pages(folder: Path, pages: dict[str, str]) -> None:
-    folder.mkdir(exist_ok=True)
-    for page in folder.glob("*.md"):
-        if page.name not in pages:
-            page.unlink()
-    for name, text in pages.items():
-        (folder / name).write_text(text, encoding="utf-8")
+def write_generated() -> None:
+    """Write every generated file and remove pages of what is gone."""
+    for folder, files in generated().items():
+        for left in {path.name for path in folder.iterdir()} - {*files}:
+            (folder / left).unlink()
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

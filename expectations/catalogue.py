@@ -20,7 +20,6 @@ from transforms.contract import TABLES
 from transforms.errors import ConfigError
 
 RULES = Path(__file__).resolve().parents[1] / "config" / "rules.yml"
-SCHEMA = RULES.parent / "schema" / "rules.schema.json"
 
 TableName = Literal["responses", "sessions", "episodes", "clients", "therapists"]
 # Read in every step; PyYAML's own scanner takes ten times as long as libyaml's.

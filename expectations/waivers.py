@@ -21,7 +21,6 @@ from expectations.catalogue import RULES, Catalogue, TableName
 from transforms.errors import ConfigError
 
 WAIVERS = RULES.with_name("waivers.yml")
-SCHEMA = RULES.parent / "schema" / "waivers.schema.json"
 LONGEST = timedelta(days=180)
 EVERY_CLINIC = "all"
 _REMEDY = "See the comment at the top of the file"

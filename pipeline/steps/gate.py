@@ -14,12 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from pipeline.home import REPOSITORY, Home
+from pipeline.home import Home
 from pipeline.storage.configuration import rules
 from pipeline.storage.ledger import Ledger
 from transforms.errors import ConfigError
 
-SCHEMA = REPOSITORY / "config" / "schema" / "gate.schema.json"
 EVERY_CLINIC = "all clinics"
 ACCEPTED_AT_CLINIC = "accepted in the clinic's YAML"
 

@@ -6,10 +6,9 @@ import re
 
 import pytest
 
-from docs_build.dictionary import ROOT, described_tables, dictionary_pages
+from docs_build.dictionary import described_tables, dictionary_pages
 from tests.conftest import ROOT as REPOSITORY
 
-FOLDER = ROOT / "docs" / "data-dictionary"
 SAYS_UNIT = re.compile(
     r"percent|point|0 to 1|share|\bSDs?\b|-1 to 1|correlation|odds|hazard|ratio|\bunit\b|days|"
     r"hours|minutes|0-100|score|\bday\b|session|minimum|maximum|total|rating|mean|number|limit|"
@@ -21,15 +20,6 @@ SAYS_UNIT = re.compile(
 @pytest.fixture(scope="module")
 def tables():
     return described_tables()
-
-
-def test_generating_again_gives_the_committed_pages(tables):
-    """After editing a mart's YAML: python -m docs_build.generate."""
-    pages = dictionary_pages(tables)
-
-    assert {page.name for page in FOLDER.glob("*.md")} == set(pages)
-    for name, text in pages.items():
-        assert (FOLDER / name).read_text(encoding="utf-8") == text, name
 
 
 def test_every_mart_is_in_the_dictionary(tables):

@@ -1,18 +1,12 @@
 """The rule catalogue as a file people edit."""
 
-import json
 import re
 
 import pytest
 import yaml
 
-from docs_build.check_pages import (
-    CHECKS,
-    pages,
-    schema_text,
-    write_pages,
-)
-from expectations.catalogue import RULES, SCHEMA, json_schema, load_rules
+from docs_build.check_pages import pages
+from expectations.catalogue import RULES, load_rules
 from expectations.verdicts import state_of
 from transforms.contract import TABLES
 from transforms.errors import ConfigError
@@ -97,28 +91,6 @@ def test_broken_yaml_names_its_line(tmp_path):
 
     with pytest.raises(ConfigError, match=r"rules\.yml line \d+: not valid YAML"):
         load_rules(path)
-
-
-def test_the_committed_schema_is_current():
-    """Editors check config/rules.yml with it; `python -m docs_build.check_pages` writes it."""
-    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == json_schema()
-    assert SCHEMA.read_text(encoding="utf-8") == schema_text()
-
-
-def test_the_committed_pages_are_current():
-    """`python -m docs_build.check_pages` writes them."""
-    committed = {path.name: path.read_text(encoding="utf-8") for path in CHECKS.glob("*.md")}
-
-    assert committed == pages(CATALOGUE)
-
-
-def test_a_page_of_a_rule_that_is_gone_is_removed(tmp_path):
-    (tmp_path / "S99.md").write_text("old", encoding="utf-8")
-
-    write_pages(CATALOGUE, tmp_path)
-
-    assert not (tmp_path / "S99.md").exists()
-    assert (tmp_path / "S04.md").exists()
 
 
 @pytest.mark.parametrize("rule", CATALOGUE.rules, ids=lambda rule: rule.id)

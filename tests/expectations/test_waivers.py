@@ -9,7 +9,7 @@ import pytest
 
 from expectations.catalogue import Catalogue, load_rules
 from expectations.judging.regrade import is_waived, regrade
-from expectations.waivers import SCHEMA, WAIVERS, Waiver, load_waivers, waivers_schema
+from expectations.waivers import WAIVERS, Waiver, load_waivers, waivers_schema
 from transforms.errors import ConfigError
 
 RULES = load_rules()
@@ -83,9 +83,8 @@ def test_a_fatal_rule_is_waived_only_explicitly(loaded):
     assert loaded(rule="S01", accept_fatal="true")[0].accept_fatal
 
 
-def test_the_file_of_the_repository_and_its_schema_are_current():
+def test_the_file_of_the_repository_is_read_and_the_schema_knows_its_keys():
     assert load_waivers(WAIVERS, RULES) == ()
-    assert SCHEMA.read_text(encoding="utf-8") == waivers_schema()
     assert "until" in json.loads(waivers_schema())["$defs"]["Waiver"]["properties"]
 
 

@@ -1,14 +1,8 @@
-"""Reading a clinic's YAML: text in, `Clinic` out, errors with file, line and key.
-
-    python -m transforms.clinics.yaml_file config/schema/clinic.schema.json
-
-writes the JSON Schema that editors use to complete and check these files.
-"""
+"""Reading a clinic's YAML: text in, `Clinic` out, errors with file, line and key."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -251,7 +245,3 @@ def _line_of(path: Path, lines: Places, keys: Keys) -> tuple[str, int]:
     while keys and keys not in lines:
         keys = keys[:-1]
     return lines.get(keys, (path.name, 1))
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(clinic_schema(), encoding="utf-8")

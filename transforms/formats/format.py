@@ -143,7 +143,7 @@ class Format(ABC):
         Raises
         ------
         FileRefused
-            The file cannot be used; codes are in `transforms.formats.source`.
+            The file cannot be used; codes are in `transforms.formats.source.REFUSALS`.
         """
 
     def problems(self, clinic: DeclaredClinic) -> Iterable[Problem]:

@@ -2,19 +2,6 @@
 
 A reader turns a file into one or more temporary tables: every cell as text, every row with
 its place in the file. It converts nothing and drops nothing but empty rows.
-
-Codes of a refusal, which are rules of the catalogue:
-
-    F01  the file cannot be read: empty, binary, cut off, encrypted, unknown encoding, zip bomb
-    F02  a required column is missing
-    F03  the delimiter is not the one expected
-    F04  the header is missing, or has blank or duplicate names
-    F05  rows do not have the header's number of cells
-    F06  the file or sheet belongs to no canonical table
-    F07  a REDCap or Qualtrics export holds labels where codes are needed
-    F08  what explains the export is missing or does not fit: REDCap's data dictionary, a FHIR
-         Questionnaire, declared multi-select codes
-    F09  dates mix day and month, or do not say which is which
 """
 
 from __future__ import annotations
@@ -29,6 +16,20 @@ import duckdb
 from transforms import sql
 from transforms.errors import FileRefused
 
+# Codes of a refusal. Reports count a refused file under the rule F01 or F02 of the catalogue.
+REFUSALS = {
+    "F01": "the file cannot be read: empty, binary, cut off, encrypted, unknown encoding, zip bomb",
+    "F02": "a required column is missing",
+    "F03": "the delimiter is not the one expected",
+    "F04": "the header is missing, blank or ambiguous",
+    "F05": "rows differ in their number of cells",
+    "F06": "the file or sheet belongs to no canonical table",
+    "F07": "labels or choice texts where codes are needed (REDCap, Qualtrics)",
+    "F08": "what explains the export is missing or does not fit: REDCap's data dictionary, a FHIR "
+    "Questionnaire, undeclared codes, a missing code that is an answer, two feeds that say the "
+    "same of one row",
+    "F09": "day and month cannot be told apart",
+}
 LINE = "_line"
 WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 JSON_SUFFIXES = (".json", ".ndjson", ".jsonl")

@@ -46,7 +46,7 @@ def read_export(
     Raises
     ------
     FileRefused
-        The file cannot be used; codes are in `transforms.formats.source`.
+        The file cannot be used; codes are in `transforms.formats.source.REFUSALS`.
     """
 
     known = registry or Registry(())

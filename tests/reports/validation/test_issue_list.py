@@ -15,11 +15,15 @@ from reports.validation.tables import read_run_quality
 from tests.reports.hand_made import CANARY, RUN, WHOLE_KEY
 
 
+def written(database, folder, **how):
+    return write_lists(read_run_quality(database, RUN), folder, **how)
+
+
 @pytest.fixture(scope="module")
 def lists(analytics, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lists")
     words = {"S04": Guidance("An answer cannot be.", "Look at the form on paper.")}
-    return {path.name: path for path in write_lists(read_run_quality(analytics, RUN), folder, guidance=words)}
+    return {path.name: path for path in written(analytics, folder, guidance=words)}
 
 
 def sheet_of(path, name):
@@ -102,7 +106,9 @@ def test_another_reader_sees_the_same_sheets_with_lines_and_counts_as_numbers(li
 def test_what_to_do_names_the_clinics_own_file(analytics, tmp_path):
     words = {"N02": Guidance("Unknown.", "Map it in config/clinics/<clinic>.yml.")}
 
-    excel, text = write_lists(read_run_quality(analytics, RUN), tmp_path, clinics=["linden"], guidance=words)
+    excel, text = write_lists(
+        read_run_quality(analytics, RUN), tmp_path, clinics=["linden"], guidance=words
+    )
 
     assert sheet_of(excel, "Rows")[1][7] == "Map it in config/clinics/linden.yml."
     assert rows_of(text)[1][7] == "Map it in config/clinics/linden.yml."
@@ -127,7 +133,9 @@ def test_nothing_runs_as_a_formula(analytics, tmp_path, start):
             )
     words = {"N02": Guidance(hostile, hostile)}
 
-    excel, text = write_lists(read_run_quality(database, RUN), tmp_path, clinics=["linden"], guidance=words)
+    excel, text = write_lists(
+        read_run_quality(database, RUN), tmp_path, clinics=["linden"], guidance=words
+    )
 
     cells = [cell for sheet in openpyxl.load_workbook(excel) for row in sheet for cell in row]
     assert {cell.data_type for cell in cells if cell.value is not None} == {"s", "n"}

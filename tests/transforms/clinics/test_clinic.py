@@ -215,12 +215,6 @@ def test_the_dictionary_and_lock_files_are_no_exports(write):
     assert not canonical_clinic("a").is_export("~$export.xlsx")
 
 
-def test_the_schema_in_config_is_the_models():
-    published = (ROOT / "config/schema/clinic.schema.json").read_text(encoding="utf-8")
-
-    assert published == clinic_schema(), "python -m transforms.clinics.yaml_file <that file>"
-
-
 def test_the_schema_takes_codes_with_and_without_quotes():
     feed = {"table": "clients", "columns": {"client_id": "id"}, "missing_codes": [-9, "NA"]}
     content = {"clinic": "a", "date_format": "%d.%m.%Y", "feeds": [feed]}
