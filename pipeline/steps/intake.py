@@ -53,16 +53,40 @@ class IntakeResult:
     n_read: int | None = None
 
 
+@dataclass(frozen=True)
+class _Night:
+    """One clinic's intake of one run: what every step below needs."""
+
+    con: duckdb.DuckDBPyConnection
+    home: Home
+    run_id: str
+    clinic: Clinic
+    watch: FormWatch
+
+    @property
+    def clinic_id(self) -> str:
+        return self.clinic.clinic
+
+    def staged(self, table: str, file_id: str) -> Path:
+        return staged_folder(self.home, self.run_id, self.clinic_id) / table / f"{file_id}.parquet"
+
+    def score(self, responses: Path) -> None:
+        """Write the scores of one file's staged responses."""
+        scores = scores_path(self.home, self.run_id, self.clinic_id, responses.stem)
+        write_scores(self.con, responses, scores, read_registry(self.home))
+
+
 def intake(home: Home, run_id: str, clinic_id: str, deliveries: list[Delivery]) -> dict[str, int]:
     """Take in one clinic's files; a file that cannot be read is refused, the others go on."""
     clinic = read_clinic(home, clinic_id)
     watch = FormWatch(home, run_id, clinic)
     names = {delivery.file_id: delivery.source_file for delivery in deliveries}
     with duck(home) as con:
-        taken = [_take_in(con, home, run_id, clinic, delivery, watch) for delivery in deliveries]
+        night = _Night(con, home, run_id, clinic, watch)
+        taken = [_take_in(night, delivery) for delivery in deliveries]
         results = [result for result in taken if result is not None]
         watch.write({result.file_id: names[result.file_id] for result in results})
-        results += _mark(con, home, run_id, clinic, deliveries, results, watch)
+        results += _mark(night, deliveries, results)
     for result in results:
         if result.refusal:
             say(f"    {clinic_id}/{names[result.file_id]} refused: {result.refusal}")
@@ -100,57 +124,37 @@ def scores_path(home: Home, run_id: str, clinic_id: str, file_id: str) -> Path:
     return home.work(run_id) / "scores" / clinic_id / f"{file_id}.parquet"
 
 
-def _take_in(
-    con: duckdb.DuckDBPyConnection,
-    home: Home,
-    run_id: str,
-    clinic: Clinic,
-    delivery: Delivery,
-    watch: FormWatch,
-) -> IntakeResult | None:
+def _take_in(night: _Night, delivery: Delivery) -> IntakeResult | None:
     """Return what became of a file; None if it changed meanwhile: it stays new, and says so."""
     try:
-        return _read_or_refuse(con, home, run_id, clinic, delivery, watch)
+        return _read_or_refuse(night, delivery)
     except (RapportError, OSError):
-        if is_as_hashed(home, delivery):
+        if is_as_hashed(night.home, delivery):
             raise
-    _unstage(home, run_id, clinic.clinic, delivery)
-    say(f"    {still_written(f'landing/{clinic.clinic}/{delivery.source_file}')}")
+    _unstage(night, delivery)
+    say(f"    {still_written(f'landing/{night.clinic_id}/{delivery.source_file}')}")
     return None
 
 
-def _read_or_refuse(
-    con: duckdb.DuckDBPyConnection,
-    home: Home,
-    run_id: str,
-    clinic: Clinic,
-    delivery: Delivery,
-    watch: FormWatch,
-) -> IntakeResult:
-    if clinic.is_dictionary(Path(delivery.source_file).name):
+def _read_or_refuse(night: _Night, delivery: Delivery) -> IntakeResult:
+    if night.clinic.is_dictionary(Path(delivery.source_file).name):
         return IntakeResult(delivery.file_id)
     try:
-        return _read(con, home, run_id, clinic, delivery, watch)
+        return _read(night, delivery)
     except FileRefused as refusal:
-        _require_as_hashed(home, delivery)
-        _unstage(home, run_id, clinic.clinic, delivery)
-        watch.note_refused(delivery, refusal)
+        _require_as_hashed(night.home, delivery)
+        _unstage(night, delivery)
+        night.watch.note_refused(delivery, refusal)
         return IntakeResult(delivery.file_id, str(refusal), FILE_RULE[refusal.code])
     except (BalanceError, FileChangedError):
         raise
     except RapportError as refusal:  # DuckDB could not do it; its own message may quote a row
-        _require_as_hashed(home, delivery)
+        _require_as_hashed(night.home, delivery)
         return IntakeResult(delivery.file_id, str(refusal), "F01")
 
 
-def _read(
-    con: duckdb.DuckDBPyConnection,
-    home: Home,
-    run_id: str,
-    clinic: Clinic,
-    delivery: Delivery,
-    watch: FormWatch,
-) -> IntakeResult:
+def _read(night: _Night, delivery: Delivery) -> IntakeResult:
+    con, home, clinic = night.con, night.home, night.clinic
     path = delivery.path(home)
     if not clinic.is_export(path.name):
         raise FileRefused(
@@ -161,23 +165,15 @@ def _read(
     registry = read_registry(home)
     sources = read_export(path, clinic, con=con, scratch=home.scratch, registry=registry)
     try:
-        return _stage(con, home, run_id, clinic, delivery, sources, watch)
+        return _stage(night, delivery, sources)
     finally:
         for source in sources:  # raw cells must not outlive their file
             source.drop(con)
 
 
-def _stage(
-    con: duckdb.DuckDBPyConnection,
-    home: Home,
-    run_id: str,
-    clinic: Clinic,
-    delivery: Delivery,
-    sources: list[Source],
-    watch: FormWatch,
-) -> IntakeResult:
+def _stage(night: _Night, delivery: Delivery, sources: list[Source]) -> IntakeResult:
     """Write one staged file per canonical table, and the scores of its responses."""
-    registry = read_registry(home)
+    con, home, clinic = night.con, night.home, night.clinic
     received = f"{delivery.received_at:%Y%m%dT%H%M%S}"
     identities = identities_folder(home, clinic.clinic, received)
     key = GroupKey.derive(master_key(home), clinic.group)
@@ -188,6 +184,7 @@ def _stage(
     paths: dict[str, Path] = {}
     name = Path(delivery.source_file).name
     for table, mappings in mappings_by_table(clinic, name, sources).items():
+        ids = identities / f"{delivery.file_id}.{table}.parquet"
         staged = stage(
             con,
             table,
@@ -197,11 +194,10 @@ def _stage(
             source_file=delivery.source_file,
             received_at=delivery.received_at,
             key=key,
-            registry_rows=registry_rows(registry),
-            out=staged_folder(home, run_id, clinic.clinic) / table / f"{delivery.file_id}.parquet",
-            identities=identities / f"{delivery.file_id}.{table}.parquet",
+            registry_rows=registry_rows(read_registry(home)),
+            out=night.staged(table, delivery.file_id),
+            identities=ids,
         )
-        ids = identities / f"{delivery.file_id}.{table}.parquet"
         erased[table] = keep_out(con, home, key, staged.path, ids)
         if len(mappings) > 1 or any(mapping.feed.is_reshaped for mapping in mappings):
             _refuse_shared_keys(con, TABLES[table], staged.path)
@@ -209,10 +205,9 @@ def _stage(
         paths[table], read[table] = staged.path, mappings
         notes += [note.text for note in staged.notes]
         if table == "responses":
-            scores = scores_path(home, run_id, clinic.clinic, delivery.file_id)
-            write_scores(con, staged.path, scores, registry)
+            night.score(staged.path)
     _require_as_hashed(home, delivery)
-    watch.look(con, delivery, read, paths)
+    night.watch.look(con, delivery, read, paths)
     n_read = sum(source.n_rows for source in sources)
     return IntakeResult(delivery.file_id, notes=notes, rows=rows, erased=erased, n_read=n_read)
 
@@ -240,25 +235,19 @@ def _refuse_shared_keys(con: duckdb.DuckDBPyConnection, table: Table, staged: Pa
         )
 
 
-def _unstage(home: Home, run_id: str, clinic_id: str, delivery: Delivery) -> None:
+def _unstage(night: _Night, delivery: Delivery) -> None:
     """Remove what was staged of a file before it was refused: it is loaded whole or not at all."""
+    home, run_id, clinic_id, name = night.home, night.run_id, night.clinic_id, delivery.file_id
     received = f"{delivery.received_at:%Y%m%dT%H%M%S}"
     identities = home.vault / "identities" / f"clinic={clinic_id}" / received
     staged = staged_folder(home, run_id, clinic_id)
-    name = delivery.file_id
     for path in [*staged.glob(f"*/{name}.parquet"), *identities.glob(f"{name}.*.parquet")]:
         path.unlink()
-    scores_path(home, run_id, clinic_id, delivery.file_id).unlink(missing_ok=True)
+    scores_path(home, run_id, clinic_id, name).unlink(missing_ok=True)
 
 
 def _mark(
-    con: duckdb.DuckDBPyConnection,
-    home: Home,
-    run_id: str,
-    clinic: Clinic,
-    deliveries: list[Delivery],
-    results: list[IntakeResult],
-    watch: FormWatch,
+    night: _Night, deliveries: list[Delivery], results: list[IntakeResult]
 ) -> list[IntakeResult]:
     """Mark every broken row of the clinic's staged files, and count per rule and file.
 
@@ -267,12 +256,12 @@ def _mark(
     from expectations.marking.marking import mark
     from expectations.rows.context import Service
 
-    clinic_id = clinic.clinic
+    con, home, run_id, clinic_id = night.con, night.home, night.run_id, night.clinic_id
+    clinic, watch = night.clinic, night.watch
     staged: dict[str, list[Path]] = {}
     for result in results:
         for table in () if result.refusal else result.rows:
-            path = staged_folder(home, run_id, clinic_id) / table / f"{result.file_id}.parquet"
-            staged.setdefault(table, []).append(path)
+            staged.setdefault(table, []).append(night.staged(table, result.file_id))
     work, received_at = home.work(run_id), deliveries[0].received_at
     for folder in ("marks", "counts"):
         (work / folder).mkdir(parents=True, exist_ok=True)
@@ -313,7 +302,7 @@ def _mark(
         return judged(files, folder / "marks.parquet", folder / "counts.parquet")
 
     freed, paths = free(con, home, run_id, clinic_id, rules(home), staged, received_at, trial)
-    taken_up = _take_up(con, home, run_id, clinic_id, freed, paths, staged)
+    taken_up = _take_up(night, freed, paths, staged)
     judged(
         staged, work / "marks" / f"{clinic_id}.parquet", work / "counts" / f"{clinic_id}.parquet"
     )
@@ -323,10 +312,7 @@ def _mark(
 
 
 def _take_up(
-    con: duckdb.DuckDBPyConnection,
-    home: Home,
-    run_id: str,
-    clinic_id: str,
+    night: _Night,
     freed: list[Delivery],
     paths: dict[str, list[Path]],
     staged: dict[str, list[Path]],
@@ -335,15 +321,14 @@ def _take_up(
     rows: dict[str, dict[str, int]] = {delivery.file_id: {} for delivery in freed}
     for table, files in paths.items():
         for path in files:
-            target = staged_folder(home, run_id, clinic_id) / table / path.name
+            target = night.staged(table, path.stem)
             target.parent.mkdir(parents=True, exist_ok=True)
             path.rename(target)
             staged.setdefault(table, []).append(target)
             count = f"select count(*) from read_parquet({quoted(target)})"
-            (rows[path.stem][table],) = only_row(con.execute(count))
+            (rows[path.stem][table],) = only_row(night.con.execute(count))
             if table == "responses":
-                scores = scores_path(home, run_id, clinic_id, path.stem)
-                write_scores(con, target, scores, read_registry(home))
+                night.score(target)
     for delivery in freed:
-        say(f"    {clinic_id}/{delivery.source_file}: come free, loaded")
+        say(f"    {night.clinic_id}/{delivery.source_file}: come free, loaded")
     return [IntakeResult(file_id, rows=counts) for file_id, counts in rows.items()]

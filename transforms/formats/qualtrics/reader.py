@@ -29,6 +29,7 @@ from transforms.formats.source import (
     load_rows,
     plural,
 )
+from transforms.formats.tables.choices import Choices
 from transforms.formats.tables.records import Record, Records, Widths
 from transforms.formats.time_zones import ZonedTimes
 
@@ -82,11 +83,6 @@ def read(request: Request, reference: Header | None) -> list[Source]:
         survey = _Survey(header, request.block(QualtricsOptions), request.all_time_formats())
         body = chain(head[header.n_rows :], rows)
         relation, n_rows = load_rows(con, scratch, survey.columns, survey.rows(body))
-    try:
-        survey.refuse_broken()
-    except FileRefused:
-        con.execute(f"drop table {relation}")
-        raise
     view, columns = _with_aliases(con, relation, survey)
     notes = [*survey.notes(n_rows), *_name_note(survey, request.is_mapped)]
     return [
@@ -145,11 +141,10 @@ class _Survey:
         self.header = header
         self.widths = Widths(header.n_cells)
         self.left_out: Counter[str] = Counter()
-        self.undeclared: Counter[str] = Counter()
         self.positions = [column.position for column in header.columns]
         ids = tuple(column.id for column in header.columns)
-        self.choices = _choices(rules, ids)
-        self.columns = (*ids, *(name for _, named in self.choices for name in named.values()))
+        self.choices = Choices(_choices(rules, ids), _codes_in)
+        self.columns = (*ids, *self.choices.columns)
         self.taken = {column.lower() for column in self.columns}
         self.zone = ZonedTimes(rules.timezone, stated=header.timezone, formats=time_formats)
         found = {column.id: column.position for column in header.columns}
@@ -157,7 +152,7 @@ class _Survey:
         self.rule = _Rule(rules, [found.get(name) for name in _RULED])
 
     def rows(self, records: Iterator[Record]) -> Iterator[tuple[Any, ...]]:
-        """Yield the responses that count."""
+        """Yield the responses that count; refuse the file in the end if rows are wrong."""
         for line, cells in records:
             if not self.widths.fits(line, cells):
                 continue
@@ -168,25 +163,9 @@ class _Survey:
             for position in self.times:
                 cells[position] = self.zone.local(cells[position])
             values = [cells[position] or None for position in self.positions]
-            yield (line, *values, *self._choice_cells(values))
-
-    def _choice_cells(self, values: list[str | None]) -> Iterator[str | None]:
-        for at, named in self.choices:
-            chosen = {code.strip() for code in (values[at] or "").split(",")} - {""}
-            if not chosen <= named.keys():
-                self.undeclared[self.columns[at]] += 1
-            yield from ("1" if code in chosen else None for code in named)
-
-    def refuse_broken(self) -> None:
-        """Refuse the file if rows did not fit or codes were not declared."""
+            yield (line, *values, *self.choices.cells(values))
         self.widths.refuse_ragged()
-        if self.undeclared:
-            raise FileRefused(
-                "F08",
-                f"{plural(self.undeclared.total(), 'cell')} of {', '.join(self.undeclared)} hold "
-                "codes that `multi_select` does not declare",
-                "Add the codes to `qualtrics.multi_select` in the clinic's YAML",
-            )
+        self.choices.refuse_undeclared(self.columns, "codes", "qualtrics")
 
     def notes(self, n_rows: int) -> Iterator[Note]:
         """Say what was left out and by which rule."""
@@ -245,6 +224,10 @@ def _status(text: str) -> int:
     if text.isdecimal() and len(text) < 5:
         return int(text)
     return _STATUS_WORDS.get(text, 0)
+
+
+def _codes_in(cell: str) -> set[str]:
+    return {code.strip() for code in cell.split(",")} - {""}
 
 
 def _choices(rules: QualtricsOptions, ids: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:

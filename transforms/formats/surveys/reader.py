@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
@@ -29,6 +30,7 @@ from transforms.formats.source import (
 from transforms.formats.survey_times import SurveyTimes
 from transforms.formats.surveys.header import Field, Layout, LayoutOf
 from transforms.formats.surveys.options import SurveyOptions
+from transforms.formats.tables.choices import Choices
 from transforms.formats.tables.records import Record, Records, Widths
 
 
@@ -64,11 +66,6 @@ def read(request: Request, layout_of: LayoutOf, n_header_rows: int) -> list[Sour
         answers = _Answers(layout, rules, request.all_time_formats())
         body = chain(head[layout.n_header_rows :], rows)
         relation, n_rows = load_rows(con, scratch, answers.columns, answers.rows(body))
-    try:
-        answers.refuse_broken()
-    except FileRefused:
-        con.execute(f"drop table {relation}")
-        raise
     view, columns = _with_aliases(con, relation, answers)
     drops = (f"drop view {view}", f"drop table {relation}")
     notes = tuple(answers.notes(n_rows))
@@ -120,18 +117,16 @@ class _Answers:
     def __init__(self, layout: Layout, rules: SurveyOptions, formats: tuple[str, ...]) -> None:
         self.layout = layout
         self.fields = _renamed_if_reserved(layout.fields)
-        self.separator = rules.separator
         self.widths = Widths(layout.n_cells)
         self.times = SurveyTimes(rules.timezone, formats)
         self.left_out: Counter[str] = Counter()
-        self.undeclared: Counter[str] = Counter()
-        self.choices = _choices(self.fields, rules)
+        self.choices = Choices(_choices(self.fields, rules), partial(_options_in, rules.separator))
         names = tuple(field.name for field in self.fields)
-        self.columns = (*names, *(name for _, named in self.choices for name in named.values()))
+        self.columns = (*names, *self.choices.columns)
         _refuse_clash(self.columns)
 
     def rows(self, records: Iterator[Record]) -> Iterator[tuple[Any, ...]]:
-        """Yield the responses that count."""
+        """Yield the responses that count; refuse the file in the end if rows are wrong."""
         for line, cells in records:
             if not any(map(tidy, cells)) or not self.widths.fits(line, cells):
                 continue
@@ -140,32 +135,15 @@ class _Answers:
                 self.left_out[reason] += 1
                 continue
             values = [self._value(field, cells[field.position]) for field in self.fields]
-            yield (line, *values, *self._choice_cells(values))
+            yield (line, *values, *self.choices.cells(values))
+        self.widths.refuse_ragged()
+        self.choices.refuse_undeclared(self.columns, "options", "survey")
 
     def _value(self, field: Field, cell: str) -> str | None:
         text = tidy(cell)
         if not text or (field.is_time and text in self.layout.no_time):
             return None
         return self.times.read(text) if field.is_time else text
-
-    def _choice_cells(self, values: list[str | None]) -> Iterator[str | None]:
-        for at, named in self.choices:
-            parts = (values[at] or "").split(self.separator)
-            chosen = {tidy(part).lower() for part in parts} - {""}
-            if not chosen <= named.keys():
-                self.undeclared[self.fields[at].name] += 1
-            yield from ("1" if option in chosen else None for option in named)
-
-    def refuse_broken(self) -> None:
-        """Refuse the file if rows did not fit or options were not declared."""
-        self.widths.refuse_ragged()
-        if self.undeclared:
-            raise FileRefused(
-                "F08",
-                f"{plural(self.undeclared.total(), 'cell')} of {', '.join(self.undeclared)} hold "
-                "options that `multi_select` does not declare",
-                "Add the options to `survey.multi_select` in the clinic's YAML",
-            )
 
     def notes(self, n_rows: int) -> Iterator[Note]:
         """Say what was left out and by which rule."""
@@ -190,6 +168,10 @@ def _renamed_if_reserved(fields: tuple[Field, ...]) -> tuple[Field, ...]:
         Field(field.position, f"column {field.position + 1}") if field.name == LINE else field
         for field in fields
     )
+
+
+def _options_in(separator: str, cell: str) -> set[str]:
+    return {tidy(part).lower() for part in cell.split(separator)} - {""}
 
 
 def _choices(fields: tuple[Field, ...], rules: SurveyOptions) -> list[tuple[int, dict[str, str]]]:
