@@ -14,7 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline import night
-from pipeline.cli import BUSY, app
+from pipeline.cli import app
+from pipeline.command_line.home import BUSY
 from pipeline.storage import writer_lock
 from pipeline.storage.ledger import Ledger
 from transforms.errors import BuildError, BusyError
