@@ -24,10 +24,10 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import export_writers as write  # noqa: E402 - after the path is set
+from benchmarks import export_writers as writers  # noqa: E402 - after the path is set
 from benchmarks import survey_writers  # noqa: E402
 from benchmarks.export_writers import Export, Response  # noqa: E402
-from transforms.intake import stage as mapping  # noqa: E402
+from transforms.intake import stage as intake_stage  # noqa: E402
 from transforms.intake.column_mapping import mappings_by_table  # noqa: E402
 from transforms.intake.pseudonyms import GroupKey  # noqa: E402
 from transforms.intake.read_file import read_export  # noqa: E402
@@ -65,7 +65,7 @@ def made_responses(n_rows: int) -> list[Response]:
         Response(
             f"{n // 12:07d}",
             start + 7 * (n % 12) * _DAY,
-            tuple(None if (n + k) % 23 == 0 else (n * k % 21) / 2 for k in range(write.N_ITEMS)),
+            tuple(None if (n + k) % 23 == 0 else (n * k % 21) / 2 for k in range(writers.N_ITEMS)),
         )
         for n in range(n_rows)
     ]
@@ -73,20 +73,20 @@ def made_responses(n_rows: int) -> list[Response]:
 
 def made_exports(responses: list[Response]) -> dict[str, Export]:
     """Return the same responses as every format writes them."""
-    plain = write.delimited(responses)
+    plain = writers.delimited(responses)
     return {
         "CSV": plain,
-        "CSV, Windows-1252, decimal comma": write.delimited(
-            responses, write.Dialect("cp1252", ";", "\r\n", ",")
+        "CSV, Windows-1252, decimal comma": writers.delimited(
+            responses, writers.Dialect("cp1252", ";", "\r\n", ",")
         ),
-        "CSV in gzip": write.gzipped(plain),
-        "CSV in zip": write.zipped(plain),
-        "Excel": write.workbook(responses),
-        "REDCap": write.redcap(responses),
-        "Qualtrics": write.qualtrics(responses),
-        "FHIR": write.fhir(responses),
-        "wide CSV": write.wide(responses),
-        "long CSV": write.long(responses),
+        "CSV in gzip": writers.gzipped(plain),
+        "CSV in zip": writers.zipped(plain),
+        "Excel": writers.workbook(responses),
+        "REDCap": writers.redcap(responses),
+        "Qualtrics": writers.qualtrics(responses),
+        "FHIR": writers.fhir(responses),
+        "wide CSV": writers.wide(responses),
+        "long CSV": writers.long(responses),
         "LimeSurvey": survey_writers.limesurvey(responses),
         "Google Forms": survey_writers.google_forms(responses),
         "Microsoft Forms": survey_writers.microsoft_forms(responses),
@@ -111,7 +111,7 @@ def measure(export: Export, folder: Path) -> int:
     with duckdb.connect(config={"threads": THREADS}) as con:
         sources = read_export(path, export.clinic, con=con, scratch=scratch)
         ((table, mappings),) = mappings_by_table(export.clinic, path.name, sources).items()
-        staged = mapping.stage(
+        staged = intake_stage.stage(
             con,
             table,
             mappings,
@@ -139,7 +139,7 @@ def measure_formats(n_rows: int = ROWS, *, repeats: int = 3) -> list[Rate]:
     rates = []
     with tempfile.TemporaryDirectory(prefix="rapport-formats-") as place:
         plain = Path(place) / "plain.csv"
-        plain.write_bytes(write.delimited(responses).content)
+        plain.write_bytes(writers.delimited(responses).content)
         baseline = best_seconds(lambda: _read_alone(plain), repeats + 1)
         for name, export in made_exports(responses).items():
             folder = Path(place) / name

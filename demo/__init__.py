@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from demo import defects as planting
 from demo.clinics import (
     CLINICS,
     HARBOR,
@@ -21,6 +20,7 @@ from demo.clinics import (
     WORKBOOK_SESSIONS,
     Clinic,
 )
+from demo.defects import found_besides, manifest, plan
 from demo.exports import (
     Edit,
     Layout,
@@ -115,11 +115,11 @@ def generate(
         rng = np.random.default_rng([seed, number])
         courses = simulate(clinic, wanted, rng)
         tables = build_tables(courses, rng)
-        planted = planting.plan(clinic.clinic_id, tables, rng) if defects else []
+        planted = plan(clinic.clinic_id, tables, rng) if defects else []
         layout = _write(clinic, tables, landing, [one.edit for one in planted])
-        listed = planting.manifest(clinic.clinic_id, planted, layout)
+        listed = manifest(clinic.clinic_id, planted, layout)
         entries += listed
-        besides[clinic.clinic_id] = planting.found_besides(tables)
+        besides[clinic.clinic_id] = found_besides(tables)
         truths[clinic.clinic_id] = truth_of(courses, tables, layout)
         if clinic is HARBOR:
             # A stream of its own: what the other files hold does not depend on these forms.

@@ -7,40 +7,38 @@ process. Steps return counts only; nothing with a cell value travels between tas
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from pipeline.audit.fingerprint import fingerprint
 from pipeline.home import Home, keep_private
 from pipeline.progress import log, say, timed
-from pipeline.steps import accept as accepting
+from pipeline.steps import accept as accept_step
 from pipeline.steps import approval, leaving_out
-from pipeline.steps import build as building
-from pipeline.steps import erase as erasing
-from pipeline.steps import intake as taking_in
-from pipeline.steps import judge as judging
-from pipeline.steps import publish as publishing
-from pipeline.steps import withdraw as withdrawing
+from pipeline.steps import build as build_step
+from pipeline.steps import erase as erase_step
+from pipeline.steps import intake as intake_step
+from pipeline.steps import judge as judge_step
+from pipeline.steps import publish as publish_step
+from pipeline.steps import withdraw as withdraw_step
+from pipeline.steps.closing import fallen_out, require_whole
 from pipeline.steps.gate import load_gate
+from pipeline.steps.opening import is_stale, tidied_up, unused_run_id, waiting
 from pipeline.steps.public_file import write_public
 from pipeline.steps.report_page import address, write_index, write_page, write_stopped_page
 from pipeline.steps.role_files import write_role_files
 from pipeline.steps.summary import write_summary
-from pipeline.storage import lake, leftovers, writer_lock
+from pipeline.storage import leftovers, writer_lock
 from pipeline.storage.configuration import write_registry, wrong_clinics
-from pipeline.storage.landing import Delivery, new_deliveries
-from pipeline.storage.landing_names import Looked, look
-from pipeline.storage.ledger import RUN_ID, Ledger
-from pipeline.storage.remarks import Remark, keep_remarks, read_remarks
+from pipeline.storage.landing import new_deliveries, read_deliveries, write_deliveries
+from pipeline.storage.landing_names import look
+from pipeline.storage.ledger import Ledger
+from pipeline.storage.remarks import keep_remarks
 from pipeline.storage.waiver_tables import write_waivers_and_rules
 from pipeline.vault.erased import Erasure
-from pipeline.vault.keys import master_key, sweep_scratch
-from transforms.errors import BuildError, NothingToDoError, PromiseError, RapportError
-from transforms.formats.source import plural
+from transforms.errors import NothingToDoError, PromiseError, RapportError
 
 PASSED_ON = ("run_id", "clinic_id", "choice", "without", "by", "why")
 Said = dict[str, Any]  # what one step tells the next: ids, counts, words
@@ -86,22 +84,22 @@ def open_run() -> Said:
     since the last published release.
     """
     home, now = Home.from_environment(), datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-    ledger = _tidied_up(home, now)
+    ledger = tidied_up(home, now)
     load_gate(home)  # a gate that cannot be read is found now, not after the build
     write_registry(home)
     write_waivers_and_rules(home, now.date())
     ledger.note("waivers", only_if_new=True, **_waivers(home))
     approval.write_log(home, ledger)
-    run_id, state = _unused_run_id(ledger, now), fingerprint(home)
+    run_id, state = unused_run_id(ledger, now), fingerprint(home)
     looked = look(home)
     wrong = wrong_clinics(home, looked.files)
-    remarks = [*looked.remarks, *_waiting(wrong, looked)]
+    remarks = [*looked.remarks, *waiting(wrong, looked)]
     for remark in remarks:
         say(str(remark))
     deliveries = new_deliveries(home, ledger, now, state, looked, wrong.keys(), remarks)
     keep_remarks(home, run_id, remarks)
     leftovers.name_unknown(home, ledger, {(d.clinic_id, d.file_id) for d in deliveries})
-    is_new = bool(deliveries) or _is_stale(home, ledger, state)
+    is_new = bool(deliveries) or is_stale(home, ledger, state)
     ledger.open_run(run_id, now, state)
     if not is_new:
         ledger.close_run(run_id, now, "nothing_new", "no new file, no changed configuration")
@@ -109,23 +107,11 @@ def open_run() -> Said:
         write_summary(home, run_id, ledger)
         write_index(home)
     else:
-        _write_deliveries(home, run_id, deliveries)
+        write_deliveries(home, run_id, deliveries)
         n_clinics = len({delivery.clinic_id for delivery in deliveries})
         say(f"Run {run_id}: {len(deliveries)} new file(s) of {n_clinics} clinic(s)")
     clinics = sorted({delivery.clinic_id for delivery in deliveries})
     return {"run_id": run_id, "clinics": clinics, "is_new": is_new}
-
-
-def _waiting(wrong: Mapping[str, str], looked: Looked) -> list[Remark]:
-    """Return a remark for each clinic that waits for a right YAML; the others go on."""
-    return [
-        Remark(
-            f"clinic {clinic_id}",
-            f"its YAML is wrong, so {plural(len(looked.files[clinic_id]), 'file')} of it wait. "
-            f"{error}",
-        )
-        for clinic_id, error in sorted(wrong.items())
-    ]
 
 
 def intake(run_id: str, clinic_id: str) -> Said:
@@ -137,21 +123,21 @@ def intake(run_id: str, clinic_id: str) -> Said:
             for delivery in read_deliveries(home, run_id)
             if delivery.clinic_id == clinic_id
         ]
-        return taking_in.intake(home, run_id, clinic_id, deliveries)
+        return intake_step.intake(home, run_id, clinic_id, deliveries)
 
 
 def judge(run_id: str) -> Said:
     """Let Great Expectations judge the counts; decide which files are rejected."""
     home = Home.from_environment()
     with timed(home, run_id, "judge"):
-        return judging.judge(home, run_id)
+        return judge_step.judge(home, run_id)
 
 
 def accept(run_id: str) -> Said:
     """Move good rows to the lake and broken ones to quarantine; rows must balance."""
     home = Home.from_environment()
     with timed(home, run_id, "accept"):
-        return accepting.accept(home, run_id, Ledger(home), read_deliveries(home, run_id))
+        return accept_step.accept(home, run_id, Ledger(home), read_deliveries(home, run_id))
 
 
 def build(run_id: str) -> Said:
@@ -166,7 +152,7 @@ def audit(run_id: str) -> Said:
 
     def audit_once() -> Said:
         with timed(home, run_id, "audit"):
-            return judging.audit(home, run_id)
+            return judge_step.audit(home, run_id)
 
     return _without_who_breaks_it(home, run_id, audit_once, lambda: build(run_id))
 
@@ -175,9 +161,9 @@ def _build_once(home: Home, run_id: str) -> Said:
     (home.root / "dbt" / "run_results.json").unlink(missing_ok=True)
     try:
         with timed(home, run_id, "build"):
-            return building.build(home, run_id)
+            return build_step.build(home, run_id)
     finally:
-        judging.write_test_results(home, run_id)
+        judge_step.write_test_results(home, run_id)
 
 
 def _without_who_breaks_it(
@@ -203,7 +189,7 @@ def report(run_id: str) -> str:
 
     home = Home.from_environment()
     with timed(home, run_id, "report"):
-        keep_remarks(home, run_id, _fallen_out(home, run_id))
+        keep_remarks(home, run_id, fallen_out(home, run_id))
         write_public(home, run_id)
         write_role_files(home)
         write_common_factors(home.building_public, home.reports, run_id)
@@ -233,7 +219,7 @@ def publish(run_id: str) -> Said:
     """Switch analysts to the new file."""
     home = Home.from_environment()
     with timed(home, run_id, "publish"):
-        release = publishing.publish(home, run_id)
+        release = publish_step.publish(home, run_id)
         Ledger(home).close_run(run_id, _now(), "published")
         write_index(home)
         return {"run_id": run_id, "megabytes": round(release.stat().st_size / 1e6, 1)}
@@ -245,57 +231,13 @@ def close_run(run_id: str) -> Said:
     status = ledger.run(run_id)["status"]
     if status == "running":
         ledger.close_run(run_id, _now(), "failed", "a step failed; see its log")
-    unread = _clinics_without_result(home, run_id)
-    out = leaving_out.left_out(home, run_id)
-    keep_remarks(home, run_id, _fallen_out(home, run_id))
+    keep_remarks(home, run_id, fallen_out(home, run_id))
     write_summary(home, run_id, ledger)
     write_index(home)
     for folder in ("staged", "scores", "marks"):
         shutil.rmtree(home.work(run_id) / folder, ignore_errors=True)
-    if status == "waiting":
-        raise BuildError(
-            f"run {run_id}: waits for approval; yesterday's release stays. Read its report, then "
-            f"run `rapport approve {run_id} --publish` (or --without CLINIC, or --reject) "
-            "with --by WHO --reason WHY. The next run rejects what nobody answered."
-        )
-    if status != "published":
-        raise BuildError(
-            f"run {run_id}: not published, yesterday's release stays. "
-            "See the first failed step's message and docs/runbook.md."
-        )
-    if unread:
-        raise BuildError(
-            f"run {run_id}: published without {len(unread)} clinic(s) whose intake broke off: "
-            f"{', '.join(unread)}. Their files are read again next time; report this as a defect."
-        )
-    if out:
-        raise BuildError(
-            f"run {run_id}: published without {len(out)} clinic(s) whose rows break a promise of "
-            f"the tables: {', '.join(out)}. Their files are read again next time; the run's page "
-            "says which promise. Report it as a defect."
-        )
-    # Who broke off or was left out was raised above.
-    if wrong := [one for one in read_remarks(home, run_id) if one.where.startswith("clinic ")]:
-        names = ", ".join(one.where.removeprefix("clinic ") for one in wrong)
-        raise BuildError(
-            f"run {run_id}: published without what {len(wrong)} clinic(s) sent, whose YAML is "
-            f"wrong: {names}. Correct it; the next run reads their files."
-        )
+    require_whole(home, run_id, status)
     return {"run_id": run_id, "status": "published"}
-
-
-def _fallen_out(home: Home, run_id: str) -> list[Remark]:
-    """Return a remark for each clinic that broke off or was left out."""
-    what = "its intake broke off; its files are read again next time. Report this as a defect."
-    broke_off = [Remark(f"clinic {one}", what) for one in _clinics_without_result(home, run_id)]
-    return broke_off + [
-        Remark(
-            f"clinic {clinic}",
-            f"left out, its rows break a promise of the tables: {'; '.join(dict.fromkeys(broken))}."
-            " Report this as a defect.",
-        )
-        for clinic, broken in leaving_out.left_out(home, run_id).items()
-    ]
 
 
 def answer_here(home: Home, run_id: str, answer: Said) -> None:
@@ -313,15 +255,6 @@ def answer_here(home: Home, run_id: str, answer: Said) -> None:
     close_run(run_id)
 
 
-def read_deliveries(home: Home, run_id: str) -> list[Delivery]:
-    """Return the files this run is about."""
-    rows = json.loads((home.work(run_id) / "deliveries.json").read_text(encoding="utf-8"))
-    return [
-        Delivery(**row | {"received_at": datetime.fromisoformat(row["received_at"])})
-        for row in rows
-    ]
-
-
 def _keeps_the_lock(name: str, run_id: str | None, result: Any) -> str | None:
     """Return the run that goes on writing after a step; None where it ends or waits."""
     if name == "open_run":
@@ -330,75 +263,26 @@ def _keeps_the_lock(name: str, run_id: str | None, result: Any) -> str | None:
     return None if is_over else run_id
 
 
-def withdraw(home: Home, clinic_id: str, name: str, why: str) -> withdrawing.Withdrawal:
+def withdraw(home: Home, clinic_id: str, name: str, why: str) -> withdraw_step.Withdrawal:
     """Take back a file sent in error; a run that waits for approval is rejected by it."""
     now = _now()
-    ledger = _tidied_up(home, now)
-    file = withdrawing.find(ledger, clinic_id, name)
-    return withdrawing.withdraw(home, ledger, file, why, _unused_run_id(ledger, now), now)
+    ledger = tidied_up(home, now)
+    file = withdraw_step.find(ledger, clinic_id, name)
+    return withdraw_step.withdraw(home, ledger, file, why, unused_run_id(ledger, now), now)
 
 
 def erase(home: Home, clinic_id: str, client_id: str) -> Erasure:
     """Take a person out of everything but landing/; a night and `erase.certify` come after."""
-    ledger = _tidied_up(home, _now())
-    erasure = erasing.begin(home, ledger, clinic_id, client_id)
-    erasing.purge(home, ledger, erasure)
+    ledger = tidied_up(home, _now())
+    erasure = erase_step.begin(home, ledger, clinic_id, client_id)
+    erase_step.purge(home, ledger, erasure)
     return erasure
-
-
-def _tidied_up(home: Home, now: datetime) -> Ledger:
-    """Clear away what a killed writer left, and settle what nobody decided; return the ledger."""
-    home.prepare()
-    ledger = Ledger(home)
-    master_key(home)
-    sweep_scratch(home)
-    publishing.clear_build(home)
-    approval.hold_undecided(home, ledger)
-    ledger.end_unfinished()
-    leftovers.sweep(home, ledger)
-    lake.write_empty_tables(home)
-    withdrawing.finish(home, ledger, now)
-    erasing.resume(home, ledger)
-    return ledger
 
 
 def _waivers(home: Home) -> dict[str, str]:
     path = home.config / "waivers.yml"
     content = path.read_bytes() if path.exists() else b""
     return {"sha256": hashlib.sha256(content).hexdigest()}
-
-
-def _write_deliveries(home: Home, run_id: str, deliveries: list[Delivery]) -> None:
-    path: Path = home.work(run_id) / "deliveries.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = [delivery.as_row() for delivery in deliveries]
-    path.write_text(json.dumps(rows, default=datetime.isoformat, indent=1), encoding="utf-8")
-
-
-def _clinics_without_result(home: Home, run_id: str) -> list[str]:
-    clinics = {delivery.clinic_id for delivery in read_deliveries(home, run_id)}
-    return sorted(
-        clinic for clinic in clinics if not (taking_in.result_path(home, run_id, clinic)).exists()
-    )
-
-
-def _is_stale(home: Home, ledger: Ledger, state: str) -> bool:
-    accepted = [row["run_id"] for row in ledger.all_files() if row["status"] == "accepted"]
-    if publishing.published_run(home) is None:
-        return bool(accepted)
-    if erasing.needs_release(home):
-        return True
-    latest = next((row for row in ledger.all_runs() if row["status"] == "published"), None)
-    if latest is None or latest["fingerprint"] != state:
-        return True
-    return bool(max(accepted, default="") > latest["run_id"])
-
-
-def _unused_run_id(ledger: Ledger, now: datetime) -> str:
-    taken = {row["run_id"] for row in ledger.all_runs()}
-    base = now.strftime(RUN_ID)
-    numbered = (f"{base}-{n}" for n in range(2, len(taken) + 3))
-    return base if base not in taken else next(name for name in numbered if name not in taken)
 
 
 def _now() -> datetime:

@@ -9,15 +9,20 @@ from typing import Any
 
 import duckdb
 
-from expectations.catalogue import Catalogue, Rule
+from expectations.catalogue import Catalogue
 from expectations.published.bounds import check_bounds
 from expectations.published.disclosure import RULE as DISCLOSURE
 from expectations.published.disclosure import check_disclosure
 from expectations.published.item_statistics import check_items
-from expectations.published.measures import Measure, measure, measured_rules, open_lake
+from expectations.published.measures import (
+    Measure,
+    measure,
+    measured_rules,
+    open_lake,
+    result_of,
+)
 from expectations.published.promises import MARTS
 from expectations.published.withheld_cells import check_withheld
-from expectations.verdicts import share_of, state_of
 from transforms.errors import Broken
 from transforms.instruments.registry import Registry
 
@@ -50,7 +55,7 @@ def results_of(
     """
     in_force = {rule.id: rule for rule in rules.in_force(run_at.date())}
     return [
-        {"run_id": run_id, "run_at": run_at} | _result(in_force[each.rule_id], each)
+        {"run_id": run_id, "run_at": run_at} | result_of(in_force[each.rule_id], each)
         for each in measures
         if each.rule_id in in_force
     ]
@@ -79,32 +84,3 @@ def broken_promises(
         Broken(promise, table, message, tuple(sorted(set(clinics))))
         for (promise, table, message), clinics in sorted(broken.items(), key=str)
     ]
-
-
-def _result(rule: Rule, counted: Measure) -> dict[str, Any]:
-    state = state_of(counted.n_scope, counted.n_failed, rule.threshold, counted.error)
-    return {
-        "clinic_id": counted.clinic_id,
-        "file_id": None,
-        "source_file": None,
-        "table_name": counted.table_name or None,
-        "rule_id": rule.id,
-        "title": rule.title,
-        "category": rule.category,
-        "severity": rule.severity,
-        "n_scope": counted.n_scope,
-        "n_failed": counted.n_failed,
-        "share_failed": share_of(counted.n_scope, counted.n_failed),
-        "threshold": rule.threshold,
-        "state": state,
-        "message": _message(rule, state, counted),
-    }
-
-
-def _message(rule: Rule, state: str, counted: Measure) -> str:
-    if state == "error":
-        return f"the check could not run: {counted.error}"
-    if state == "not_applicable":
-        return f"nothing in scope ({rule.denominator})"
-    detail = f": {counted.detail}" if counted.detail and counted.n_failed else ""
-    return f"{counted.n_failed:,} of {counted.n_scope:,} break it{detail}"

@@ -10,12 +10,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from expectations.catalogue import Catalogue, Rule
 from expectations.checks.decided_elsewhere import Measured
 from expectations.rows.delivery import parquet
+from expectations.verdicts import share_of, state_of
 from transforms.errors import ConfigError
 
 MEASURES = Path(__file__).with_name("measures")
@@ -142,3 +144,33 @@ def _with_every_clinic(rule: Rule, found: list[Measure], clinics: list[str]) -> 
     about: list[str | None] = [*missing] if is_about_clinics else [None]
     for clinic in about:
         yield Measure(rule.id, clinic, table, 0, 0)
+
+
+def result_of(rule: Rule, counted: Measure, of_what: str = "") -> dict[str, Any]:
+    """Return the row of a rule's result; ``of_what`` says what was counted, in its message."""
+    state = state_of(counted.n_scope, counted.n_failed, rule.threshold, counted.error)
+    return {
+        "clinic_id": counted.clinic_id,
+        "file_id": None,
+        "source_file": None,
+        "table_name": counted.table_name or None,
+        "rule_id": rule.id,
+        "title": rule.title,
+        "category": rule.category,
+        "severity": rule.severity,
+        "n_scope": counted.n_scope,
+        "n_failed": counted.n_failed,
+        "share_failed": share_of(counted.n_scope, counted.n_failed),
+        "threshold": rule.threshold,
+        "state": state,
+        "message": _message(rule, state, counted, of_what),
+    }
+
+
+def _message(rule: Rule, state: str, counted: Measure, of_what: str) -> str:
+    if state == "error":
+        return f"the check could not run: {counted.error}"
+    if state == "not_applicable":
+        return f"nothing in scope ({rule.denominator})"
+    detail = f": {counted.detail}" if counted.detail and counted.n_failed else ""
+    return f"{counted.n_failed:,} of {counted.n_scope:,}{of_what} break it{detail}"

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from expectations.catalogue import RULES, Catalogue, Rule, load_rules
+from expectations.catalogue import RULES, Catalogue, load_rules
+from expectations.published.measures import Measure, result_of
 from expectations.published.promises import CONTRADICTIONS, EPISODES, MARTS, Bound, Mart
-from expectations.verdicts import share_of, state_of
 from transforms.sql import name, only_row
 
 if TYPE_CHECKING:
@@ -227,30 +227,6 @@ def contradicting_clinics(analytics: Path) -> tuple[str, ...]:
 
 
 def _result(catalogue: Catalogue, rule_id: str, table: str, tally: _Tally) -> dict[str, Any]:
-    rule = catalogue.needed(rule_id)
-    state = state_of(tally.n_scope, tally.n_failed, rule.threshold, tally.error)
-    return {
-        "clinic_id": None,
-        "file_id": None,
-        "source_file": None,
-        "table_name": table,
-        "rule_id": rule_id,
-        "title": rule.title,
-        "category": rule.category,
-        "severity": rule.severity,
-        "n_scope": tally.n_scope,
-        "n_failed": tally.n_failed,
-        "share_failed": share_of(tally.n_scope, tally.n_failed),
-        "threshold": rule.threshold,
-        "state": state,
-        "message": _message(rule, state, tally),
-    }
-
-
-def _message(rule: Rule, state: str, tally: _Tally) -> str:
-    if state == "error":
-        return f"the check could not run: {tally.error}"
-    if state == "not_applicable":
-        return f"nothing in scope ({rule.denominator})"
-    broken = f": {'; '.join(tally.broken)}" if tally.broken else ""
-    return f"{tally.n_failed:,} of {tally.n_scope:,} values break it{broken}"
+    broken = "; ".join(tally.broken)
+    counted = Measure(rule_id, None, table, tally.n_scope, tally.n_failed, broken, tally.error)
+    return result_of(catalogue.needed(rule_id), counted, " values")

@@ -22,11 +22,11 @@ def trace(
     from rich.console import Console
 
     from pipeline.commands.trace import print_trace
-    from pipeline.commands.trace import trace as follow
+    from pipeline.commands.trace import trace as traced
     from transforms.errors import RapportError
 
     try:
-        found = follow(home_of(home), client, episode)
+        found = traced(home_of(home), client, episode)
     except RapportError as refusal:
         typer.echo(str(refusal), err=True)
         raise typer.Exit(1) from None

@@ -24,13 +24,13 @@ def export_fhir(
     import hashlib
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-    from pipeline.commands.export_fhir import export_fhir as write
+    from pipeline.commands.export_fhir import export_fhir as write_fhir
     from pipeline.storage.ledger import Ledger
     from transforms.errors import RapportError
 
     try:
         place = home_of(home)
-        count = write(place, target, ZoneInfo(timezone) if timezone else None)
+        count = write_fhir(place, target, ZoneInfo(timezone) if timezone else None)
         content = hashlib.sha256(target.read_bytes()).hexdigest()
         Ledger(place).note("export", format="fhir", observations=count, sha256=content)
     except ZoneInfoNotFoundError:

@@ -16,12 +16,12 @@ def rollback(
     home: HomeOption = None,
 ) -> None:
     """Point readers back to an earlier release (default: the one before the published one)."""
-    from pipeline.steps.publish import rollback as go_back
+    from pipeline.steps.publish import rollback as previous_release
     from pipeline.steps.report_page import write_index
     from pipeline.storage.ledger import Ledger
 
     with writing_in(home, "rapport rollback") as place:
-        release = go_back(place, run_id)
+        release = previous_release(place, run_id)
         Ledger(place).note("rollback", run=release)
         write_index(place)
     typer.echo(f"published/analytics.duckdb is now the release of run {release}.")
@@ -82,11 +82,11 @@ def regrade(
     Changes grades and reports, from the stored counts. It does not change what was loaded,
     quarantined or rejected: that takes a new night (`rapport run`).
     """
-    from pipeline.commands.regrade import regrade as grade_again
+    from pipeline.commands.regrade import regrade as regraded
     from pipeline.storage.ledger import Ledger
 
     with writing_in(home, "rapport regrade") as place:
-        done = grade_again(place, since.date())
+        done = regraded(place, since.date())
         Ledger(place).note("regrade", since=since.date(), changed=done.n_changed)
     typer.echo(
         f"{done.n_changed:,} of {done.n_results:,} results of {len(done.run_ids)} run(s) changed "

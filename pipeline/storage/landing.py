@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Set
 from dataclasses import asdict, dataclass, replace
@@ -238,3 +239,20 @@ def _delivery(clinic: Path, path: Path, now: datetime) -> Delivery | Remark:
         size_bytes=after.st_size,
         received_at=now,
     )
+
+
+def write_deliveries(home: Home, run_id: str, deliveries: list[Delivery]) -> None:
+    """Write down the files a run is about."""
+    path: Path = home.work(run_id) / "deliveries.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [delivery.as_row() for delivery in deliveries]
+    path.write_text(json.dumps(rows, default=datetime.isoformat, indent=1), encoding="utf-8")
+
+
+def read_deliveries(home: Home, run_id: str) -> list[Delivery]:
+    """Return the files this run is about."""
+    rows = json.loads((home.work(run_id) / "deliveries.json").read_text(encoding="utf-8"))
+    return [
+        Delivery(**row | {"received_at": datetime.fromisoformat(row["received_at"])})
+        for row in rows
+    ]

@@ -56,7 +56,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class ClinicAnswering:
+class ClinicAttrition:
     """One clinic: cells by session number, then by how the course ended."""
 
     clinic_id: str
@@ -82,7 +82,7 @@ class ClinicAnswering:
         return _plot(lines, alt=f"{FORMS[form]} by session, {label}; the numbers are in the table")
 
 
-def answering_of(rows: Sequence[dict[str, Any]]) -> list[ClinicAnswering]:
+def attrition_of(rows: Sequence[dict[str, Any]]) -> list[ClinicAttrition]:
     """Return the clinics of the answer of ``BY_SESSION``."""
     clinics = []
     for clinic_id, of_clinic in groupby(rows, key=lambda row: row["clinic_id"]):
@@ -90,7 +90,7 @@ def answering_of(rows: Sequence[dict[str, Any]]) -> list[ClinicAnswering]:
         for row in of_clinic:
             cell = Cell(row["n_sessions"], row["n_outcome"], row["n_alliance"])
             sessions.setdefault(row["session_number"], {})[row["course_status"]] = cell
-        clinics.append(ClinicAnswering(clinic_id, sessions))
+        clinics.append(ClinicAttrition(clinic_id, sessions))
     return clinics
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from reports.validation.attrition import BY_SESSION, ClinicAnswering, answering_of
+from reports.validation.attrition import BY_SESSION, ClinicAttrition, attrition_of
 from reports.validation.headline import Headline, headlines
 from reports.validation.tables import RunQuality
 from reports.validation.trends import RUNS, Trend, trends_of
@@ -106,7 +106,7 @@ class Findings:
 
     headlines: dict[str | None, Headline]
     trends: dict[tuple[str, str], Trend]
-    answering: list[ClinicAnswering] = field(default_factory=list)
+    answering: list[ClinicAttrition] = field(default_factory=list)
     denominators: dict[str, str] = field(default_factory=lambda: defaultdict(str))
     parts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -124,7 +124,7 @@ def read_findings(con: duckdb.DuckDBPyConnection, quality: RunQuality) -> Findin
     return Findings(
         headlines=headlines(con, quality),
         trends=trends_of(_rows(con, RUNS, {"run_id": run_id})),
-        answering=answering_of(_rows(con, BY_SESSION, None))
+        answering=attrition_of(_rows(con, BY_SESSION, None))
         if "fct_session_process" in there
         else [],
         denominators=defaultdict(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,10 +87,11 @@ class Issues:
 def write_lists(
     quality: RunQuality,
     target: Path,
-    clinics: Collection[str] | None = None,
     guidance: Mapping[str, Guidance] | None = None,
 ) -> list[Path]:
     """Write the issue lists of one run and return the paths, Excel and CSV of each clinic.
+
+    A clinic with nothing to correct gets no file.
 
     Parameters
     ----------
@@ -98,15 +99,11 @@ def write_lists(
         The run's results; open rows of earlier runs are listed too.
     target
         Folder for ``issues-<clinic>.xlsx`` and ``issues-<clinic>.csv``.
-    clinics
-        Clinic ids to write for, all by default. A clinic with nothing to correct gets no file.
     guidance
         Meaning and remedy per rule id, from the rule catalogue.
     """
     paths = []
     for issues in issues_per_clinic(quality):
-        if clinics is not None and issues.clinic.clinic_id not in clinics:
-            continue
         rows = _row_lines(issues, _titles(quality), guidance or {})
         paths += [
             _write_excel(target / f"{issues.name}.xlsx", quality, issues, rows, guidance or {}),

@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.export_writers import N_ITEMS, Export, Response
-from transforms.intake import stage as mapping
 from transforms.intake.column_mapping import mappings_by_table
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
+from transforms.intake.stage import stage
 
 KEY = GroupKey.derive(b"0123456789abcdef0123456789abcdef", "north")
 
@@ -49,7 +49,7 @@ def _staged(
     notes = [note.text for source in sources for note in source.notes]
     try:
         for table, mappings in mappings_by_table(export.clinic, path.name, sources).items():
-            staged = mapping.stage(
+            staged = stage(
                 con,
                 table,
                 mappings,

@@ -6,10 +6,11 @@ from transforms.common_factors.clinics import CLINIC_EFFECTS, WITHIN_CLINICS, Cl
 from transforms.common_factors.rows import (
     LEVEL,
     Columns,
+    by_direction,
     clinics_of,
     count_distinct,
-    direction_of,
     fields_of,
+    parameters,
     records_by_scope,
     side_fields_of,
 )
@@ -100,14 +101,8 @@ def within_between_alliance(strata: Columns, rows: Columns) -> list[Record]:
         stratum, therapist_code, pair_count, and of its pairs the sums sum_<a> and
         cross-products sum_<a>__<b>, with a and b from ``MOMENTS`` in that order.
     """
-    directions = direction_of(strata)
-    return records_by_scope(
-        strata,
-        rows,
-        INSTRUMENTS,
-        lambda scope, part: _within_between_of(part, directions[scope.key[1]]),
-        [{"parameter": name} for name in PARAMETERS],
-    )
+    of = by_direction(strata, _within_between_of)
+    return records_by_scope(strata, rows, INSTRUMENTS, of, parameters(PARAMETERS))
 
 
 def _within_between_of(part: Columns, direction: int) -> list[Record]:

@@ -9,6 +9,7 @@ from transforms.common_factors.rows import (
     fields_of,
     records_by_scope,
 )
+from transforms.common_factors.scopes import Scope
 from transforms.common_factors.table import USABLE, ByStratum, CfTable, Row
 from transforms.statistics.heterogeneity import CORRELATION, IDENTITY
 from transforms.statistics.response_surface import SURFACE, response_surface
@@ -30,12 +31,10 @@ def biases(strata: Columns, rows: Columns) -> list[Record]:
     rows : one entry per session rated by both
         stratum, therapist_code, dyad_code, client_pomp and therapist_pomp (0 to 100).
     """
-    return records_by_scope(
-        strata, rows, BIAS_KEYS, lambda _, part: _biases_of(part), _biases_without_estimate
-    )
+    return records_by_scope(strata, rows, BIAS_KEYS, _biases_of, _biases_without_estimate)
 
 
-def _biases_of(part: Columns) -> list[Record]:
+def _biases_of(_: Scope, part: Columns) -> list[Record]:
     found = truth_and_bias(
         part["dyad_code"],
         part["client_pomp"],
@@ -75,16 +74,11 @@ def surfaces(strata: Columns, rows: Columns) -> list[Record]:
         stratum, therapist_code, early_client and early_therapist (tens of percent from the middle
         of the scale), pre_score and post_score (higher is better).
     """
-    return records_by_scope(
-        strata,
-        rows,
-        SURFACE_KEYS,
-        lambda _, part: _surface_of(part),
-        [{"analysis": "surface", "parameter": name} for name in SLOPES_AND_SURFACE],
-    )
+    labels = [{"analysis": "surface", "parameter": name} for name in SLOPES_AND_SURFACE]
+    return records_by_scope(strata, rows, SURFACE_KEYS, _surface_of, labels)
 
 
-def _surface_of(part: Columns) -> list[Record]:
+def _surface_of(_: Scope, part: Columns) -> list[Record]:
     found = response_surface(
         part["early_client"],
         part["early_therapist"],

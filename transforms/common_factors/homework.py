@@ -5,9 +5,10 @@ from transforms.common_factors.clinics import CLINIC_EFFECTS, Clinics
 from transforms.common_factors.rows import (
     LEVEL,
     Columns,
+    by_direction,
     count_distinct,
-    direction_of,
     fields_of,
+    parameters,
     records_by_scope,
 )
 from transforms.common_factors.table import ByStratum, CfTable, Row
@@ -28,14 +29,8 @@ def homework_slopes(strata: Columns, rows: Columns) -> list[Record]:
         stratum, therapist_code, pair_count and the sums of ``alliance_records.MOMENTS``; the
         homework measure (0 or 1, or tens of percent) stands for the alliance.
     """
-    directions = direction_of(strata)
-    return records_by_scope(
-        strata,
-        rows,
-        KEYS,
-        lambda scope, part: _slopes_of(part, directions[scope.key[1]]),
-        [{"parameter": name} for name in PARAMETERS],
-    )
+    of = by_direction(strata, _slopes_of)
+    return records_by_scope(strata, rows, KEYS, of, parameters(PARAMETERS))
 
 
 def _slopes_of(part: Columns, direction: int) -> list[Record]:

@@ -81,6 +81,19 @@ def records_by_scope(
     return records
 
 
+def by_direction(
+    strata: Columns, of: Callable[[Columns, int], list[Record]]
+) -> Callable[[Scope, Columns], list[Record]]:
+    """Return a description of a scope that is told the direction of its outcome instrument."""
+    directions = direction_of(strata)
+    return lambda scope, part: of(part, directions[scope.key[1]])
+
+
+def parameters(names: Iterable[str]) -> list[Record]:
+    """Return the labels of records that differ in their parameter."""
+    return [{"parameter": name} for name in names]
+
+
 def counts_of(part: Columns) -> Record:
     """Return the columns a record has even without an estimate, of rows that are clients."""
     n = len(next(iter(part.values())))

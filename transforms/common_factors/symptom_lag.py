@@ -20,6 +20,7 @@ from transforms.common_factors.rows import (
     Columns,
     count_distinct,
     fields_of,
+    parameters,
     records_by_scope,
 )
 from transforms.common_factors.scopes import Scope
@@ -41,9 +42,7 @@ def alliance_symptom_lag(strata: Columns, rows: Columns) -> list[Record]:
         stratum, therapist_code, pair_count, and the sums of
         :mod:`transforms.common_factors.alliance`, all turned so that higher is better.
     """
-    return records_by_scope(
-        strata, rows, KEYS, _records_of, [{"parameter": name} for name in PARAMETERS]
-    )
+    return records_by_scope(strata, rows, KEYS, _records_of, parameters(PARAMETERS))
 
 
 def _records_of(scope: Scope, part: Columns) -> list[Record]:

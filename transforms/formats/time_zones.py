@@ -61,7 +61,7 @@ class ZonedTimes:
     def local(self, text: str) -> str:
         """Return the moment in the declared zone with its offset; without a zone the text stays.
 
-        The cell keeps both, the clinic's day and the instant (`transforms.intake.moments`).
+        The cell keeps both, the clinic's day and the instant (`transforms.intake.clinic_times`).
         """
         if self.clinic is None or not text.strip():
             return text

@@ -17,9 +17,9 @@ from transforms.contract import ORDER, Column, Table, lake_columns
 from transforms.formats.source import LINE
 from transforms.instruments.defaults import Defaults
 from transforms.instruments.stored_totals import WITHOUT_ANSWERS
+from transforms.intake.clinic_times import instant, local, offset_of, ordered, wall_clock
 from transforms.intake.column_mapping import ColumnMapping
 from transforms.intake.identities import KeyTables, keyed_by
-from transforms.intake.moments import instant, local, offset_of, ordered, wall_clock
 from transforms.intake.pseudonyms import id_message, parts_message, pseudonym
 from transforms.intake.source_rows import (
     clean_cell,

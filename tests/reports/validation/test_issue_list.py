@@ -106,9 +106,8 @@ def test_another_reader_sees_the_same_sheets_with_lines_and_counts_as_numbers(li
 def test_what_to_do_names_the_clinics_own_file(analytics, tmp_path):
     words = {"N02": Guidance("Unknown.", "Map it in config/clinics/<clinic>.yml.")}
 
-    excel, text = write_lists(
-        read_run_quality(analytics, RUN), tmp_path, clinics=["linden"], guidance=words
-    )
+    written(analytics, tmp_path, guidance=words)
+    excel, text = (tmp_path / f"issues-linden.{ending}" for ending in ("xlsx", "csv"))
 
     assert sheet_of(excel, "Rows")[1][7] == "Map it in config/clinics/linden.yml."
     assert rows_of(text)[1][7] == "Map it in config/clinics/linden.yml."
@@ -133,9 +132,8 @@ def test_nothing_runs_as_a_formula(analytics, tmp_path, start):
             )
     words = {"N02": Guidance(hostile, hostile)}
 
-    excel, text = write_lists(
-        read_run_quality(database, RUN), tmp_path, clinics=["linden"], guidance=words
-    )
+    written(database, tmp_path, guidance=words)
+    excel, text = (tmp_path / f"issues-linden.{ending}" for ending in ("xlsx", "csv"))
 
     cells = [cell for sheet in openpyxl.load_workbook(excel) for row in sheet for cell in row]
     assert {cell.data_type for cell in cells if cell.value is not None} == {"s", "n"}

@@ -15,10 +15,10 @@ from transforms.clinics.yaml_file import read_clinic_yaml
 from transforms.errors import FileRefused
 from transforms.instruments.registry import load_registry
 from transforms.instruments.tables import registry_rows
-from transforms.intake import stage as mapping
 from transforms.intake.column_mapping import map_columns
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
+from transforms.intake.stage import stage
 
 ROOT = Path(__file__).resolve().parents[3]
 LOINC = "http://loinc.org"
@@ -276,7 +276,7 @@ def test_contradictions_are_counted_in_a_note_and_land_in_bad_cells(read, con, t
     (source,) = read(response(given))
     config = clinic()
     (feed,) = config.feeds_for("e.json", source.sheet)
-    mapping.stage(
+    stage(
         con, "responses", [map_columns(feed, source)], config, file_id="f1", source_file="e.json",
         received_at=datetime(2026, 8, 1), key=GroupKey.derive(b"0" * 32, "north"),
         registry_rows=registry_rows(registry), out=tmp_path / "o.parquet",

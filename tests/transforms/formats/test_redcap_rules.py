@@ -16,10 +16,10 @@ from transforms.clinics.clinic import Clinic
 from transforms.errors import FileRefused
 from transforms.formats.redcap import reader as redcap
 from transforms.formats.source import ReadOptions
-from transforms.intake import stage as mapping
 from transforms.intake.column_mapping import mappings_by_table
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
+from transforms.intake.stage import stage
 
 KEY = GroupKey.derive(b"0123456789abcdef0123456789abcdef", "north")
 DICTIONARY = """\
@@ -109,7 +109,7 @@ def staged(con, tmp_path, read):
         clinic, sources = read(export, *feeds, **more)
         mappings = mappings_by_table(clinic, "data.csv", sources)[table]
         out = tmp_path / "staged.parquet"
-        mapping.stage(
+        stage(
             con, table, mappings, clinic, file_id="f", source_file="data.csv",
             received_at=datetime(2026, 12, 1), key=KEY, registry_rows=[], out=out,
             identities=tmp_path / "identities.parquet",

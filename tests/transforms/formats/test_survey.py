@@ -27,7 +27,6 @@ from transforms.clinics.clinic import Clinic
 from transforms.clinics.yaml_file import read_clinic_yaml
 from transforms.errors import ConfigError, FileRefused
 from transforms.formats.survey_times import SurveyTimes
-from transforms.intake import stage as mapping
 from transforms.intake.column_mapping import map_columns
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
@@ -73,7 +72,7 @@ def staged(con, tmp_path):
     def stage(source, form: str, *columns: str, feed=None, **more) -> list[tuple]:
         clinic = Clinic(clinic="harbor", format=form, feeds=[feed or EXPORTS[form][1]], **more)
         out = tmp_path / "staged.parquet"
-        mapping.stage(
+        stage(
             con,
             "responses",
             [map_columns(clinic.feeds[0], source)],

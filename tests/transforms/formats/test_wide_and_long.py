@@ -11,10 +11,10 @@ import pytest
 from transforms.clinics.clinic import Clinic
 from transforms.clinics.yaml_file import read_clinic_yaml
 from transforms.errors import ConfigError, FileRefused
-from transforms.intake import stage as mapping
 from transforms.intake.column_mapping import mappings_by_table
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
+from transforms.intake.stage import stage as stage_table
 
 KEY = GroupKey.derive(b"0123456789abcdef0123456789abcdef", "north")
 WIDE = {
@@ -73,7 +73,7 @@ def stage(con, tmp_path):
         sources = read_export(path, clinic, con=con, scratch=scratch)
         ((table, mappings),) = mappings_by_table(clinic, path.name, sources).items()
         out = tmp_path / "staged.parquet"
-        mapping.stage(
+        stage_table(
             con, table, mappings, clinic, file_id="f", source_file=name,
             received_at=datetime(2026, 12, 1), key=KEY, registry_rows=[], out=out,
             identities=tmp_path / "identities.parquet",

@@ -12,10 +12,10 @@ from transforms.clinics.clinic import Clinic
 from transforms.clinics.date_formats import conflicting_formats
 from transforms.clinics.yaml_file import read_clinic_yaml
 from transforms.errors import ConfigError, FileRefused
-from transforms.intake import stage as mapping
 from transforms.intake.column_mapping import mappings_by_table
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
+from transforms.intake.stage import stage as stage_table
 
 KEY = GroupKey.derive(b"0123456789abcdef0123456789abcdef", "north")
 
@@ -24,7 +24,7 @@ def stage(con, folder: Path, path: Path, clinic: Clinic) -> Path:
     """Read and stage a file of episodes."""
     sources = read_export(path, clinic, con=con, scratch=folder)
     out = folder / "staged" / "episodes.parquet"
-    mapping.stage(
+    stage_table(
         con,
         "episodes",
         mappings_by_table(clinic, path.name, sources)["episodes"],

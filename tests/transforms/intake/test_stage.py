@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from transforms.clinics.clinic import Clinic, canonical_clinic
 from transforms.contract import TABLES, lake_columns
 from transforms.errors import BalanceError, FileRefused, RapportError
-from transforms.intake import stage as mapping
 from transforms.intake.column_mapping import map_columns
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
+from transforms.intake.stage import Staged, stage
 
 KEY = GroupKey.derive(b"0123456789abcdef0123456789abcdef", "north")
 RECEIVED = datetime(2026, 6, 1, 4, 0)
@@ -46,7 +46,7 @@ class Staging:
         self.con = con
         self.folder = folder
         self.notes: list[str] = []
-        self.staged: dict[str, mapping.Staged] = {}
+        self.staged: dict[str, Staged] = {}
 
     def deliver(self, name: str, content: str | bytes, clinic: Clinic | None = None) -> None:
         """Write, read and stage one file."""
@@ -59,7 +59,7 @@ class Staging:
             for feed in clinic.feeds_for(name, source.sheet):
                 by_table.setdefault(feed.table, []).append(map_columns(feed, source))
         for table, mappings in by_table.items():
-            self.staged[table] = mapping.stage(
+            self.staged[table] = stage(
                 self.con,
                 table,
                 mappings,
@@ -494,7 +494,7 @@ def test_extra_columns_are_named_and_left_out(staging):
 
 
 def test_rows_lost_on_the_way_stop_the_run(staging, monkeypatch):
-    monkeypatch.setattr(mapping, "_count", lambda *_: (3, 3))
+    monkeypatch.setattr("transforms.intake.stage._count", lambda *_: (3, 3))
 
     with pytest.raises(BalanceError, match="clients: 3 rows read but 1 written"):
         staging.deliver("clients.csv", "client_id\n7\n")

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from transforms.cells import Reading
-from transforms.intake.moments import instant, local, offset_of, ordered, wall_clock
+from transforms.intake.clinic_times import instant, local, offset_of, ordered, wall_clock
 
 EVENING = datetime(2025, 3, 31, 21, 15)
 
