@@ -46,7 +46,7 @@ LayoutOf = Callable[[list[list[str]], SurveyOptions, frozenset[str]], Layout]
 
 
 def fields_by_text(
-    texts: list[str], *, times: frozenset[str] = frozenset(), never: frozenset[int] = frozenset()
+    texts: list[str], *, times: frozenset[str] = frozenset()
 ) -> tuple[tuple[Field, ...], tuple[str, ...]]:
     """Return the columns called by their texts, and the names of those that are personal.
 
@@ -54,9 +54,8 @@ def fields_by_text(
     ----------
     texts : one per column, tidied; blank where the header is.
     times : names of the system's own times.
-    never : positions that are personal whatever they are called.
     """
-    personal = {at for at, text in enumerate(texts) if at in never or asks_who(text)}
+    personal = {at for at, text in enumerate(texts) if asks_who(text)}
     kept = [at for at, text in enumerate(texts) if text and at not in personal]
     names = distinct_names([texts[at] for at in kept])
     fields = tuple(
