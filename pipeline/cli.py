@@ -335,6 +335,65 @@ def rollback(
 
 
 @app.command()
+def backup(
+    target: Annotated[Path, typer.Argument(help="Folder of its own, outside the home.")],
+    home: HomeOption = None,
+    landing: Annotated[
+        bool, typer.Option(help="With the clinics' exports; they can be sent again.")
+    ] = True,
+) -> None:
+    """Back up the home and the configuration into a folder, with the hash of every file.
+
+    Waits for whoever writes. The same folder again copies what is new, and deletes what the home
+    no longer has; broken off, give the command again. The key is never in it: keep that apart. The
+    folder holds the vault's identities and is as sensitive as the home.
+
+    Example: rapport backup /mnt/encrypted/rapport-monday
+    """
+    from pipeline.commands.backup import back_up
+
+    with _writing(home, "rapport backup") as place:
+        done = back_up(place, target.resolve(), is_with_landing=landing)
+    typer.echo(
+        f"{done.n_files:,} file(s), {done.n_bytes / 1e6:,.1f} MB in {target}; manifest "
+        f"{done.sha256}"
+    )
+    if done.n_still_written:
+        typer.echo(f"{done.n_still_written} file(s) in landing/ still grow and are not in it.")
+    typer.echo(f"The key is not in it: {done.key_fingerprint or 'there is none yet'}.")
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="Folder that `rapport backup` wrote.")],
+    home: HomeOption = None,
+) -> None:
+    """Put a back-up into an empty home, every hash verified; broken off, give it again.
+
+    Refuses a home that holds anything else, and one whose key is another. Straight after it was
+    restored, the same command mends what was lost since. The configuration stays in the back-up's
+    folder config/.
+
+    Example: rapport restore /mnt/encrypted/rapport-monday --home new-data
+    """
+    from pipeline.commands.restore import restore as put_back
+
+    with _refusals():
+        done = put_back(source.resolve(), _home(home))
+    typer.echo(f"{done.n_files:,} file(s) verified, {done.n_copied:,} copied.")
+    if done.key_fingerprint and not done.is_key_there:
+        typer.echo(
+            f"Put the key with the fingerprint {done.key_fingerprint} into RAPPORT_KEY or "
+            "vault/key (chmod 600) before the next run."
+        )
+    if done.n_other_config:
+        typer.echo(
+            f"{done.n_other_config} file(s) of the configuration in use differ from those in "
+            f"{source / 'config'}: compare them, or set RAPPORT_CONFIG."
+        )
+
+
+@app.command()
 def approve(
     run_id: Annotated[str, typer.Argument(help="Run that waits.")],
     by: Annotated[str, typer.Option("--by", help="Who decides.")],

@@ -10,8 +10,9 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -444,6 +445,15 @@ class Ledger:
         """Delete the row of a claim, if it is still there."""
         with self._transaction() as connection:
             connection.execute(delete(writer).where(writer.c.claim == claim))
+
+    def copy_to(self, target: Path) -> None:
+        """Write the ledger of this moment into a new SQLite file, in which nobody writes."""
+        with self._rows() as connection, closing(sqlite3.connect(target)) as copy:
+            raw = connection.connection.driver_connection
+            assert isinstance(raw, sqlite3.Connection)  # a server has its own way to back up
+            raw.backup(copy)
+            copy.execute("delete from writer")
+            copy.commit()
 
     def log_approval(self, entry: Record) -> None:
         """Add that a run asked for approval, or how it was answered."""
