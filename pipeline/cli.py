@@ -100,6 +100,7 @@ def _night(place: Home) -> int:
         only_progress_shown,
         run_nightly,
     )
+    from pipeline.steps.notify import WHERE as NOT_TOLD
     from pipeline.steps.summary import summary_text
     from pipeline.storage.ledger import Ledger
     from pipeline.storage.remarks import read_remarks
@@ -112,7 +113,8 @@ def _night(place: Home) -> int:
     for row in runs:
         typer.echo(summary_text(place, row["run_id"]), nl=False)
     is_done = bool(runs) and all(row["status"] in ("published", "nothing_new") for row in runs)
-    if is_done and any(read_remarks(place, row["run_id"]) for row in runs):
+    remarks = (one for row in runs for one in read_remarks(place, row["run_id"]))
+    if is_done and any(one.where != NOT_TOLD for one in remarks):
         typer.echo("Not everything was read: see above, and `rapport status`.", err=True)
         return LEFT_OUT
     if state != "success":
@@ -391,6 +393,22 @@ def restore(
             f"{done.n_other_config} file(s) of the configuration in use differ from those in "
             f"{source / 'config'}: compare them, or set RAPPORT_CONFIG."
         )
+
+
+@app.command()
+def retain(home: HomeOption = None) -> None:
+    """Delete what config/retention.yml no longer wants kept: releases, work folders, logs, history.
+
+    What is live is never deleted. The service does it every day (DAG `retention`).
+    """
+    from pipeline import night
+
+    with _writing(home, "rapport retain") as place:
+        os.environ["RAPPORT_CONFIG"] = str(place.config)
+        os.environ["RAPPORT_HOME"] = str(place.root)
+        done = night.retain()
+    said = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in done.items() if n)
+    typer.echo(f"Deleted: {said or 'nothing is older than config/retention.yml says'}.")
 
 
 @app.command()

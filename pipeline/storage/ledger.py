@@ -342,8 +342,8 @@ class Ledger:
             why = _identity(taken) | {"status": "withdrawn", "why": reason}
             _append(connection, "withdrawal", **why, restored=_counts(tables))
 
-    def set_counts(self, rows: list[Record]) -> None:
-        """Set the row counts of files and tables after an erasure; again, they stay the same."""
+    def set_counts(self, rows: list[Record], event: str = "erasure") -> None:
+        """Set the row counts of files and tables after rows went; again, they stay the same."""
         with self._transaction() as connection:
             for row in rows:
                 of_table = _is(file_tables, row) & (file_tables.c.table_name == row["table_name"])
@@ -352,7 +352,7 @@ class Ledger:
             erased = sum(row["loaded"] + row["quarantined"] for row in rows)
             clinics = sorted({row["clinic_id"] for row in rows})
             if rows:
-                _append(connection, "erasure", clinics=clinics, rows=erased)
+                _append(connection, event, clinics=clinics, rows=erased)
 
     def note(self, event: str, *, only_if_new: bool = False, **detail: object) -> None:
         """Add to the audit chain what the ledger's other tables do not record.
