@@ -84,17 +84,20 @@ def of_run(home: Home, ledger: Ledger, run_id: str, n_fallen_out: int = 0) -> li
     run = ledger.run(run_id)
     kinds: dict[str, Kind] = {"published": "success", "waiting": "approval"}
     kind = "failure" if n_fallen_out else kinds.get(run["status"], "failure")
-    ended = {
+    words = {
         "success": "is published",
         "approval": "waits for approval; the earlier release stays",
         "failure": f"was not published ({run['status']}); the earlier release stays",
     }
-    said = ended[kind]
+    said = words[kind]
     if n_fallen_out and run["status"] == "published":
         said = f"is published without {plural(n_fallen_out, 'clinic')} that broke off or fell out"
     text = f"Run {run_id} {said}. {address(home, run_id)}"
     counts = _counts(ledger, run_id)
-    return [Notice(kind, f"{kind} {run_id}", text, run_id, counts=counts), *few_rows(home, ledger, run_id)]
+    return [
+        Notice(kind, f"{kind} {run_id}", text, run_id, counts=counts),
+        *few_rows(home, ledger, run_id),
+    ]
 
 
 def few_rows(home: Home, ledger: Ledger, run_id: str) -> list[Notice]:
@@ -116,16 +119,14 @@ def late(home: Home, ledger: Ledger, now: datetime) -> list[Notice]:
     """Return a notice for each clinic whose expected delivery has not come."""
     found = []
     for one in freshness(home, ledger, now):
-        if one.due is None or one.late_by is None:
+        if one.due is None or one.hours_late is None:
             continue
-        hours = int(one.late_by.total_seconds() // 3600)
         last = f"the last came {one.last:%Y-%m-%d %H:%M} UTC" if one.last else "none ever came"
         text = (
-            f"{one.clinic_id}: the delivery due {one.due:%Y-%m-%d %H:%M} UTC is {hours} hour(s) "
-            f"late; {last}."
+            f"{one.clinic_id}: the delivery due {one.due:%Y-%m-%d %H:%M} UTC is late by "
+            f"{plural(one.hours_late, 'hour')}; {last}."
         )
-        key = f"late {one.clinic_id} {one.due:%Y-%m-%dT%H:%MZ}"
-        counts = {"hours_late": hours}
+        key, counts = f"late {one.clinic_id} {one.due:%Y-%m-%dT%H:%MZ}", {"hours": one.hours_late}
         found.append(Notice("late", key, text, clinic_id=one.clinic_id, counts=counts))
     return found
 
@@ -147,13 +148,9 @@ def _counts(ledger: Ledger, run_id: str) -> dict[str, int]:
 
 def _of_run(ledger: Ledger, run_id: str) -> list[Record]:
     files = {
-        (row["clinic_id"], row["file_id"])
-        for row in ledger.all_files()
-        if row["run_id"] == run_id
+        (row["clinic_id"], row["file_id"]) for row in ledger.all_files() if row["run_id"] == run_id
     }
-    return [
-        row for row in ledger.all_file_tables() if (row["clinic_id"], row["file_id"]) in files
-    ]
+    return [row for row in ledger.all_file_tables() if (row["clinic_id"], row["file_id"]) in files]
 
 
 def _told(home: Home) -> set[str]:

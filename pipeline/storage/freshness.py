@@ -28,6 +28,16 @@ class Freshness:
     due: datetime | None = None
     late_by: timedelta | None = None
 
+    @property
+    def shown(self) -> bool:
+        """Whether there is anything to say: a clinic that only has a YAML says nothing."""
+        return self.last is not None or self.due is not None
+
+    @property
+    def hours_late(self) -> int | None:
+        """Whole hours, for people."""
+        return None if self.late_by is None else int(self.late_by.total_seconds() // 3600)
+
 
 def freshness(home: Home, ledger: Ledger, now: datetime) -> list[Freshness]:
     """Return every clinic that has a YAML, a folder in landing/ or a file in the ledger."""
@@ -81,13 +91,13 @@ def _arrival(path: Path, received_at: datetime, began: list[datetime]) -> dateti
     """Return when a file came that a night took in at ``received_at``.
 
     The file's own time, where it lies between that night and the one before, which did not see
-    it; a copied file may keep an older one.
+    it; a copied file may keep an older one. The first night knows no better than its own time.
     """
     try:
         changed = datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
     except OSError:
         return received_at  # no longer there
-    earlier = max((one for one in began if one < received_at), default=datetime.min)
+    earlier = max((one for one in began if one < received_at), default=received_at)
     return changed if earlier < changed < received_at else received_at
 
 

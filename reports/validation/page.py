@@ -174,7 +174,7 @@ def write_index(
     remarks
         What the last run told beside its files, each with ``where`` and ``what``.
     clinics
-        Each with ``clinic_id``, ``last``, ``due`` and ``late_by``, as of ``now`` (UTC).
+        Each with ``clinic_id``, ``shown``, ``last``, ``due``, ``hours_late``, as of ``now`` (UTC).
     """
     runs = [
         json.loads(path.read_text(encoding="utf-8")) for path in sorted(reports.glob("*/run.json"))
