@@ -156,6 +156,27 @@ def status(home: HomeOption = None) -> None:
 
 
 @app.command()
+def doctor(home: HomeOption = None) -> None:
+    """Look for what is wrong with this installation, and say the command that mends each.
+
+    Environment, configuration, permissions, disk, key, lock, clock, ledger, lake, release, what
+    killed runs left, the last back-up. Changes nothing.
+
+    Exit code 0: nothing is wrong; 1: something is.
+    """
+    from pipeline.commands.doctor import examine
+
+    found = examine(_home(home))
+    for name, findings in found.items():
+        for one in findings:
+            typer.echo(f"{'✗' if one.is_wrong else '✓'} {name:<14} {one.what}")
+            if one.is_wrong:
+                typer.echo(f"{'':<17}→ {one.mend}")
+    if any(one.is_wrong for findings in found.values() for one in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
 def trace(
     client: Annotated[str, typer.Option("--client", help="client_key of a published table.")],
     episode: Annotated[str | None, typer.Option("--episode", help="Only this episode_key.")] = None,

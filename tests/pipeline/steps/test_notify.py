@@ -6,7 +6,6 @@ import json
 import socketserver
 import threading
 from datetime import datetime
-from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -19,28 +18,11 @@ from pipeline.steps import notify
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.notify_settings import SCHEMA, load_notify, notify_schema
 from pipeline.storage.remarks import read_remarks
+from tests.pipeline.smtp_server import Smtp
 from transforms.errors import BuildError, ConfigError, NothingToDoError
 
 AT, RUN = datetime(2026, 1, 2, 2), "2026-01-02T02-00-00Z"
 SECRET_NAME = "Smith-10423.csv"
-
-
-class Smtp(socketserver.StreamRequestHandler):
-    """As much of RFC 5321 as one message takes."""
-
-    def handle(self) -> None:
-        self.wfile.write(b"220 test\r\n")
-        while line := self.rfile.readline().strip():
-            verb = line.upper().split(b":")[0]
-            if verb == b"DATA":
-                self.wfile.write(b"354 go on\r\n")
-                lines = iter(self.rfile.readline, b".\r\n")
-                self.server.received.append(
-                    message_from_bytes(b"".join(lines), policy=policy.default)
-                )
-            self.wfile.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 ok\r\n")
-            if verb == b"QUIT":
-                return
 
 
 class Web(BaseHTTPRequestHandler):
@@ -127,18 +109,6 @@ def test_an_e_mail_says_how_many_and_names_no_file(place, serve):
         assert said in text
     assert SECRET_NAME not in str(message)
     assert SECRET_NAME not in place.notifications.read_text("utf-8")
-
-
-def test_airflows_connection_is_used_by_its_name(place, serve, airflow_home, monkeypatch):
-    server = serve(socketserver.ThreadingTCPServer, Smtp)
-    port = server.server_address[1]
-    known = {"conn_type": "smtp", "host": "127.0.0.1", "port": port}
-    known |= {"extra": {"disable_ssl": True, "disable_tls": True}}
-    monkeypatch.setenv("AIRFLOW_CONN_OUR_MAIL", json.dumps(known))
-    channels(place, email={"to": ["a@example.org"], "connection": "our_mail"})
-
-    assert notify.tell(place, ended(place, "failed")) == []
-    assert server.received[0]["Subject"] == "Rapport: failure"
 
 
 def test_a_webhook_gets_the_counts_as_json(place, serve):
