@@ -173,7 +173,7 @@ def _ledger(home: Home) -> Iterator[Finding]:
 def _is_sound(database: Path) -> bool:
     try:
         with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as con:
-            return con.execute("pragma quick_check(1)").fetchone() == ("ok",)
+            return bool(con.execute("pragma quick_check(1)").fetchall() == [("ok",)])
     except sqlite3.DatabaseError:
         return False
 

@@ -51,7 +51,7 @@ def retain(home: Home, ledger: Ledger, now: datetime) -> dict[str, int]:
     if done["pages"] or done["releases"]:
         write_index(home)
     if any(done.values()):
-        ledger.note(EVENT, **done)
+        ledger.note(EVENT, deleted=done)
     return done
 
 

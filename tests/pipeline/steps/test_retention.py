@@ -62,7 +62,7 @@ def test_folders_of_old_runs_go_and_live_ones_stay(place):
     assert pages == {run_id(59), kept}
     assert (done["work_folders"], done["pages"]) == (2, 2)
     (last,) = [row for row in ledger.audit_entries() if row["event"] == "retention"]
-    assert json.loads(last["detail"])["work_folders"] == 2
+    assert json.loads(last["detail"])["deleted"]["work_folders"] == 2
 
 
 def test_the_published_release_stays_however_old(place):
