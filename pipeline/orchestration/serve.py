@@ -70,8 +70,8 @@ def serve() -> None:
             quiet = ["--skip-serve-logs"] if name in LISTENS_EVERYWHERE else []
             super().__init__(parent, name, [*command, *quiet], env)
 
-    standalone_command.SubCommand = Part
-    standalone_command.StandaloneCommand().run()
+    standalone_command.SubCommand = Part  # type: ignore[misc]  # it takes no arguments for its parts
+    standalone_command.StandaloneCommand().run()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":
