@@ -42,6 +42,8 @@ from airflow.sdk import (
     task,
 )
 
+from pipeline.orchestration.nights import NightsFromNowOn
+
 ANALYTICS = Asset(name="rapport_analytics", uri="file://rapport/published/analytics.duckdb")
 
 
@@ -64,7 +66,7 @@ def step(name: str, **options: Any) -> Callable[[Passed], Passed]:
 
 
 @dag(
-    schedule="0 2 * * *",
+    schedule=NightsFromNowOn("0 2 * * *", timezone="UTC"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,  # nights queue here; the writer lock keeps everybody else out

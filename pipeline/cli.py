@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.command_line import corrections, looks, nights, records, releases
+from pipeline.command_line import corrections, looks, nights, records, releases, upkeep
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -52,10 +52,11 @@ def main(
 
 
 for command in (
-    *(nights.init, nights.run, nights.demo, nights.status),
+    *(nights.init, nights.run, nights.demo, nights.status, upkeep.doctor),
     *(looks.trace, looks.check, looks.inspect),
     *(corrections.withdraw, corrections.erase),
     *(releases.rollback, releases.approve, releases.report, releases.regrade),
+    *(upkeep.backup, upkeep.restore, upkeep.retain),
 ):
     app.command()(command)
 export.command("fhir")(records.export_fhir)

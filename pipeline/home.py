@@ -98,6 +98,16 @@ class Home:
         return self.root / "ledger.lock"
 
     @property
+    def half_restored(self) -> Path:
+        """Names the back-up that is being put here; gone when all of it lies here."""
+        return self.root / ".restoring"
+
+    @property
+    def notifications(self) -> Path:
+        """What people were told, one line of JSON each: counts only."""
+        return self.root / "notifications.jsonl"
+
+    @property
     def key_fingerprint(self) -> Path:
         """By what the vault's key is known again; the key cannot be got back from it."""
         return self.root / "key.fingerprint"

@@ -16,7 +16,7 @@ from pipeline.audit.fingerprint import fingerprint
 from pipeline.home import Home, keep_private
 from pipeline.progress import log, say, timed
 from pipeline.steps import accept as accept_step
-from pipeline.steps import approval, leaving_out
+from pipeline.steps import approval, leaving_out, notify, retention
 from pipeline.steps import build as build_step
 from pipeline.steps import erase as erase_step
 from pipeline.steps import intake as intake_step
@@ -35,12 +35,14 @@ from pipeline.storage.configuration import write_registry, wrong_clinics
 from pipeline.storage.landing import new_deliveries, read_deliveries, write_deliveries
 from pipeline.storage.landing_names import look
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.remarks import keep_remarks
+from pipeline.storage.remarks import Remark, keep_remarks, read_remarks
+from pipeline.storage.retention_policy import load_retention
 from pipeline.storage.waiver_tables import write_waivers_and_rules
 from pipeline.vault.erased import Erasure
 from transforms.errors import NothingToDoError, PromiseError, RapportError
 
 PASSED_ON = ("run_id", "clinic_id", "choice", "without", "by", "why")
+UNTOLD = ("failed", "rejected")  # how a run ends that was killed, or that nobody answered
 Said = dict[str, Any]  # what one step tells the next: ids, counts, words
 
 
@@ -52,6 +54,8 @@ def step(name: str, arguments: Said | None) -> Any:
     arguments : what `open_run` gave (or a clinic's part of it); None when the run never opened.
     """
     if arguments is None:
+        if name == "close_run":
+            notify.tell(Home.from_environment(), [notify.unopened(_now())])
         raise NothingToDoError(f"{name}: the run was never opened. See the first step's message.")
     wanted = {key: arguments[key] for key in PASSED_ON if key in arguments}
     keep_private()
@@ -85,7 +89,8 @@ def open_run() -> Said:
     """
     home, now = Home.from_environment(), datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     ledger = tidied_up(home, now)
-    load_gate(home)  # a gate that cannot be read is found now, not after the build
+    load_gate(home)  # what cannot be read is found now, not after the build
+    load_retention(home)
     write_registry(home)
     write_waivers_and_rules(home, now.date())
     ledger.note("waivers", only_if_new=True, **_waivers(home))
@@ -97,7 +102,7 @@ def open_run() -> Said:
     for remark in remarks:
         say(str(remark))
     deliveries = new_deliveries(home, ledger, now, state, looked, wrong.keys(), remarks)
-    keep_remarks(home, run_id, remarks)
+    keep_remarks(home, run_id, remarks + _tell_at_the_start(home, ledger, now))
     leftovers.name_unknown(home, ledger, {(d.clinic_id, d.file_id) for d in deliveries})
     is_new = bool(deliveries) or is_stale(home, ledger, state)
     ledger.open_run(run_id, now, state)
@@ -112,6 +117,13 @@ def open_run() -> Said:
         say(f"Run {run_id}: {len(deliveries)} new file(s) of {n_clinics} clinic(s)")
     clinics = sorted({delivery.clinic_id for delivery in deliveries})
     return {"run_id": run_id, "clinics": clinics, "is_new": is_new}
+
+
+def _tell_at_the_start(home: Home, ledger: Ledger, now: datetime) -> list[Remark]:
+    """Tell of deliveries that are late, and of an earlier run that nobody could tell of."""
+    ended = [run["run_id"] for run in ledger.all_runs()[:1] if run["status"] in UNTOLD]
+    notices = [notice for run_id in ended for notice in notify.of_run(home, ledger, run_id)]
+    return notify.tell(home, [*notices, *notify.late(home, ledger, now)])
 
 
 def intake(run_id: str, clinic_id: str) -> Said:
@@ -202,7 +214,10 @@ def gate(run_id: str) -> Said:
     """Judge whether a person must be asked before this build is published."""
     home = Home.from_environment()
     with timed(home, run_id, "gate"):
-        return approval.ask(home, Ledger(home), run_id)
+        asked = approval.ask(home, Ledger(home), run_id)
+        if asked["is_asked"]:
+            _tell(home, run_id, notify.of_run(home, Ledger(home), run_id))
+        return asked
 
 
 def decide(run_id: str, *, choice: str, without: list[str], by: str, why: str) -> Said:
@@ -232,12 +247,28 @@ def close_run(run_id: str) -> Said:
     if status == "running":
         ledger.close_run(run_id, _now(), "failed", "a step failed; see its log")
     keep_remarks(home, run_id, fallen_out(home, run_id))
+    _tell(home, run_id, notify.of_run(home, ledger, run_id, _n_clinics(home, run_id)))
     write_summary(home, run_id, ledger)
     write_index(home)
     for folder in ("staged", "scores", "marks"):
         shutil.rmtree(home.work(run_id) / folder, ignore_errors=True)
     require_whole(home, run_id, status)
     return {"run_id": run_id, "status": "published"}
+
+
+def _n_clinics(home: Home, run_id: str) -> int:
+    """Return how many clinics the run's remarks name: a wrong YAML, broke off, or left out."""
+    return sum(one.where.startswith("clinic ") for one in read_remarks(home, run_id))
+
+
+def _tell(home: Home, run_id: str, notices: list[notify.Notice]) -> None:
+    """Tell somebody; a channel that failed is said on the run's page, which lies there already."""
+    if failed := notify.tell(home, notices):
+        keep_remarks(home, run_id, failed)
+        for analytics in (home.release(run_id), home.building):
+            if analytics.exists():
+                write_page(home, analytics, run_id)
+                return
 
 
 def answer_here(home: Home, run_id: str, answer: Said) -> None:
@@ -261,6 +292,23 @@ def _keeps_the_lock(name: str, run_id: str | None, result: Any) -> str | None:
         return str(result["run_id"]) if result["is_new"] else None
     is_over = name == "close_run" or (name == "gate" and result["is_asked"])
     return None if is_over else run_id
+
+
+def retain() -> dict[str, int]:
+    """Delete what config/retention.yml no longer wants kept; return how much of what."""
+    home = Home.from_environment()
+    return retention.retain(home, Ledger(home), _now())
+
+
+def watch() -> int:
+    """Tell of deliveries that are late, between two nights; return how many. Changes nothing."""
+    keep_private()
+    home = Home.from_environment()
+    if not home.ledger.exists():
+        return 0
+    notices = notify.late(home, Ledger(home), _now())
+    notify.tell(home, notices)
+    return len(notices)
 
 
 def withdraw(home: Home, clinic_id: str, name: str, why: str) -> withdraw_step.Withdrawal:
@@ -303,5 +351,6 @@ STEPS: dict[str, Callable[..., Any]] = {
         decide,
         publish,
         close_run,
+        retain,
     )
 }

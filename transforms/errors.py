@@ -11,6 +11,7 @@
   - BusyError                 somebody else writes; the same may be tried again later
   - FileChangedError          an export changed while it was read: left for the next night
   - LedgerError               the ledger's database could not do it (disk full, no right to write)
+  - BackupError               a back-up is not whole, or may not be put where it was asked for
 
 A message reads ``<where>: <what is wrong, with a count>. <what to do>.``
 It names files, columns and counts. It never carries an answer, a score, a name,
@@ -124,3 +125,7 @@ class FileChangedError(RapportError):
 
 class LedgerError(RapportError):
     """The ledger's database could not do what it was asked."""
+
+
+class BackupError(RapportError):
+    """A back-up is not whole, is another home's, or may not be put there."""

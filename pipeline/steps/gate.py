@@ -10,13 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import duckdb
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.home import Home
 from pipeline.storage.configuration import rules
 from pipeline.storage.ledger import Ledger
+from pipeline.storage.site_settings import read_settings
 from transforms.errors import ConfigError
 
 EVERY_CLINIC = "all clinics"
@@ -78,17 +77,9 @@ def load_gate(home: Home) -> Gate:
         With the key: a wrong value, a clinic or a rule nobody knows. Such a threshold would judge
         nothing, and nobody would notice.
     """
-    path = home.config / "gate.yml"
-    if not path.exists():
+    if not (home.config / "gate.yml").exists():
         return Gate()
-    try:
-        gate = Gate.model_validate(YAML(typ="safe").load(path.read_text(encoding="utf-8")) or {})
-    except YAMLError:
-        raise _refusal("not valid YAML", "Check the indentation") from None
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        key = ".".join(map(str, first["loc"]))
-        raise _refusal(f"{key}: {first['msg']}", "See docs/approval.md") from None
+    gate = read_settings(home, "gate.yml", Gate, "See docs/approval.md")
     clinics = known_clinics(home)
     _check_names(
         "clinics",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from pipeline.home import Home
-from pipeline.steps import approval
+from pipeline.steps import approval, retention
 from pipeline.steps.erase import needs_release, resume
 from pipeline.steps.publish import clear_build, published_run
 from pipeline.steps.withdraw import finish
@@ -31,6 +31,7 @@ def tidied_up(home: Home, now: datetime) -> Ledger:
     lake.write_empty_tables(home)
     finish(home, ledger, now)
     resume(home, ledger)
+    retention.resume(home, ledger)
     return ledger
 
 

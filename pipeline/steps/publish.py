@@ -10,22 +10,22 @@ import duckdb
 
 from pipeline.home import Home
 from pipeline.steps.public_file import BASIS
+from pipeline.storage.retention_policy import load_retention
 from transforms.errors import BuildError, NothingToDoError
 
 PUBLIC_SCHEMAS = ("core", "process", "common_factors", "quality")
-KEEP_RELEASES = 5
 # What readers open; each is a link into ``.current``, the one link that a release moves.
 LINKS = ("analytics.duckdb", "public.duckdb", "quality.duckdb", "clinics")
 CURRENT = ".current"
 
 
-def publish(home: Home, run_id: str, keep: int = KEEP_RELEASES) -> Path:
+def publish(home: Home, run_id: str, keep: int | None = None) -> Path:
     """Make the file this run built the one analysts open.
 
     The file and those cut from it get a folder of their own, and the one symbolic link through
     which all of ``published/`` leads is replaced in one step: a reader that has an old file open
     finishes undisturbed, a new one sees the new files, nobody sees a mix. Releases beyond ``keep``
-    are deleted, oldest first.
+    (default: as config/retention.yml says) are deleted, oldest first.
     """
     build = home.building
     _close_cleanly(build)
@@ -39,10 +39,17 @@ def publish(home: Home, run_id: str, keep: int = KEEP_RELEASES) -> Path:
         if folder.is_dir():
             folder.chmod(0o700 if folder.name == BASIS else 0o750)
     _point_to(home, release)
-    for old in releases(home)[keep:]:
-        if old != run_id:
-            shutil.rmtree(home.release(old).parent)
+    drop_releases(home, keep or load_retention(home).releases)
     return release
+
+
+def drop_releases(home: Home, keep: int) -> int:
+    """Delete releases beyond the newest ``keep``, never the published one; say how many."""
+    published = published_run(home)
+    old = [run_id for run_id in releases(home)[keep:] if run_id != published]
+    for run_id in old:
+        shutil.rmtree(home.release(run_id).parent)
+    return len(old)
 
 
 def releases(home: Home) -> list[str]:

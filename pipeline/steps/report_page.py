@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.home import Home
 from pipeline.steps import publish
 from pipeline.storage.configuration import rules
+from pipeline.storage.freshness import freshness
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.remarks import read_remarks
 from transforms.errors import Broken, NothingToDoError
@@ -51,9 +53,14 @@ def write_index(home: Home) -> None:
     from reports.validation import page as validation_report
 
     kept, published = publish.releases(home), publish.published_run(home)
-    runs = Ledger(home).all_runs() if home.ledger.exists() else []
+    ledger = Ledger(home) if home.ledger.exists() else None
+    runs = ledger.all_runs() if ledger else []
     remarks = read_remarks(home, runs[0]["run_id"]) if runs else []
-    validation_report.write_index(home.reports, kept, published=published, remarks=remarks)
+    now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    clinics = freshness(home, ledger, now) if ledger else []
+    validation_report.write_index(
+        home.reports, kept, published=published, remarks=remarks, clinics=clinics, now=now
+    )
 
 
 def rewrite_pages(home: Home, run_id: str | None = None) -> Path:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -216,8 +218,8 @@ class Ledger:
             why = _identity(taken) | {"status": "withdrawn", "why": reason}
             _append(connection, "withdrawal", **why, restored=_counts(tables))
 
-    def set_counts(self, rows: list[Record]) -> None:
-        """Set the row counts of files and tables after an erasure; again, they stay the same."""
+    def set_counts(self, rows: list[Record], event: str = "erasure") -> None:
+        """Set the row counts of files and tables after rows went; again, they stay the same."""
         with self._transaction() as connection:
             for row in rows:
                 of_table = _is(file_tables, row) & (file_tables.c.table_name == row["table_name"])
@@ -226,7 +228,7 @@ class Ledger:
             erased = sum(row["loaded"] + row["quarantined"] for row in rows)
             clinics = sorted({row["clinic_id"] for row in rows})
             if rows:
-                _append(connection, "erasure", clinics=clinics, rows=erased)
+                _append(connection, event, clinics=clinics, rows=erased)
 
     def note(self, event: str, *, only_if_new: bool = False, **detail: object) -> None:
         """Add to the audit chain what the ledger's other tables do not record.
@@ -319,6 +321,15 @@ class Ledger:
         """Delete the row of a claim, if it is still there."""
         with self._transaction() as connection:
             connection.execute(delete(writer).where(writer.c.claim == claim))
+
+    def copy_to(self, target: Path) -> None:
+        """Write the ledger of this moment into a new SQLite file, in which nobody writes."""
+        with self._rows() as connection, closing(sqlite3.connect(target)) as copy:
+            raw = connection.connection.driver_connection
+            assert isinstance(raw, sqlite3.Connection)  # a server has its own way to back up
+            raw.backup(copy)
+            copy.execute("delete from writer")
+            copy.commit()
 
     def log_approval(self, entry: Record) -> None:
         """Add that a run asked for approval, or how it was answered."""

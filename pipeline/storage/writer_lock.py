@@ -97,6 +97,37 @@ def step(home: Home, run_id: str | None) -> Iterator[Hold]:
         yield hold
 
 
+@contextmanager
+def restoring(home: Home) -> Iterator[None]:
+    """Keep every writer of this host out of a home that has no ledger yet, or gets another one.
+
+    Raises
+    ------
+    BusyError
+        Somebody writes there.
+    """
+    file = _open(home)
+    try:
+        if not _locked(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            raise BusyError(f"{home.root.name}/: somebody writes here. Nothing was changed.")
+        yield
+    finally:
+        os.close(file)
+
+
+def owner(home: Home) -> tuple[Record | None, bool]:
+    """Return the row of who writes, and whether nobody lives who could have written it."""
+    row = Ledger(home).writer() if home.ledger.exists() else None
+    if row is None:
+        return None, False
+    file = _open(home)
+    try:
+        is_free = _locked(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return row, is_free and _is_dead(row, _now())
+    finally:
+        os.close(file)
+
+
 def _step_of_a_command(hold: Hold, run_id: str | None) -> Iterator[Hold]:
     """Go on as the same writer, unless another host believed this process dead."""
     if not hold.ledger.touch_writer(hold.claim, heartbeat=_now(), run_id=run_id):
@@ -159,6 +190,11 @@ def _beat(hold: Hold, ended: threading.Event) -> None:
 
 def _claim(home: Home, owner: str, run_id: str | None, pid: int | None) -> Hold:
     """Wait until nobody writes, or the one who does is dead, and write down that we do."""
+    if home.half_restored.exists():
+        raise BusyError(
+            f"{home.root.name}/: a back-up is half restored here. Nothing was changed. Give the "
+            "same `rapport restore` again; it goes on where it broke off."
+        )
     deadline = time.monotonic() + _setting("RAPPORT_LOCK_WAIT", WAIT_SECONDS)
     while True:
         if hold := _try(home, owner, run_id, pid):

@@ -90,6 +90,12 @@ def _known(home: Home) -> str:
     return path.read_text(encoding="ascii").strip() if path.exists() else ""
 
 
+def fingerprint_in_use(home: Home) -> str:
+    """Return by what the key is known that people here have their pseudonyms from; empty: none."""
+    key = _key(home)
+    return _known(home) or (_fingerprint(key) if key else "")
+
+
 def _has_people(home: Home) -> bool:
     return any((home.vault / "identities").rglob("*.parquet")) or any(
         home.lake.glob("*/clinic=*/*.parquet")

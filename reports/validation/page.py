@@ -158,6 +158,8 @@ def write_index(
     *,
     published: str | None = None,
     remarks: Sequence[Any] = (),
+    clinics: Sequence[Any] = (),
+    now: datetime | None = None,
 ) -> Path:
     """Write ``<reports>/index.html`` over all runs that have a page, and return its path.
 
@@ -171,6 +173,8 @@ def write_index(
         Run id of the release that analysts read now.
     remarks
         What the last run told beside its files, each with ``where`` and ``what``.
+    clinics
+        Each with ``clinic_id``, ``shown``, ``last``, ``due``, ``hours_late``, as of ``now`` (UTC).
     """
     runs = [
         json.loads(path.read_text(encoding="utf-8")) for path in sorted(reports.glob("*/run.json"))
@@ -187,6 +191,8 @@ def write_index(
         runs=runs,
         knows_releases=releases is not None,
         remarks=remarks,
+        clinics=clinics,
+        now=now,
         stopped=stopped_since(reports, max((run["run_id"] for run in runs), default=None)),
         data_docs=_data_docs(reports),
     )

@@ -107,6 +107,34 @@ def test_the_dag_serializes(bag):
     assert DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag)).dag_id == "nightly"
 
 
+@pytest.mark.parametrize("last", [None, 3], ids=["first start", "three nights missed"])
+@pytest.mark.parametrize("is_served", [True, False])
+def test_make_serve_does_not_begin_with_a_night_that_was_missed(bag, monkeypatch, last, is_served):
+    from airflow.serialization.serialized_objects import DagSerialization
+    from airflow.timetables.base import DataInterval, TimeRestriction
+    from pendulum import datetime as at
+    from pendulum import now
+
+    from pipeline.orchestration.nights import SINCE
+
+    dag = bag.dags["nightly"]
+    timetable = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag)).timetable
+    started = now("UTC")
+    if is_served:
+        monkeypatch.setenv(SINCE, started.isoformat())
+    else:
+        monkeypatch.delenv(SINCE, raising=False)
+
+    due = timetable.next_dagrun_info(
+        last_automated_data_interval=last and DataInterval.exact(started.subtract(days=last)),
+        restriction=TimeRestriction(at(2026, 1, 1), None, catchup=False),
+    ).run_after
+
+    assert (due.hour, due.minute) == (2, 0)
+    assert (due >= started) is is_served
+    assert abs((due - started).total_seconds()) <= 24 * 3600
+
+
 def test_loading_the_file_imports_nothing_heavy(airflow_home):
     """Parsing happens every few seconds in the service; work is imported inside tasks."""
     source = (DAG_FOLDER / "nightly.py").read_text()
@@ -114,5 +142,6 @@ def test_loading_the_file_imports_nothing_heavy(airflow_home):
 
     assert top
     light = ("__future__", "collections.abc", "datetime", "typing", "airflow.")
+    light += ("pipeline.orchestration.nights",)  # imports Airflow's timetable and nothing of ours
     allowed = ("import os", *(f"from {module}" for module in light))
     assert [line for line in top if not line.startswith(allowed)] == []

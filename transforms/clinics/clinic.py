@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from transforms.clinics.expected import Expects
 from transforms.formats.archive import is_archive
 from transforms.formats.format import Block, Format
 from transforms.formats.names import fits
@@ -241,6 +242,9 @@ class Clinic(ExportsWithBlocks):
         default_factory=dict,
         description="Instrument: first day it was used here. Earlier forms have a wrong date "
         "(rule S19).",
+    )
+    expects: Expects | None = Field(
+        None, description="When it delivers: somebody is told when that is late, or too little."
     )
     feeds: list[Feed] = Field(
         default_factory=list,

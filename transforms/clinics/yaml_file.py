@@ -15,6 +15,7 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from transforms.clinics.clinic import Clinic, Feed, canonical_clinic
+from transforms.clinics.expected import Expects
 from transforms.clinics.problems import problems
 from transforms.errors import ConfigError
 from transforms.formats.format import Problem
@@ -221,6 +222,7 @@ def _model_of(keys: Keys) -> type[BaseModel]:
         shapes: dict[str | int, type[BaseModel]] = {"wide": Wide, "long": Long}
         return shapes.get(keys[2], Feed)
     named: dict[str | int, type[BaseModel]] = {block.key: block.model for block in blocks()}
+    named["expects"] = Expects
     return named.get(keys[0], Clinic) if len(keys) == 2 else Clinic
 
 
