@@ -38,7 +38,8 @@ from pipeline.storage.ledger import RUN_ID, Ledger
 from pipeline.storage.remarks import Remark, keep_remarks, read_remarks
 from pipeline.storage.waiver_tables import write_waivers_and_rules
 from pipeline.vault.erased import Erasure
-from pipeline.vault.keys import master_key, sweep_scratch
+from pipeline.vault.keys import sweep_scratch
+from pipeline.vault.rotation import take_over
 from transforms.errors import BuildError, NothingToDoError, PromiseError, RapportError
 from transforms.formats.source import plural
 
@@ -350,8 +351,9 @@ def _tidied_up(home: Home, now: datetime) -> Ledger:
     """Clear away what a killed writer left, and settle what nobody decided; return the ledger."""
     home.prepare()
     ledger = Ledger(home)
-    master_key(home)
     sweep_scratch(home)
+    if n_sealed := take_over(home):
+        say(f"  vault: {plural(n_sealed, 'file')} from before, sealed now")
     publishing.clear_build(home)
     approval.hold_undecided(home, ledger)
     ledger.end_unfinished()

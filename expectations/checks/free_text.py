@@ -10,10 +10,12 @@ from expectations.checks.check import Check
 from expectations.checks.finding import PLACE, Finding, Sources, rows_of
 from expectations.rows.delivery import Staged
 from transforms.contract import TABLES, Column
+from transforms.identifiers import telling
 from transforms.sql import name, text
 
 # Distinct entries of the free-text columns: (column_name, entry).
 _TEXTS = "free_texts"
+_TELLING = "telling_texts"  # those of them that tell who somebody is
 
 
 class FreeText(Check):
@@ -25,27 +27,45 @@ class FreeText(Check):
 
     def findings(self, sources: Sources) -> list[Finding]:
         """Match the pattern against the distinct texts: few, and told by the Parquet dictionary."""
-        delivered = rows_of(sources.staged)
-        return [
-            Finding(
-                column.name,
-                self.reason,
-                f"select {PLACE} from {delivered} semi join strange_texts using ({key})",
-                setup=f"""
+        return _strange(
+            sources, self.reason, _TEXTS, f"regexp_matches(entry, {text(self.pattern)})"
+        )
+
+
+class Identifying(Check):
+    """No free-text column of the contract tells who somebody is (`transforms.identifiers`)."""
+
+    kind: Literal["identifying"]
+    reason: str
+
+    def findings(self, sources: Sources) -> list[Finding]:
+        """Take what `list_texts` found among the distinct texts of each column."""
+        return _strange(sources, self.reason, _TELLING, "true")
+
+
+def _strange(sources: Sources, reason: str, relation: str, where: str) -> list[Finding]:
+    """Return the rows of each free-text column whose entry is strange."""
+    delivered = rows_of(sources.staged)
+    return [
+        Finding(
+            column.name,
+            reason,
+            f"select {PLACE} from {delivered} semi join strange_texts using ({key})",
+            setup=f"""
                 create or replace temp table strange_texts as
-                select entry as {key} from {_TEXTS}
+                select entry as {key} from {relation}
                 where column_name = {text(column.name)}
-                    and regexp_matches(entry, {text(self.pattern)})
+                    and {where}
                 """,
-                only_if="from strange_texts",
-            )
-            for column in _free_text_columns(sources.staged.table)
-            for key in (name(column.lake_name),)
-        ]
+            only_if="from strange_texts",
+        )
+        for column in _free_text_columns(sources.staged.table)
+        for key in (name(column.lake_name),)
+    ]
 
 
 def list_texts(con: duckdb.DuckDBPyConnection, staged: Staged) -> None:
-    """Make the relation of the distinct entries of the table's free-text columns."""
+    """Make the relations of the distinct entries of free-text columns, and of what tells who."""
     each = [
         f"select distinct {text(column.name)} as column_name, {name(column.lake_name)} as entry"
         f" from {staged.relation}"
@@ -53,6 +73,7 @@ def list_texts(con: duckdb.DuckDBPyConnection, staged: Staged) -> None:
     ]
     nothing = "select null::varchar as column_name, null::varchar as entry limit 0"
     con.execute(f"create or replace temp table {_TEXTS} as {' union all '.join(each) or nothing}")
+    con.execute(f"create or replace temp table {_TELLING} as {telling(_TEXTS)}")
 
 
 def _free_text_columns(table: str) -> list[Column]:

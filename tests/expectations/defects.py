@@ -153,6 +153,9 @@ BREAKS = [
     ("F06", cells("episodes", "e1", problem="811218-9876"), [("e1", "problem")]),
     ("F06", cells("episodes", "e1", problem="form sent from 192.0.2.17"), [("e1", "problem")]),
     ("F06", cells("episodes", "e1", problem="31.12.1999, anxious"), [("e1", "problem")]),
+    ("F06", cells("episodes", "e1", problem="referred: 9434765870"), [("e1", "problem")]),
+    ("F06", cells("episodes", "e1", step="12 Acacia Avenue"), [("e1", "step")]),
+    ("F06", cells("clients", "anna", employment="Mrs Baker"), [("anna", "employment")]),
     ("F07", cells("episodes", "e1", problem="#REF!"), [("e1", "problem")]),
     ("F07", cells("episodes", "e1", problem="=1+1"), [("e1", "problem")]),
     ("F07", cells("episodes", "e1", problem="@sum"), [("e1", "problem")]),
@@ -441,6 +444,8 @@ KEEPS = [
     ("S37", scored(("r2", "total", 11.25, 11.25, True, 8))),
     ("F06", cells("episodes", "e1", problem="depression, since 2025-01-10 (F32.1)")),
     ("F06", cells("episodes", "e1", problem="a@b at 12345678")),
+    ("F06", cells("episodes", "e1", problem="form 9434765871")),
+    ("F06", cells("episodes", "e1", step="Anna Baker")),  # one may be chance
     ("F06", cells("episodes", "e1", problem="since 01.01.2000, version 1.2.3.4, code 78-51-120")),
     ("F06", cells("episodes", "e1", problem="811318-9876 is a part number")),
     ("F06", cells("episodes", "e1", problem="2025-01-10 10:30, scored 0.25 and 12")),
