@@ -19,49 +19,40 @@ _TELLING = "telling_texts"  # those of them that tell who somebody is
 
 
 class FreeText(Check):
-    """No free-text column of the contract matches ``pattern`` (RE2)."""
+    """No free-text column of the contract matches ``pattern`` (RE2).
+
+    Attributes
+    ----------
+    is_telling : what tells who somebody is (`transforms.identifiers`) is refused as well
+    """
 
     kind: Literal["free_text"]
     pattern: str
     reason: str
+    is_telling: bool = False
 
     def findings(self, sources: Sources) -> list[Finding]:
         """Match the pattern against the distinct texts: few, and told by the Parquet dictionary."""
-        return _strange(
-            sources, self.reason, _TEXTS, f"regexp_matches(entry, {text(self.pattern)})"
-        )
-
-
-class Identifying(Check):
-    """No free-text column of the contract tells who somebody is (`transforms.identifiers`)."""
-
-    kind: Literal["identifying"]
-    reason: str
-
-    def findings(self, sources: Sources) -> list[Finding]:
-        """Take what `list_texts` found among the distinct texts of each column."""
-        return _strange(sources, self.reason, _TELLING, "true")
-
-
-def _strange(sources: Sources, reason: str, relation: str, where: str) -> list[Finding]:
-    """Return the rows of each free-text column whose entry is strange."""
-    delivered = rows_of(sources.staged)
-    return [
-        Finding(
-            column.name,
-            reason,
-            f"select {PLACE} from {delivered} semi join strange_texts using ({key})",
-            setup=f"""
+        delivered = rows_of(sources.staged)
+        strange = f"regexp_matches(entry, {text(self.pattern)})"
+        if self.is_telling:
+            strange = f"({strange} or (column_name, entry) in (from {_TELLING}))"
+        return [
+            Finding(
+                column.name,
+                self.reason,
+                f"select {PLACE} from {delivered} semi join strange_texts using ({key})",
+                setup=f"""
                 create or replace temp table strange_texts as
-                select entry as {key} from {relation}
+                select entry as {key} from {_TEXTS}
                 where column_name = {text(column.name)}
-                    and {where}
+                    and {strange}
                 """,
-            only_if="from strange_texts",
-        )
-        for column in _free_text_columns(sources.staged.table)
-        for key in (name(column.lake_name),)
-    ]
+                only_if="from strange_texts",
+            )
+            for column in _free_text_columns(sources.staged.table)
+            for key in (name(column.lake_name),)
+        ]
 
 
 def list_texts(con: duckdb.DuckDBPyConnection, staged: Staged) -> None:

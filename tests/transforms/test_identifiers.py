@@ -104,7 +104,8 @@ def test_a_version_may_be_a_date():
 def test_words_of_a_service_are_left_alone(column):
     words = [
         "Cognitive Behavioural Therapy", "Person Centred", "12 Step", "Step 3", "F32.1",
-        "ICD10 F41", "F32.1/F41.1", "CBT", "PHQ 9", "since 2025", "low mood", "Clinical Psychologist",
+        "ICD10 F41", "F32.1/F41.1", "CBT", "PHQ 9", "since 2025", "low mood",
+        "Clinical Psychologist",
         "Dr Clin Psych", "Jungian Analysis", "Virginia", "St John", "Mark Making", "10:30", "1:1:1",
         "Will Power", "80%", "1.5", "2023-24", "12345", "E01000001", "3-2-1", "Band 6", "NY",
         "Rose Garden", "Art, Drama", "Way 2 Well", "Ms", "IAPT 2", "B2 2nd", "4 Square",

@@ -154,7 +154,7 @@ def test_a_rotated_key_opens_everything_and_the_old_one_nothing(held, con, monke
     assert all(path.read_bytes() != content for path, content in sealed.items())
     ring = keys.open_vault(place)
     assert len(ring.keys) == 1
-    with pytest.raises(VaultError, match="a key that vault/keyring.json does not hold"):
+    with pytest.raises(VaultError, match=r"a key that vault/keyring\.json does not hold"):
         ring.opened(*next((content, path) for path, content in sealed.items()))
     with pytest.raises(NothingToDoError, match="the one in use"):
         rotation.rotate(place)
