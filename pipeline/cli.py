@@ -375,6 +375,24 @@ def rotate_key(home: HomeOption = None) -> None:
 
 
 @app.command()
+def anonymity(home: HomeOption = None) -> None:
+    """Say how small the groups are in which a reader of a published file could know somebody.
+
+    For every file and combination of columns in config/roles.yml: k, the size of its smallest
+    group, and the share of rows that no other row is like. Shows counts, never a value.
+
+    Example: rapport anonymity
+    """
+    from rich.console import Console
+
+    from pipeline.commands.anonymity import anonymity as work_out
+    from pipeline.commands.anonymity import print_anonymity
+
+    with _refusals():
+        print_anonymity(work_out(_home(home)), Console(highlight=False, markup=False))
+
+
+@app.command()
 def rollback(
     run_id: Annotated[str | None, typer.Argument(help="Release to go back to.")] = None,
     home: HomeOption = None,

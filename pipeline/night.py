@@ -36,6 +36,7 @@ from pipeline.storage.landing import Delivery, new_deliveries
 from pipeline.storage.landing_names import Looked, look
 from pipeline.storage.ledger import RUN_ID, Ledger
 from pipeline.storage.remarks import Remark, keep_remarks, read_remarks
+from pipeline.storage.roles import read_roles
 from pipeline.storage.waiver_tables import write_waivers_and_rules
 from pipeline.vault.erased import Erasure
 from pipeline.vault.keys import sweep_scratch
@@ -89,6 +90,7 @@ def open_run() -> Said:
     home, now = Home.from_environment(), datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     ledger = _tidied_up(home, now)
     load_gate(home)  # a gate that cannot be read is found now, not after the build
+    read_roles(home)
     write_registry(home)
     write_waivers_and_rules(home, now.date())
     ledger.note("waivers", only_if_new=True, **_waivers(home))

@@ -29,6 +29,7 @@ from pipeline.storage.duckdb_session import duck, quoted
 from pipeline.storage.form_profiles import profile_what_is_left
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.parquet import copy_query
+from pipeline.storage.roles import hand_over, read_roles
 from pipeline.vault import erased, identities
 from pipeline.vault.erased import Erasure
 from pipeline.vault.keys import open_vault
@@ -107,6 +108,7 @@ def purge(home: Home, ledger: Ledger, erasure: Erasure) -> None:
         if run_id == published_run(home):
             for file in sorted(home.release(run_id).parent.rglob("[!.]*.duckdb")):
                 _rewrite_release(file, theirs)
+            hand_over(home.release(run_id).parent, read_roles(home))
         else:
             shutil.rmtree(home.release(run_id).parent)
     _drop_pages(home)
