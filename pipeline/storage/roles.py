@@ -97,7 +97,7 @@ def hand_over(folder: Path, roles: Roles) -> None:
             is_readers = not below or role is not None
             _give(path, roles.folder_group if is_readers else None, _folder_mode(is_readers))
         else:
-            _give(path, role and role.group, int(role.mode, 8) if role else _PRIVATE[0])
+            _give(path, role.group if role else None, int(role.mode, 8) if role else _PRIVATE[0])
 
 
 def _folder_mode(is_readers: bool) -> int:
