@@ -59,10 +59,9 @@ def _licence(name: str, version: str) -> dict[str, Any]:
         about = metadata(name)
     except PackageNotFoundError:
         return {}
-    said = about.get("License-Expression")
-    if about["Version"] != version or not said:
+    if about["Version"] != version or "License-Expression" not in about:
         return {}
-    return {"licenses": [{"expression": said}]}
+    return {"licenses": [{"expression": about["License-Expression"]}]}
 
 
 def main() -> None:

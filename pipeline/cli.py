@@ -335,7 +335,6 @@ def reidentify(
     import getpass
 
     from pipeline.commands.reidentify import reidentify as find
-    from pipeline.vault.keys import check_vault
 
     by, reason = by.strip() or getpass.getuser(), reason.strip()
     if not reason:
@@ -343,7 +342,6 @@ def reidentify(
         raise typer.Exit(2)
     place = _home(home)
     with _refusals():  # does not wait for a night: an alert may be urgent
-        check_vault(place)
         for client_id in find(place, clinic, client_key, by, reason):
             typer.echo(client_id)
 
@@ -602,6 +600,10 @@ def _home(folder: Path | None) -> Home:
     if folder is not None:
         os.environ["RAPPORT_HOME"] = str(folder.resolve())
     place = Home.from_environment()
+    if os.environ.get("RAPPORT_KEY_VARIABLE"):  # Airflow is asked for it, and must know its home
+        from pipeline.orchestration.run_locally import configure_airflow
+
+        configure_airflow(place)
     if not (place.config / "rules.yml").is_file():
         typer.echo(
             f"{place.config}: holds no rules.yml, so it is no whole configuration. `rapport init` "

@@ -85,7 +85,7 @@ def _in_sealed(
     content = open_vault(home).opened(sealed, path)
     if not content.startswith(b"PAR1"):
         return _in_bytes(path.with_suffix(".json"), content, wanted)
-    con.register("unsealed", pq.read_table(BytesIO(content)))
+    con.register("unsealed", pq.ParquetFile(BytesIO(content)).read())
     try:
         return _in_relation(con, "unsealed", wanted)
     finally:

@@ -10,7 +10,7 @@ from pipeline.storage.duckdb_session import duck
 from pipeline.storage.ledger import Ledger
 from pipeline.vault.erased import tombstone_of
 from pipeline.vault.identities import identities
-from pipeline.vault.keys import open_vault
+from pipeline.vault.keys import read_vault
 from transforms.errors import NothingToDoError
 from transforms.intake.pseudonyms import GroupKey
 
@@ -27,7 +27,7 @@ def reidentify(home: Home, clinic_id: str, client_key: str, by: str, reason: str
         The clinic never sent such a client, or withdrew or erased it. This is written down too.
     """
     key = _parsed(client_key)
-    group = GroupKey.derive(open_vault(home).pseudonyms, read_clinic(home, clinic_id).group)
+    group = GroupKey.derive(read_vault(home).pseudonyms, read_clinic(home, clinic_id).group)
     with duck(home) as con, identities(con, home, clinic_id) as relation:
         query = (
             f"select distinct client_id from {relation} where client_key = $key::uuid order by 1"

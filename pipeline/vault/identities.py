@@ -48,7 +48,7 @@ def identities(
         return
     tables = []
     for path, content in _contents(home, paths):
-        table = pq.read_table(BytesIO(content))
+        table = pq.ParquetFile(BytesIO(content)).read()
         place = pa.array([f"{path.parent.name}/{path.name}"] * table.num_rows, pa.string())
         tables.append(table.append_column("file", place))
     con.register(_RELATION, pa.concat_tables(tables, promote_options="default"))
@@ -66,7 +66,7 @@ def forget(con: duckdb.DuckDBPyConnection, home: Home, is_theirs: Callable[[str]
     is_theirs : returns the SQL condition for a person's rows in a relation; empty where none can be
     """
     for path, content in _contents(home, files(home)):
-        table = pq.read_table(BytesIO(content))
+        table = pq.ParquetFile(BytesIO(content)).read()
         con.register(_RELATION, table)
         try:
             theirs = is_theirs(_RELATION) or "false"

@@ -54,6 +54,15 @@ def open_vault(home: Home) -> Keyring:
     return ring
 
 
+def read_vault(home: Home) -> Keyring:
+    """Return the keyring and write nothing; of a vault from before, what it will be made of."""
+    check_vault(home)
+    key = master_key(home)
+    if fingerprint(key) in keyring.opened_by(home):
+        return keyring.load(home, key)
+    return Keyring(home.vault, key, ())
+
+
 def master_key(home: Home) -> bytes:
     """Return the key from outside, which opens the keyring."""
     key = _key(home)

@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from pipeline.home import Home
+from pipeline.steps import build
 from pipeline.vault import erased, keyring, keys, rotation
 from pipeline.vault.identities import files, identities
 from transforms.errors import NothingToDoError, VaultError
@@ -117,6 +118,16 @@ def test_a_plain_vault_is_read_and_taken_over_with_a_note(held, con, capsys):
     held.land("clients_2.csv", f"{WHO},{BORN},f", header=CLIENTS)
     held.night("run2")
     assert known(place, con) == before, "people are known by the pseudonyms they had"
+
+
+def test_reading_makes_nothing_in_a_vault_from_before(home, monkeypatch):
+    """Who only reads does not hold the lock: a keyring it made could replace that of a night."""
+    monkeypatch.setenv("RAPPORT_KEY", ONE)
+
+    assert keys.read_vault(home).pseudonyms.hex() == ONE
+
+    assert not keyring.path_of(home).exists()
+    assert keys.read_vault(home).pseudonyms == keys.open_vault(home).pseudonyms
 
 
 def test_a_lost_keyring_is_not_replaced(held):
@@ -293,3 +304,20 @@ def test_airflows_secrets_backend_may_hold_the_key(home, tmp_path):
         check=False,
     )  # fmt: skip
     assert TWO in ended.stdout, ended.stderr
+
+
+def test_dbt_is_started_without_a_key(home, tmp_path, monkeypatch):
+    """The environment of a process is read by whoever may look at the process."""
+    stand_in = tmp_path / "dbt"
+    stand_in.write_text(f"#!/bin/sh\nenv > {tmp_path}/told\n")
+    stand_in.chmod(0o700)
+    monkeypatch.setattr(build, "_dbt", lambda: str(stand_in))
+    for name in keys.SECRETS:
+        monkeypatch.setenv(name, ONE)
+    home.work("r1").mkdir(parents=True)
+
+    assert build._run_dbt(home, "r1", "build") == 0
+
+    told = (tmp_path / "told").read_text()
+    assert f"RAPPORT_LAKE={home.lake}" in told
+    assert ONE not in told
