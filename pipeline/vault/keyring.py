@@ -85,8 +85,7 @@ def path_of(home: Home) -> Path:
 
 def opened_by(home: Home) -> list[str]:
     """Return the fingerprints of the keys that open the keyring, the newest last; none without."""
-    path = path_of(home)
-    return list(json.loads(path.read_text(encoding="ascii"))) if path.exists() else []
+    return list(_slots(home))
 
 
 def create(home: Home, outer: bytes) -> Keyring:
@@ -109,8 +108,7 @@ def create(home: Home, outer: bytes) -> Keyring:
 
 def load(home: Home, outer: bytes) -> Keyring:
     """Open the keyring with the outer key, of which `opened_by` has the fingerprint."""
-    slots = json.loads(path_of(home).read_text(encoding="ascii"))
-    sealed = base64.b64decode(slots[fingerprint(outer)])
+    sealed = _slots(home)[fingerprint(outer)]
     content = json.loads(unseal(sealed, derived(outer, "keyring"), FILE))
     keys = tuple(bytes.fromhex(key) for key in content["keys"])
     return Keyring(home.vault, bytes.fromhex(content["pseudonyms"]), keys)
@@ -130,3 +128,15 @@ def save(home: Home, ring: Keyring, outer: list[bytes]) -> None:
             json.dump(slots, file, indent=1)
             file.flush()
             os.fsync(file.fileno())  # before anything is sealed with a key that only this holds
+
+
+def _slots(home: Home) -> dict[str, bytes]:
+    """Return the sealed content by the fingerprint of the key that opens it."""
+    path = path_of(home)
+    if not path.exists():
+        return {}
+    try:
+        slots = json.loads(path.read_text(encoding="ascii"))
+        return {known: base64.b64decode(sealed, validate=True) for known, sealed in slots.items()}
+    except (ValueError, AttributeError, TypeError):
+        raise VaultError(f"vault/{FILE}", "it is damaged", "Restore it from the back-up") from None

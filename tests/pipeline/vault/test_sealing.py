@@ -137,6 +137,14 @@ def test_a_lost_keyring_is_not_replaced(held):
         keys.open_vault(held.place)
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"a": "?"}', '{"a": 1}', "é"])
+def test_a_damaged_keyring_is_refused_in_words(held, content):
+    keyring.path_of(held.place).write_text(content)
+
+    with pytest.raises(VaultError, match=r"vault/keyring\.json: it is damaged.*back-up"):
+        keys.open_vault(held.place)
+
+
 def test_a_person_erased_alone_still_holds_the_key(home, monkeypatch):
     """With another key their tombstone would be nobody's, and a later delivery would come in."""
     monkeypatch.setenv("RAPPORT_KEY", ONE)
