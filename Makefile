@@ -10,7 +10,7 @@ UV_VERSION := 0.13.9
 export UV_SYSTEM_CERTS ?= 1
 export RAPPORT_HOME ?= data
 
-.PHONY: help setup run test test-slow check fix bench serve parity docs lock release clean
+.PHONY: help setup run test test-slow check fix bench serve parity docs lock sbom release clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -79,6 +79,9 @@ lock: $(UV) ## write both locks anew from pyproject.toml: run time, and what dev
 	@$(COMPILE) -o requirements-dev.txt --group dev -c requirements.txt pyproject.toml \
 	  $$(sed -nE 's/^([a-z0-9._-]+)(\[.*\])?==.*/--no-emit-package \1/p' requirements.txt)
 	@sed -i '/^# The following packages/,$$d' requirements-dev.txt
+
+sbom: setup ## write dist/sbom.cdx.json: what the run-time lock installs, as CycloneDX
+	@$(BIN)/python -m docs_build.sbom dist/sbom.cdx.json
 
 release: setup ## build the wheel into dist/ and prove that it runs from an empty folder
 	@test -z "$$(git status --porcelain)" || { echo "release: commit first, or move away what git does not know (git status)"; exit 1; }

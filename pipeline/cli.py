@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.command_line import corrections, looks, nights, records, releases, upkeep
+from pipeline.command_line import corrections, identities, looks, nights, records, releases, upkeep
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -55,10 +55,12 @@ for command in (
     *(nights.init, nights.run, nights.demo, nights.status, upkeep.doctor),
     *(looks.trace, looks.check, looks.inspect),
     *(corrections.withdraw, corrections.erase),
+    *(identities.reidentify, identities.anonymity),
     *(releases.rollback, releases.approve, releases.report, releases.regrade),
     *(upkeep.backup, upkeep.restore, upkeep.retain),
 ):
     app.command()(command)
+app.command("rotate-key")(identities.rotate_key)
 export.command("fhir")(records.export_fhir)
 alerts.command("acknowledge")(records.acknowledge_alert)
 audit.command("list")(records.list_audit)

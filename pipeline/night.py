@@ -37,6 +37,7 @@ from pipeline.storage.landing_names import look
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.remarks import Remark, keep_remarks, read_remarks
 from pipeline.storage.retention_policy import load_retention
+from pipeline.storage.roles import read_roles
 from pipeline.storage.waiver_tables import write_waivers_and_rules
 from pipeline.vault.erased import Erasure
 from transforms.errors import NothingToDoError, PromiseError, RapportError
@@ -91,6 +92,7 @@ def open_run() -> Said:
     ledger = tidied_up(home, now)
     load_gate(home)  # what cannot be read is found now, not after the build
     load_retention(home)
+    read_roles(home)
     write_registry(home)
     write_waivers_and_rules(home, now.date())
     ledger.note("waivers", only_if_new=True, **_waivers(home))

@@ -17,9 +17,12 @@ from io import BytesIO
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 
 from pipeline.home import Home
 from pipeline.storage.duckdb_session import quoted
+from pipeline.vault.keys import open_vault
+from pipeline.vault.sealing import SUFFIX
 from transforms.sql import name, only_row, text, texts
 
 SHORTEST = 6  # a shorter identifier cannot be told from a count or a line number
@@ -63,9 +66,30 @@ def search(home: Home, wanted: Wanted, leaving_out: Collection[Path] = ()) -> Fo
                 continue  # its target is searched by its own name
             content = path.read_bytes()
             n_files, n_bytes = n_files + 1, n_bytes + len(content)
-            if _in_bytes(path, content, wanted) or _in_tables(con, path, wanted):
+            is_in = _in_sealed if path.suffix == SUFFIX else _in_file
+            if is_in(con, home, path, content, wanted):
                 places.append(below.as_posix())
     return Found(n_files, n_bytes, tuple(places))
+
+
+def _in_file(
+    con: duckdb.DuckDBPyConnection, home: Home, path: Path, content: bytes, wanted: Wanted
+) -> bool:
+    return _in_bytes(path, content, wanted) or _in_tables(con, path, wanted)
+
+
+def _in_sealed(
+    con: duckdb.DuckDBPyConnection, home: Home, path: Path, sealed: bytes, wanted: Wanted
+) -> bool:
+    """Say whether a sealed file of the vault holds the person; most are tables."""
+    content = open_vault(home).opened(sealed, path)
+    if not content.startswith(b"PAR1"):
+        return _in_bytes(path.with_suffix(".json"), content, wanted)
+    con.register("unsealed", pq.ParquetFile(BytesIO(content)).read())
+    try:
+        return _in_relation(con, "unsealed", wanted)
+    finally:
+        con.unregister("unsealed")
 
 
 def landing_files(home: Home, wanted: Wanted) -> list[str]:

@@ -52,6 +52,10 @@ def home_of(folder: Path | None) -> Home:
     if folder is not None:
         os.environ["RAPPORT_HOME"] = str(folder.resolve())
     place = Home.from_environment()
+    if os.environ.get("RAPPORT_KEY_VARIABLE"):  # Airflow is asked for it, and must know its home
+        from pipeline.orchestration.run_locally import configure_airflow
+
+        configure_airflow(place)
     if not (place.config / "rules.yml").is_file():
         typer.echo(
             f"{place.config}: holds no rules.yml, so it is no whole configuration. `rapport init` "

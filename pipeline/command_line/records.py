@@ -64,7 +64,8 @@ def list_audit(home: HomeOption = None) -> None:
     """Print the audit chain, oldest first: number, time (UTC), event, details.
 
     Runs with the version of code and configuration, files by hash, approvals, waivers,
-    withdrawals, erasures, rollbacks, exports. No identifier, no name of a file, no cell.
+    withdrawals, erasures, re-identifications, rotated keys, rollbacks, exports. No identifier, no
+    name of a file, no cell.
     """
     from pipeline.storage.ledger import Ledger
 

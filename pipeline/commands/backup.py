@@ -1,6 +1,6 @@
 """`rapport backup`: a copy of everything that cannot be made again, with a proof that it is whole.
 
-Under the writer's lock, so that ledger and lake are of one moment. docs/adr/0070 has the reasons.
+Under the writer's lock, so that ledger and lake are of one moment. docs/adr/0042 has the reasons.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ LEFT_OUT = {
     "ledger.sqlite",  # copied by SQLite itself
     "releases/.building",
     "vault/key",
+    "vault/key.new",  # of a rotation under way
     "vault/tmp",
 }
 BESIDE_LEDGER = ("ledger.sqlite-journal", "ledger.sqlite-wal", "ledger.sqlite-shm")

@@ -28,7 +28,8 @@ from pipeline.storage.landing import Delivery, require_export
 from pipeline.storage.ledger import RUN_ID, Ledger
 from pipeline.storage.manifests import is_manifest
 from pipeline.storage.waiver_tables import write_waivers_and_rules
-from pipeline.vault.keys import master_key
+from pipeline.vault.keyring import path_of
+from pipeline.vault.keys import open_vault
 from transforms.clinics.problems import unregistered
 from transforms.contract import TABLES
 
@@ -148,9 +149,9 @@ def _trial_home(home: Home, clinic_id: str) -> Iterator[Home]:
     with tempfile.TemporaryDirectory(prefix="check-", dir=private) as folder:
         trial = Home(Path(folder), home.config)
         trial.prepare()
-        key = home.vault / "key"
-        if key.exists():
-            shutil.copy(key, trial.vault / "key")  # keeps its mode
+        for path in (home.vault / "key", path_of(home)):
+            if path.exists():
+                shutil.copy(path, trial.vault / path.name)  # keeps its mode
         if home.key_fingerprint.exists():
             shutil.copy(home.key_fingerprint, trial.key_fingerprint)
         for name in REFERENCES:
@@ -158,7 +159,7 @@ def _trial_home(home: Home, clinic_id: str) -> Iterator[Home]:
         identities = Path("identities") / f"clinic={clinic_id}"
         _link_files(home.vault / identities, trial.vault / identities)
         _link_files(home.vault / "erased", trial.vault / "erased")
-        master_key(trial)
+        open_vault(trial)
         yield trial
 
 

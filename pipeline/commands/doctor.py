@@ -33,7 +33,7 @@ from pipeline.storage.ledger import GOING_ON, Ledger
 from pipeline.storage.notify_settings import load_notify
 from pipeline.storage.retention_policy import load_retention
 from pipeline.storage.writer_lock import described, owner
-from pipeline.vault.keys import check_vault, fingerprint_in_use
+from pipeline.vault.keys import check_vault, fingerprint_in_use, has_key
 from transforms.errors import RapportError
 from transforms.formats.source import plural
 
@@ -152,8 +152,7 @@ def _disk(home: Home) -> Iterator[Finding]:
 def _key(home: Home) -> Iterator[Finding]:
     check_vault(home)
     known = fingerprint_in_use(home)
-    is_there = bool(os.environ.get("RAPPORT_KEY")) or (home.vault / "key").exists()
-    if home.key_fingerprint.exists() and not is_there:
+    if home.key_fingerprint.exists() and not has_key(home):
         yield Finding(f"the key {known} is gone", "put its sealed copy into RAPPORT_KEY")
     yield Finding(f"fingerprint {known or 'none yet'}")
 

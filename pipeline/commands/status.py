@@ -13,7 +13,7 @@ from pipeline.storage.landing_names import look
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.remarks import Remark, read_remarks
 from pipeline.storage.writer_lock import described
-from pipeline.vault.erased import under_way
+from pipeline.vault.erased import n_under_way
 
 LAST_RUNS = 10
 
@@ -27,10 +27,8 @@ def print_status(home: Home) -> None:
     if ledger is None or not ledger.all_runs():
         console.print(f"No run yet in {home.root}. Put exports into landing/ and `rapport run`.")
         return
-    if waiting := under_way(home):
-        console.print(
-            f"{len(waiting)} erasure(s) without a certificate: give `rapport erase` again"
-        )
+    if n_waiting := n_under_way(home):
+        console.print(f"{n_waiting} erasure(s) without a certificate: give `rapport erase` again")
     now, kept = published_run(home), releases(home)
     console.print(f"Published: {now or 'nothing yet'}")
     runs = ledger.all_runs()[:LAST_RUNS]

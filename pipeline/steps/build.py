@@ -19,6 +19,7 @@ from pipeline.storage.configuration import read_registry, rules
 from pipeline.storage.duckdb_session import MEMORY, duck
 from pipeline.storage.risk_flags import write_flags
 from pipeline.storage.writer_lock import inherited
+from pipeline.vault.keys import without_keys
 from transforms.errors import BuildError
 
 
@@ -86,7 +87,7 @@ def _run_dbt(home: Home, run_id: str, command: str, *arguments: str) -> int:
                 *arguments,
                 *_folders(home.root / "dbt", home.work(run_id)),
             ],
-            env=os.environ | environment(home, home.building),
+            env=without_keys(os.environ) | environment(home, home.building),
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

@@ -29,9 +29,10 @@ from pipeline.storage.duckdb_session import duck, quoted
 from pipeline.storage.form_profiles import profile_what_is_left
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.parquet import copy_query
-from pipeline.vault import erased
+from pipeline.storage.roles import hand_over, read_roles
+from pipeline.vault import erased, identities
 from pipeline.vault.erased import Erasure
-from pipeline.vault.keys import master_key
+from pipeline.vault.keys import open_vault
 from transforms.contract import TABLES
 from transforms.errors import BuildError, NothingToDoError
 from transforms.intake.client_ids import visible
@@ -66,7 +67,7 @@ def begin(home: Home, ledger: Ledger, clinic_id: str, client_id: str) -> Erasure
     NothingToDoError
         Nothing is held under this identifier, and nothing ever was erased.
     """
-    key = GroupKey.derive(master_key(home), read_clinic(home, clinic_id).group)
+    key = GroupKey.derive(open_vault(home).pseudonyms, read_clinic(home, clinic_id).group)
     with duck(home) as con:  # as intake sees it: one Unicode form, nothing invisible
         seen = only_row(con.execute(f"select {visible('$id')}", {"id": client_id.strip(_BLANKS)}))
     client_id = str(seen[0])
@@ -97,6 +98,7 @@ def purge(home: Home, ledger: Ledger, erasure: Erasure) -> None:
     theirs = {erasure.client_key, *erasure.keys}
     with duck(home) as con:
         _rewrite_parquet(con, home, theirs)
+        identities.forget(con, home, lambda relation: _is_theirs(con, relation, theirs))
         _forget_lines(con, home, erasure)
         for row in erasure.counts:
             profile_what_is_left(con, home, row["clinic_id"], row["file_id"])
@@ -106,6 +108,7 @@ def purge(home: Home, ledger: Ledger, erasure: Erasure) -> None:
         if run_id == published_run(home):
             for file in sorted(home.release(run_id).parent.rglob("[!.]*.duckdb")):
                 _rewrite_release(file, theirs)
+            hand_over(home.release(run_id).parent, read_roles(home))
         else:
             shutil.rmtree(home.release(run_id).parent)
     _drop_pages(home)
@@ -153,7 +156,7 @@ def certify(home: Home, erasure: Erasure, at: datetime) -> Certificate:
                 shutil.rmtree(folder, ignore_errors=True)
     write_index(home)
     wanted = Wanted.of(erasure.client_key, erasure.keys, erasure.client_id)
-    own = home.vault / "erased" / f"{erasure.tombstone}.json"
+    own = erased.sealed_path(home, erasure.tombstone)
     found = search(home, wanted, leaving_out=[own])
     if found.places:
         raise BuildError(
@@ -184,8 +187,11 @@ def _of_persons(home: Home) -> Iterator[tuple[str, Path]]:
 
 def _is_held(con: duckdb.DuckDBPyConnection, home: Home, client_key: str) -> bool:
     paths = [path for table, path in _of_persons(home) if table != "therapists"]
-    paths += sorted((home.vault / "identities").glob("clinic=*/*/*.parquet"))
-    return any(_count(con, path, client_key) for path in paths)
+    if any(_count(con, path, client_key) for path in paths):
+        return True
+    with identities.identities(con, home, "*") as identified:
+        query = f"select 1 from {identified} where client_key = {text(client_key)}::uuid limit 1"
+        return identified is not None and bool(con.execute(query).fetchall())
 
 
 def _keys(con: duckdb.DuckDBPyConnection, home: Home, client_key: str) -> list[str]:
@@ -281,7 +287,7 @@ def _count(con: duckdb.DuckDBPyConnection, path: Path, client_key: str) -> int:
 def _rewrite_parquet(con: duckdb.DuckDBPyConnection, home: Home, theirs: set[str]) -> None:
     """Write every Parquet file outside landing/ anew that has one of these keys in any column."""
     for path in sorted(home.root.rglob("*.parquet")):
-        if path.is_relative_to(home.landing) or path.is_relative_to(home.root / "work"):
+        if any(map(path.is_relative_to, (home.landing, home.vault, home.root / "work"))):
             continue
         relation = f"read_parquet({quoted(path)}, hive_partitioning = false)"
         is_theirs = _is_theirs(con, relation, theirs) or "false"

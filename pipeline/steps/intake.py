@@ -23,7 +23,8 @@ from pipeline.storage.duckdb_session import duck, quoted
 from pipeline.storage.landing import Delivery, is_as_hashed, still_written
 from pipeline.vault.erased import keep_out
 from pipeline.vault.facts import client_aliases, delivered_ages, therapist_flags
-from pipeline.vault.keys import identities_folder, master_key
+from pipeline.vault.identities import keep
+from pipeline.vault.keys import identities_folder, open_vault
 from transforms.clinics.clinic import Clinic
 from transforms.contract import TABLES, Table
 from transforms.errors import BalanceError, FileChangedError, FileRefused, RapportError
@@ -176,7 +177,8 @@ def _stage(night: _Night, delivery: Delivery, sources: list[Source]) -> IntakeRe
     con, home, clinic = night.con, night.home, night.clinic
     received = f"{delivery.received_at:%Y%m%dT%H%M%S}"
     identities = identities_folder(home, clinic.clinic, received)
-    key = GroupKey.derive(master_key(home), clinic.group)
+    ring = open_vault(home)
+    key = GroupKey.derive(ring.pseudonyms, clinic.group)
     erased: dict[str, int] = {}
     notes = [note.text for source in sources for note in source.notes]
     rows: dict[str, int] = {}
@@ -184,7 +186,7 @@ def _stage(night: _Night, delivery: Delivery, sources: list[Source]) -> IntakeRe
     paths: dict[str, Path] = {}
     name = Path(delivery.source_file).name
     for table, mappings in mappings_by_table(clinic, name, sources).items():
-        ids = identities / f"{delivery.file_id}.{table}.parquet"
+        written = home.scratch / f"{delivery.file_id}.{table}.parquet"
         staged = stage(
             con,
             table,
@@ -196,9 +198,10 @@ def _stage(night: _Night, delivery: Delivery, sources: list[Source]) -> IntakeRe
             key=key,
             registry_rows=registry_rows(read_registry(home)),
             out=night.staged(table, delivery.file_id),
-            identities=ids,
+            identities=written,
         )
-        erased[table] = keep_out(con, home, key, staged.path, ids)
+        erased[table] = keep_out(con, home, key, staged.path, written)
+        keep(ring, written, identities)
         if len(mappings) > 1 or any(mapping.feed.is_reshaped for mapping in mappings):
             _refuse_shared_keys(con, TABLES[table], staged.path)
         rows[table] = staged.n_rows - erased[table]
@@ -241,7 +244,7 @@ def _unstage(night: _Night, delivery: Delivery) -> None:
     received = f"{delivery.received_at:%Y%m%dT%H%M%S}"
     identities = home.vault / "identities" / f"clinic={clinic_id}" / received
     staged = staged_folder(home, run_id, clinic_id)
-    for path in [*staged.glob(f"*/{name}.parquet"), *identities.glob(f"{name}.*.parquet")]:
+    for path in [*staged.glob(f"*/{name}.parquet"), *identities.glob(f"{name}.*")]:
         path.unlink()
     scores_path(home, run_id, clinic_id, name).unlink(missing_ok=True)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from pipeline.home import Home
+from pipeline.progress import say
 from pipeline.steps import approval, retention
 from pipeline.steps.erase import needs_release, resume
 from pipeline.steps.publish import clear_build, published_run
@@ -14,7 +15,8 @@ from pipeline.storage import lake, leftovers
 from pipeline.storage.landing_names import Looked
 from pipeline.storage.ledger import RUN_ID, Ledger
 from pipeline.storage.remarks import Remark
-from pipeline.vault.keys import master_key, sweep_scratch
+from pipeline.vault.keys import sweep_scratch
+from pipeline.vault.rotation import take_over
 from transforms.formats.source import plural
 
 
@@ -22,8 +24,9 @@ def tidied_up(home: Home, now: datetime) -> Ledger:
     """Clear away what a killed writer left, and settle what nobody decided; return the ledger."""
     home.prepare()
     ledger = Ledger(home)
-    master_key(home)
     sweep_scratch(home)
+    if n_sealed := take_over(home):
+        say(f"  vault: {plural(n_sealed, 'file')} from before, sealed now")
     clear_build(home)
     approval.hold_undecided(home, ledger)
     ledger.end_unfinished()

@@ -9,13 +9,13 @@ from pathlib import Path
 import duckdb
 
 from pipeline.home import Home
-from pipeline.steps.public_file import BASIS
 from pipeline.storage.retention_policy import load_retention
+from pipeline.storage.roles import READABLE, hand_over, read_roles
 from transforms.errors import BuildError, NothingToDoError
 
 PUBLIC_SCHEMAS = ("core", "process", "common_factors", "quality")
 # What readers open; each is a link into ``.current``, the one link that a release moves.
-LINKS = ("analytics.duckdb", "public.duckdb", "quality.duckdb", "clinics")
+LINKS = READABLE
 CURRENT = ".current"
 
 
@@ -32,12 +32,7 @@ def publish(home: Home, run_id: str, keep: int | None = None) -> Path:
     release = home.release(run_id)
     _sync(build)
     os.replace(build.parent, release.parent)
-    for path in release.parent.rglob("*.*"):
-        if path.is_file():
-            path.chmod(0o600 if path.parent.name == BASIS else 0o640)
-    for folder in (release.parent, *release.parent.rglob("*")):
-        if folder.is_dir():
-            folder.chmod(0o700 if folder.name == BASIS else 0o750)
+    hand_over(release.parent, read_roles(home))
     _point_to(home, release)
     drop_releases(home, keep or load_retention(home).releases)
     return release

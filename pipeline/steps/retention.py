@@ -1,7 +1,7 @@
 """Deleting what config/retention.yml no longer wants kept; never what is live.
 
 Live is what is published or kept for a rollback, a run that goes on or waits, the newest run, and
-every current row of the lake. docs/adr/0070 has the reasons.
+every current row of the lake. docs/adr/0042 has the reasons.
 """
 
 from __future__ import annotations

@@ -378,7 +378,7 @@ def _read(home: Home, folder: str, clinic_id: str, key: str | None = None) -> st
 def _forget(home: Home, clinic_id: str, file_id: str) -> None:
     """Delete what only served to read on: identities, the look of the form, rows held back."""
     for path in (
-        *(home.vault / "identities" / f"clinic={clinic_id}").glob(f"*/{file_id}.*.parquet"),
+        *(home.vault / "identities" / f"clinic={clinic_id}").glob(f"*/{file_id}.*"),
         *home.quarantine.glob(f"*/clinic={clinic_id}/{file_id}.parquet"),
         home.lake / "quality" / "form_profiles" / f"clinic={clinic_id}" / f"{file_id}.json",
     ):

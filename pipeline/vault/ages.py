@@ -5,12 +5,13 @@ from __future__ import annotations
 import duckdb
 
 from pipeline.home import Home
-from pipeline.storage.duckdb_session import quoted
 from pipeline.storage.lake import current_rows, lake_file
 from pipeline.storage.parquet import copy_query
+from pipeline.vault.identities import identities
 from transforms.contract import TABLES
 
 # 17 until the day before the eighteenth birthday; born on 29 February: until 1 March.
+BIRTHS = "*.clients"  # only this table has birth dates
 COMPLETE_YEARS = """(
     year(start_date) - year(birth_date)
     - case
@@ -26,23 +27,28 @@ def write_client_ages(con: duckdb.DuckDBPyConnection, home: Home, clinic_id: str
     Start dates are those of the client's episodes and the client's first contact of any kind.
     An age outside 0 to 120 is left out: the birth date is wrong, not the client.
     """
-    folder = home.vault / "identities" / f"clinic={clinic_id}"
     target = lake_file(home, "client_ages", clinic_id, "ages.parquet")
-    births = sorted(folder.glob("*/*.clients.parquet"))
-    if not births:
-        target.unlink(missing_ok=True)
-        return
-    copy_query(
-        con,
-        f"""
+    with identities(con, home, clinic_id, BIRTHS) as births:
+        if births is None:
+            target.unlink(missing_ok=True)
+            return
+        copy_query(con, _ages_at_starts(home, clinic_id, births), target)
+
+
+def born(births: str) -> str:
+    """Return SQL for one birth date per client: files sort by receipt, the latest known counts."""
+    return f"""
+        select client_key, arg_max(birth_date, (file, birth_date)) as birth_date
+        from {births}
+        where birth_date is not null
+        group by client_key
+    """
+
+
+def _ages_at_starts(home: Home, clinic_id: str, births: str) -> str:
+    return f"""
             with
-            born as (
-                -- Folders are named by the time of receipt: the latest known date counts.
-                select client_key, arg_max(birth_date, (filename, birth_date)) as birth_date
-                from read_parquet([{", ".join(map(quoted, births))}], filename = true)
-                where birth_date is not null
-                group by client_key
-            ),
+            born as ({born(births)}),
             contacts as (
                 select client_key, min(start_date) as start_date
                 from (
@@ -69,9 +75,7 @@ def write_client_ages(con: duckdb.DuckDBPyConnection, home: Home, clinic_id: str
             inner join born using (client_key)
             where start_date is not null and {COMPLETE_YEARS} between 0 and 120
             order by client_key, start_date
-        """,
-        target,
-    )
+    """
 
 
 def _rows(home: Home, table: str, clinic_id: str) -> str:

@@ -2,7 +2,7 @@
 
 A tombstone is the name of a file in ``vault/erased/``. It is made from the pseudonym with the key
 of the clinic's group, so that neither a pseudonym nor an identifier can be got back from it. While
-an erasure is under way the file holds what is still to be done; afterwards only the day.
+an erasure is under way a sealed file holds what is still to be done; afterwards one says the day.
 """
 
 from __future__ import annotations
@@ -18,11 +18,15 @@ import duckdb
 from pipeline.home import Home
 from pipeline.storage.duckdb_session import quoted
 from pipeline.storage.parquet import copy_query, whole
+from pipeline.vault.keyring import Keyring
+from pipeline.vault.keys import open_vault
+from pipeline.vault.sealing import SUFFIX
 from transforms.intake.pseudonyms import GroupKey, pseudonym
 from transforms.sql import texts
 from transforms.statistics.withheld import Record
 
 _PREFIX = "erased|"
+_DONE = ".json"  # no word of the person: only the day
 
 
 @dataclass
@@ -53,34 +57,56 @@ def tombstone_of(key: GroupKey, client_key: uuid.UUID) -> str:
 
 def write(home: Home, erasure: Erasure) -> None:
     """Note what is to be done; from now on the person stays out."""
-    _write(_path(home, erasure.tombstone), asdict(erasure))
+    _seal(open_vault(home), sealed_path(home, erasure.tombstone), asdict(erasure))
 
 
 def close(home: Home, tombstone: str, day: str) -> None:
     """Keep only that somebody was erased."""
-    _write(_path(home, tombstone), {"erased_on": day})
+    with whole(_folder(home) / f"{tombstone}{_DONE}") as partial:
+        partial.touch(mode=0o600)
+        partial.write_text(json.dumps({"erased_on": day}), encoding="utf-8")
+    sealed_path(home, tombstone).unlink(missing_ok=True)
 
 
 def is_known(home: Home, tombstone: str) -> bool:
     """Say whether this person was or is being erased."""
-    return _path(home, tombstone).exists()
+    return tombstone in _tombstones(home)
+
+
+def n_under_way(home: Home) -> int:
+    """Return how many erasures have no certificate yet; needs no key."""
+    return sum(1 for _ in _folder(home).glob(f"*{SUFFIX}"))
 
 
 def under_way(home: Home) -> list[Erasure]:
     """Return the erasures that have no certificate yet."""
-    found = []
-    for path in sorted((home.vault / "erased").glob("*.json")):
+    paths = sorted(_folder(home).glob(f"*{SUFFIX}"))
+    ring = open_vault(home) if paths else None
+    return [Erasure(**json.loads(ring.read(path))) for path in paths if ring]
+
+
+def sealed_path(home: Home, tombstone: str) -> Path:
+    """Return where an erasure under way is written down."""
+    return _folder(home) / f"{tombstone}{SUFFIX}"
+
+
+def take_over(home: Home, ring: Keyring) -> int:
+    """Seal the erasures under way of a vault from before; return how many. Safe to repeat."""
+    n_sealed = 0
+    for path in sorted(_folder(home).glob(f"*{_DONE}")):
         document = json.loads(path.read_text(encoding="utf-8"))
         if "client_key" in document:
-            found.append(Erasure(**document))
-    return found
+            _seal(ring, path.with_suffix(SUFFIX), document)
+            path.unlink()
+            n_sealed += 1
+    return n_sealed
 
 
 def keep_out(
     con: duckdb.DuckDBPyConnection, home: Home, key: GroupKey, staged: Path, identities: Path
 ) -> int:
     """Take erased persons out of a staged file and its identities; return how many rows."""
-    tombstones = [path.stem for path in (home.vault / "erased").glob("*.json")]
+    tombstones = _tombstones(home)
     rows = f"read_parquet({quoted(staged)})"
     columns = [name for name, *_ in con.execute(f"describe select * from {rows}").fetchall()]
     if not tombstones or "client_key" not in columns:
@@ -103,12 +129,15 @@ def keep_out(
     return sum(count for _, count in found)
 
 
-def _path(home: Home, tombstone: str) -> Path:
-    return home.vault / "erased" / f"{tombstone}.json"
+def _folder(home: Home) -> Path:
+    return home.vault / "erased"
 
 
-def _write(path: Path, document: Record) -> None:
+def _tombstones(home: Home) -> list[str]:
+    found = (path for kind in (SUFFIX, _DONE) for path in _folder(home).glob(f"[!.]*{kind}"))
+    return sorted({path.stem for path in found})
+
+
+def _seal(ring: Keyring, path: Path, document: Record) -> None:
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    with whole(path) as partial:
-        partial.touch(mode=0o600)
-        partial.write_text(json.dumps(document), encoding="utf-8")
+    ring.write(path, json.dumps(document).encode())

@@ -10,7 +10,8 @@ from pipeline.home import Home
 from pipeline.storage.duckdb_session import quoted
 from pipeline.storage.lake import lake_file
 from pipeline.storage.parquet import copy_query
-from pipeline.vault.ages import COMPLETE_YEARS
+from pipeline.vault.ages import BIRTHS, COMPLETE_YEARS, born
+from pipeline.vault.identities import identities
 from transforms.intake.client_ids import spelling as client_spelling
 from transforms.intake.therapist_ids import is_placeholder, spelling
 
@@ -22,15 +23,18 @@ def therapist_flags(con: duckdb.DuckDBPyConnection, home: Home, clinic_id: str, 
     (another identifier of the clinic differs only in capitals, blanks, zeros or punctuation).
     Nothing is written where no identifier is odd.
     """
-    files = sorted((home.vault / "identities" / f"clinic={clinic_id}").glob("*/*.parquet"))
     to.unlink(missing_ok=True)
-    if not files:
-        return
-    query = f"""
+    with identities(con, home, clinic_id) as named:
+        if named:
+            _write_if_any(con, _odd_therapists(named), to)
+
+
+def _odd_therapists(identified: str) -> str:
+    return f"""
         with
         named as (
             select distinct therapist_key, therapist_id
-            from read_parquet([{", ".join(map(quoted, files))}])
+            from {identified}
             where therapist_id is not null
         ),
         spelled as (
@@ -51,8 +55,6 @@ def therapist_flags(con: duckdb.DuckDBPyConnection, home: Home, clinic_id: str, 
         group by therapist_key
         order by therapist_key
     """
-    if con.execute(f"select 1 from ({query}) limit 1").fetchone():
-        copy_query(con, query, to)
 
 
 def client_aliases(con: duckdb.DuckDBPyConnection, home: Home, clinic_id: str, to: Path) -> None:
@@ -60,22 +62,22 @@ def client_aliases(con: duckdb.DuckDBPyConnection, home: Home, clinic_id: str, t
 
     Column: client_key. Nothing is written where every client stands under one identifier.
     """
-    files = sorted((home.vault / "identities" / f"clinic={clinic_id}").glob("*/*.parquet"))
     to.unlink(missing_ok=True)
-    if not files:
-        return
-    query = f"""
-        with
-        named as (
-            select distinct client_key, {client_spelling("client_id")} as spelling
-            from read_parquet([{", ".join(map(quoted, files))}])
-            where client_id is not null
-        ),
-        shared as (select spelling from named group by spelling having count(*) > 1)
-        select distinct client_key from named semi join shared using (spelling) order by client_key
-    """
-    if con.execute(f"select 1 from ({query}) limit 1").fetchone():
-        copy_query(con, query, to)
+    with identities(con, home, clinic_id) as identified:
+        if identified is None:
+            return
+        query = f"""
+            with
+            named as (
+                select distinct client_key, {client_spelling("client_id")} as spelling
+                from {identified}
+                where client_id is not null
+            ),
+            shared as (select spelling from named group by spelling having count(*) > 1)
+            select distinct client_key from named semi join shared using (spelling)
+            order by client_key
+        """
+        _write_if_any(con, query, to)
 
 
 def keep_therapist_flags(con: duckdb.DuckDBPyConnection, home: Home, clinic_id: str) -> None:
@@ -93,25 +95,25 @@ def delivered_ages(
     Columns: client_key, start_date, age_years; none for a client without a birth date. An
     impossible age is kept: the rule about it is judged with this.
     """
-    folder = home.vault / "identities" / f"clinic={clinic_id}"
-    births = sorted(folder.glob("*/*.clients.parquet"))
-    if not births or not episodes:
+    if not episodes:
         return
-    copy_query(
-        con,
-        f"""
-            with
-            born as (
-                select client_key, arg_max(birth_date, (filename, birth_date)) as birth_date
-                from read_parquet([{", ".join(map(quoted, births))}], filename = true)
-                where birth_date is not null
-                group by client_key
-            )
-            select distinct
-                client_key, start_date, cast({COMPLETE_YEARS} as integer) as age_years
-            from read_parquet([{", ".join(map(quoted, episodes))}], union_by_name = true)
-            inner join born using (client_key)
-            where start_date is not null
-        """,
-        to,
-    )
+    with identities(con, home, clinic_id, BIRTHS) as births:
+        if births is None:
+            return
+        copy_query(
+            con,
+            f"""
+                with born as ({born(births)})
+                select distinct
+                    client_key, start_date, cast({COMPLETE_YEARS} as integer) as age_years
+                from read_parquet([{", ".join(map(quoted, episodes))}], union_by_name = true)
+                inner join born using (client_key)
+                where start_date is not null
+            """,
+            to,
+        )
+
+
+def _write_if_any(con: duckdb.DuckDBPyConnection, query: str, to: Path) -> None:
+    if con.execute(f"select 1 from ({query}) limit 1").fetchone():
+        copy_query(con, query, to)

@@ -6,6 +6,7 @@ in every cell of the input (`canary_exports`).
 
 from __future__ import annotations
 
+import base64
 import csv
 import os
 import re
@@ -21,9 +22,11 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.storage.ledger import Ledger
+from pipeline.vault.keys import master_key, open_vault
 from tests.acceptance.canary_exports import FORMATS, HEADING, MARK
 from tests.acceptance.leaks import files_outside, places_with
 from transforms.contract import TABLES
+from transforms.intake.pseudonyms import GroupKey
 
 # demo/ is the generator's own account of what it planted, not an artefact of the night.
 MAY_HOLD_THEM = ("landing", "vault", "demo")
@@ -81,6 +84,35 @@ def test_no_log_report_or_record_of_airflow_holds_one(demo_home, airflow_home, s
     assert len(files) > 20
     assert any(path.suffix == ".xlsx" for path in files)
     assert leaks == []
+
+
+def test_the_vault_says_no_name_without_the_key(demo_home, secrets):
+    sealed = [path for path in demo_home.vault.rglob("*") if path.is_file()]
+    told = {path.name for path in sealed if set(_words(_text_of(path))) & secrets}
+
+    assert sum(path.suffix == ".sealed" for path in sealed) > 5
+    assert told == set()
+
+
+def test_no_key_stands_anywhere_else(demo_home, airflow_home, monkeypatch):
+    """Not in a log, a page, a record of Airflow, an artefact of dbt or a table, in any writing."""
+    monkeypatch.delenv("RAPPORT_KEY", raising=False)
+    ring, outer = open_vault(demo_home), master_key(demo_home)
+    forms = [
+        form.lower()
+        for key in {outer, ring.pseudonyms, *ring.keys}
+        for form in (key, key.hex().encode(), base64.b64encode(key))
+    ]
+    found = set()
+    for path, name in files_outside([demo_home.root, airflow_home.root]):
+        content = path.read_bytes().lower()
+        found |= {name for form in forms if form in content}
+
+    assert found == set()
+    assert outer.hex() in (demo_home.vault / "key").read_text()
+    for group in ("default", "lakeside"):
+        letters = GroupKey.derive(ring.pseudonyms, group).letters
+        assert places_with(letters.decode(), [demo_home.root]) == set()
 
 
 def _is_personal(column: str) -> bool:

@@ -17,7 +17,7 @@ from demo import generate
 from pipeline.audit.search import Wanted, search
 from pipeline.home import REPOSITORY, Home
 from pipeline.storage.configuration import read_clinic
-from pipeline.vault.keys import master_key
+from pipeline.vault.keys import open_vault
 from transforms.intake.pseudonyms import GroupKey
 
 BALANCE = """
@@ -100,7 +100,7 @@ def test_a_withdrawn_file_is_out_of_the_next_release_and_everything_balances(pla
 @pytest.mark.slow
 def test_an_erased_person_is_nowhere_and_stays_out(place):
     identifier = _somebody(place)
-    key = GroupKey.derive(master_key(place), read_clinic(place, "harbor").group)
+    key = GroupKey.derive(open_vault(place).pseudonyms, read_clinic(place, "harbor").group)
     client_key = key.pseudonym_of(f"client|{identifier}")
     wanted = Wanted.of(str(client_key), [], identifier)
     held = f"select count(*) from core.dim_clients where client_key = '{client_key}'"

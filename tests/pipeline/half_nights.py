@@ -14,7 +14,7 @@ from pipeline.storage.as_of import rows_as_of
 from pipeline.storage.configuration import write_registry
 from pipeline.storage.landing import new_deliveries
 from pipeline.storage.ledger import Ledger
-from pipeline.vault.keys import master_key
+from pipeline.vault.keys import open_vault
 from transforms.contract import TABLES
 
 HEADER = "response_id,client_id,instrument,rater,completed_at," + ",".join(
@@ -28,7 +28,7 @@ class Clinic:
     def __init__(self, place: Home) -> None:
         self.place, self.nights = place, 0
         self.ledger = Ledger(place)
-        master_key(place)
+        open_vault(place)
         lake.write_empty_tables(place)
         write_registry(place)
 

@@ -58,6 +58,11 @@ def f07(export: Export) -> None:
     export.rows["responses"][0]["mode"] = "=1+1"
 
 
+def f14(export: Export) -> None:
+    note = "she told the receptionist that her brother moved out again"
+    export.rows["responses"][0]["mode"] = note
+
+
 def f08(export: Export) -> None:
     for row in export.rows["responses"]:
         row |= {"completed_at": f"{row['completed_at'][:10]} 00:00:00", "started_at": ""}

@@ -16,7 +16,7 @@ from pipeline.storage import lake
 from pipeline.storage.configuration import write_registry
 from pipeline.storage.landing import new_deliveries
 from pipeline.storage.ledger import Ledger
-from pipeline.vault.keys import master_key
+from pipeline.vault.keys import open_vault
 from tests.pipeline.demo_export import Export
 from tests.pipeline.planted_defects import NIGHT_BEFORE, PLANTED, UNAVOIDABLE
 
@@ -45,7 +45,7 @@ def results(tmp_path_factory, request):
     (root / "clean").mkdir()
     export = Export.of_demo(root / "clean", N_SESSIONS)
     ledger = Ledger(place)
-    master_key(place)
+    open_vault(place)
     lake.write_empty_tables(place)
     write_registry(place)
     for number, changes in enumerate((NIGHT_BEFORE, PLANTED), start=1):

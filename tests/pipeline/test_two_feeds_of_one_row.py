@@ -37,7 +37,7 @@ def test_one_questionnaire_twice_is_refused_and_the_night_goes_on(clinic, more):
         in (clinic.reasons["wide.csv"])
     )
     assert clinic.ledger.all_file_tables() == []  # the clients, staged before, are not kept
-    assert list(clinic.place.vault.rglob("*.parquet")) == []
+    assert [*clinic.place.vault.rglob("*.sealed"), *clinic.place.scratch.iterdir()] == []
 
     clinic.configure(YAML.format(second="gad7", more=more))
     assert clinic.night("v2") == {"wide.csv": "accepted"}

@@ -175,6 +175,22 @@ def test_services_wait_for_the_database_and_the_migration(services):
         assert waits == "service_completed_successfully", name
 
 
+def test_no_part_can_change_its_image_and_what_it_must_write_to_is_given(services):
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    airflow_home = re.search(r"AIRFLOW_HOME=(\S+)", dockerfile)[1]
+    for name, settings in services.items():
+        assert settings["read_only"] is True, name
+        assert "no-new-privileges:true" in settings["security_opt"], name
+        assert "privileged" not in settings
+        assert "user" not in settings, "the image's own user, which is not root"
+        written = {mount.split(":")[0] for mount in settings["tmpfs"]}
+        assert "/tmp" in written, name
+        if name != "postgres":
+            assert airflow_home in written, name
+            assert settings["cap_drop"] == ["ALL"]
+    assert re.search(r"^USER rapport$", dockerfile, flags=re.M)
+
+
 def test_every_part_that_stays_up_has_a_health_check(services):
     for name in (AIRFLOW_SERVICES - {"migrate"}) | {"postgres"}:
         check = services[name]["healthcheck"]
@@ -291,5 +307,6 @@ def test_every_service_page_names_secrets_and_users_that_exist():
     page = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`((?:RAPPORT|AIRFLOW)_[A-Z]+(?:_[A-Z]+)*)`", page))
 
-    assert named - SECRETS - SETTINGS <= {"RAPPORT_HOME"}
+    instead_of_a_key = {"RAPPORT_KEY_FILE", "RAPPORT_KEY_VARIABLE", "RAPPORT_NEW_KEY"}
+    assert named - SECRETS - SETTINGS <= {"RAPPORT_HOME"} | instead_of_a_key
     assert {"RAPPORT_KEY", "RAPPORT_ADMIN_PASSWORD", "RAPPORT_QA_PASSWORD"} <= named

@@ -16,7 +16,7 @@ from pipeline.home import Home
 from pipeline.steps.publish import PUBLIC_SCHEMAS, publish, published_run
 from pipeline.storage import lake, writer_lock
 from pipeline.storage.ledger import Ledger
-from pipeline.vault.keys import master_key
+from pipeline.vault.keys import open_vault
 
 RUN = "2026-02-01T02-00-00Z"
 AT = datetime(2026, 2, 1, 2)
@@ -30,7 +30,7 @@ def _no_key(monkeypatch):
 @pytest.fixture
 def place(home, con) -> Home:
     """A published home with one accepted file of three rows."""
-    master_key(home)
+    open_vault(home)
     lake.write_empty_tables(home)
     ledger = Ledger(home)
     ledger.open_run(RUN, AT, "f")

@@ -17,7 +17,7 @@ from pipeline.storage.configuration import read_clinic
 from pipeline.storage.form_profiles import accepted_profiles
 from pipeline.storage.ledger import Ledger
 from pipeline.vault import erased
-from pipeline.vault.keys import master_key
+from pipeline.vault.keys import open_vault
 from tests.pipeline.half_nights import Clinic
 from transforms.contract import TABLES
 from transforms.errors import BuildError, NothingToDoError
@@ -59,7 +59,7 @@ def held(clinic) -> Clinic:
 
 def client_key(place: Home, identifier: str = WHO):
     group = read_clinic(place, "clinic").group
-    return GroupKey.derive(master_key(place), group).pseudonym_of(f"client|{identifier}")
+    return GroupKey.derive(open_vault(place).pseudonyms, group).pseudonym_of(f"client|{identifier}")
 
 
 def _plant(place: Home) -> None:
@@ -142,7 +142,7 @@ def test_nothing_is_left_but_in_landing_and_the_rest_stays(held):
     place = held.place
     erasure = erasing.begin(place, held.ledger, "clinic", f" {WHO} ")
     wanted = wanted_of(place, erasure)
-    own = place.vault / "erased" / f"{erasure.tombstone}.json"
+    own = erased.sealed_path(place, erasure.tombstone)
     erasing.purge(place, held.ledger, erasure)
 
     assert search(place, wanted, [own]).places == ()
@@ -230,7 +230,7 @@ def test_a_later_delivery_of_the_person_stays_out_and_is_counted(held):
     assert found["responses_4.csv", "responses"] == (2, 1, 0, 0, 1)
     assert found["clients_2.csv", "clients"] == (2, 1, 0, 0, 1)
     assert found["responses_1.csv", "responses"] == (2, 0, 0, 0, 2)
-    own = place.vault / "erased" / f"{erasure.tombstone}.json"
+    own = erased.sealed_path(place, erasure.tombstone)
     assert search(place, wanted_of(place, erasure), [own]).places == ()
 
 
@@ -299,6 +299,6 @@ def test_killed_at_any_step_it_is_finished_by_whoever_comes_next(held, monkeypat
     assert erasing.begin(place, held.ledger, "clinic", WHO) == erasure
     erasing.resume(place, held.ledger)
 
-    own = place.vault / "erased" / f"{erasure.tombstone}.json"
+    own = erased.sealed_path(place, erasure.tombstone)
     assert search(place, wanted_of(place, erasure), [own]).places == ()
     assert balance(held) == ERASED

@@ -156,7 +156,7 @@ def test_rows_held_back_go_with_their_file(clinic):
     take_back(clinic, "responses_1.csv")
 
     assert not list((clinic.place.lake / "quality" / "quarantine" / "clinic").glob("*.parquet"))
-    assert not list((clinic.place.vault / "identities").rglob("*.parquet"))
+    assert not list((clinic.place.vault / "identities").rglob("*.sealed"))
     assert account(clinic)["responses_1.csv"] == ("withdrawn", 2, 0, 0, 1, 1)
 
 
@@ -225,8 +225,8 @@ def test_killed_at_any_step_and_repeated_it_is_as_if_undisturbed(clinic, monkeyp
     assert {run["status"] for run in clinic.ledger.all_runs() if "w" in run["run_id"]} <= {
         "withdrawn", "failed",
     }  # fmt: skip
-    assert [path.name for path in (clinic.place.vault / "identities").rglob("*.parquet")] == [
-        f"{clinic.ledger.all_files()[0]['file_id']}.responses.parquet"
+    assert [path.name for path in (clinic.place.vault / "identities").rglob("*.sealed")] == [
+        f"{clinic.ledger.all_files()[0]['file_id']}.responses.sealed"
     ]
     assert clinic.ledger.all_loading() == {}
 

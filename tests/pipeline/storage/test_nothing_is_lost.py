@@ -70,7 +70,7 @@ def test_what_was_hashed_is_what_is_loaded(clinic, capsys, monkeypatch):
         capsys.readouterr().err
     )
     assert clinic.days() == [9]
-    kept = list((clinic.place.vault / "identities").rglob("*.responses.parquet"))
+    kept = list((clinic.place.vault / "identities").rglob("*.responses.sealed"))
     assert len(kept) == 1, "the vault keeps nothing of a file that was left"
 
     assert clinic.night() == {"responses.csv": "accepted"}
