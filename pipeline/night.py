@@ -26,7 +26,6 @@ from pipeline.steps import judge as judging
 from pipeline.steps import publish as publishing
 from pipeline.steps import withdraw as withdrawing
 from pipeline.steps.gate import load_gate
-from pipeline.steps.public_file import write_public
 from pipeline.steps.report_page import address, write_index, write_page, write_stopped_page
 from pipeline.steps.role_files import write_role_files
 from pipeline.steps.summary import write_summary
@@ -204,7 +203,6 @@ def report(run_id: str) -> str:
     home = Home.from_environment()
     with timed(home, run_id, "report"):
         keep_remarks(home, run_id, _fallen_out(home, run_id))
-        write_public(home, run_id)
         write_role_files(home)
         write_common_factors(home.building_public, home.reports, run_id)
         page = write_page(home, home.building, run_id)
