@@ -95,12 +95,12 @@ select * from found where n_rows > 0
         {% do checks.append((column.name, 'another value', column.name ~ ' not in (' ~ values ~ ')')) %}
     {% endfor %}
     {% if 'precision_label' in columns and 'n_episodes' in columns and 'estimate' in columns %}
-        {% set none = "precision_label = 'none'" %}
+        {% set unlabeled = "precision_label = 'none'" %}
         {% set something = 'coalesce(estimate, ci_low, ci_high) is not null' %}
-        {% do checks.append(('estimate', 'there though labeled none', none ~ ' and ' ~ something)) %}
+        {% do checks.append(('estimate', 'there though labeled none', unlabeled ~ ' and ' ~ something)) %}
         {% do checks.append((
             'estimate', 'missing though labeled',
-            'not ' ~ none ~ ' and (estimate is null or n_episodes is null)',
+            'not ' ~ unlabeled ~ ' and (estimate is null or n_episodes is null)',
         )) %}
     {% endif %}
     {{ return(checks) }}
