@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from transforms.disclosure.cells import AGE, Row, System, broken_sums, system_of
+from transforms.disclosure.curves import hidden_points
 from transforms.disclosure.protect import cells_to_hide, rounded
 from transforms.disclosure.structure import Policy, Statistic, Table, holds, written
 from transforms.statistics.correlation import wilson_interval
@@ -49,7 +50,11 @@ def controlled(
         hidden = cells_to_hide(system, policy, _about_one(rows, table, system, policy))
     counts = [_counts(n, table, system, hidden, policy) for n in range(len(rows))]
     here = {_place(row, table): own for row, own in zip(rows, counts, strict=True)}
-    public = [_public(row, own, table, here, policy) for row, own in zip(rows, counts, strict=True)]
+    untold = hidden_points(rows, table, policy)
+    public = [
+        _public(row, own, {} if n in untold else _statistics(row, table, here, policy), table)
+        for n, (row, own) in enumerate(zip(rows, counts, strict=True))
+    ]
     if table.disagreement:
         _say_who_disagrees(public, rows, table, clinics)
     return [
@@ -101,14 +106,13 @@ def _place(row: Row, table: Table, at: Mapping[str, str] = MappingProxyType({}))
 def _public(
     row: Row,
     counts: Mapping[str, int | None],
+    told: Mapping[str, Any],
     table: Table,
-    here: Mapping[tuple[Any, ...], Mapping[str, int | None]],
-    policy: Policy,
 ) -> dict[str, Any]:
-    found = dict(row) | counts
+    nothing = dict.fromkeys(column for each in table.statistics for column in each.columns)
+    found: dict[str, Any] = {**row, **counts, **nothing, **told}
     has_base = counts[table.base] is not None
     found |= {column: row[column] if has_base else None for column in table.staff}
-    found |= _statistics(row, table, here, policy)
     is_told = found.get("estimate") is not None
     if "estimate" in row and not is_told:
         found |= dict.fromkeys(table.with_estimate)
@@ -134,8 +138,7 @@ def _statistics(
         for each in table.statistics:
             if holds(each.when, row) and not found.keys() & {*each.columns}:
                 found |= _told(each, row, table, here, policy)
-    missing = {c for each in table.statistics for c in each.columns} - found.keys()
-    return found | dict.fromkeys(missing)
+    return found
 
 
 def _told(

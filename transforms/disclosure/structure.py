@@ -91,13 +91,21 @@ class CountSum(Strict):
         return {"when": _pairs(head.removeprefix("when ")), "terms": terms}
 
 
+class Curve(Strict):
+    """A share that grows from row to row, with what tells of a point how many it is of."""
+
+    along: str = Field(description="The key that tells the points of one curve apart")
+    at_risk: str
+    left: str = Field(description="How many left up to the point")
+
+
 class Statistic(Strict):
     """Columns that are computed from counts, and to what they are rounded.
 
     One of: ``share`` (recomputed from the published counts, with Wilson's interval), ``interval``
     (rounded to what one person can move, from the width of the interval), ``span`` (the same for a
     bounded number), ``curve`` (a share that many rows tell step by step: as many persons as the
-    threshold move it).
+    threshold move it, and no point is told that would tell of fewer).
     """
 
     columns: tuple[str, ...]
@@ -107,7 +115,7 @@ class Statistic(Strict):
     percent: bool = False
     interval: tuple[str, str] | None = None
     span: float | None = None
-    curve: bool = False
+    curve: Curve | None = None
     no_effect: float | None = Field(
         None, description="On whose sides clinics disagree; 0, or 1 for a ratio"
     )
@@ -120,7 +128,7 @@ class Statistic(Strict):
     @model_validator(mode="after")
     def _one_way(self) -> Statistic:
         ways = [self.share is not None, self.interval is not None, self.span is not None]
-        if sum(ways) + self.curve != 1:
+        if sum(ways) + (self.curve is not None) != 1:
             raise ValueError(f"{self.columns[0]}: say one of share, interval, span, curve")
         return self
 

@@ -44,7 +44,8 @@ def test_an_odds_ratio_goes_with_those_who_left_in_a_third(n_left, is_told):
 @pytest.mark.parametrize(("n_none", "is_told"), [(10, False), (11, True)])
 def test_a_difference_goes_with_the_class_it_is_from(n_none, is_told):
     sizes = {"none": n_none, "repaired": 40, "unrepaired": 40}
-    difference = {f"improvement_vs_none{end}": x for end, x in zip(("", "_ci_low", "_ci_high"), (1.0, 0.0, 2.0), strict=True)}  # fmt: skip
+    ends = {"": 1.0, "_ci_low": 0.0, "_ci_high": 2.0}
+    difference = {f"improvement_vs_none{end}": x for end, x in ends.items()}
     rows = [{"rupture_class": name, **persons(n), **difference} for name, n in sizes.items()]
 
     repaired = public(RUPTURES, rows)[1]
@@ -85,8 +86,10 @@ def pooled(of_clinics: dict[str, tuple[int, float]], table=ALLIANCE, **keys) -> 
     excluded = 100 * len(of_clinics)
     rows = [{"scope_level": "overall", "scope_id": "all", **persons(total, excluded)}]
     rows += [{"scope_id": c, **persons(n), "estimate": x} for c, (n, x) in of_clinics.items()]
-    rows = [{"n_dropouts": 30 if n else 30 * len(of_clinics), **keys, **row} for n, row in enumerate(rows)]  # fmt: skip
-    rows = [{k: v for k, v in row.items() if k in structure().tables[table].roles} for row in rows]
+    roles = structure().tables[table].roles
+    for n, row in enumerate(rows):
+        more = {"n_dropouts": 30 if n else 30 * len(of_clinics), **keys}
+        rows[n] = row | {column: x for column, x in more.items() if column in roles}
     found = public(table, rows, [*of_clinics])
     assert {row["clinics_disagree"] for row in found[1:]} == {None}
     return found[0]["clinics_disagree"]
@@ -111,3 +114,37 @@ def test_no_effect_is_one_for_a_ratio(other, told):
     of_clinics = {"a": (90, 1.5), "b": (90, other)}
 
     assert pooled(of_clinics, DROPOUT, metric="hazard_ratio_per_sd") is told
+
+
+def curve(*events: tuple[int, int], n: int) -> list[dict]:
+    """Return the points of a curve of n clients, of who left and who ended otherwise at each."""
+    rows, left, at_risk = [], 0, n
+    for session, (n_left, n_other) in enumerate(events, start=1):
+        left += n_left
+        point = {"curve": "all", "alliance_tertile": "all", "session_number": session}
+        rows.append({**point, **persons(n), "n_left": left, "n_at_risk": at_risk})
+        at_risk -= n_left + n_other
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("events", "n", "told"),
+    [
+        # Eleven leave, then ten: the second step is small, the third is 21 from the first.
+        (((11, 0), (10, 0), (11, 0)), 100, [True, False, True]),
+        (((11, 0), (11, 0)), 100, [True, True]),
+        # Ten who completed in between could be had from those at risk at the next point.
+        (((11, 10), (11, 0)), 100, [True, False]),
+        (((11, 11), (11, 0)), 100, [True, True]),
+        # Ten who are left after a point, and ten at risk; none left is none.
+        (((11, 0), (11, 0)), 32, [True, False]),
+        (((11, 0), (11, 0)), 22, [True, True]),
+        (((11, 1), (10, 0)), 22, [True, False]),
+    ],
+)
+def test_no_step_between_two_points_of_a_curve_is_small(events, n, told):
+    """Both ends of the threshold, in what leaves, ends otherwise and stays."""
+    rows = public("common_factors.cf_dropout_survival", curve(*events, n=n))
+
+    assert [row["estimate"] is not None for row in rows] == told
+    assert [row["precision_label"] == "suppressed" for row in rows] == [not each for each in told]
