@@ -6,6 +6,7 @@ import pytest
 
 from tests.transforms.disclosure.made_tables import ALLIANCE, structure
 from transforms.disclosure.control import controlled
+from transforms.disclosure.protect import rounded
 from transforms.disclosure.structure import Policy
 
 US = Policy()
@@ -148,3 +149,12 @@ def test_no_step_between_two_points_of_a_curve_is_small(events, n, told):
 
     assert [row["estimate"] is not None for row in rows] == told
     assert [row["precision_label"] == "suppressed" for row in rows] == [not each for each in told]
+
+
+def test_counts_are_rounded_as_nhs_talking_therapies_publishes_them():
+    """Below 5 hidden, the others to the nearest multiple of 5."""
+    nhs = Policy(threshold=5, base=5)
+
+    assert nhs.is_small(4)
+    assert not nhs.is_small(5)
+    assert [rounded(n, nhs) for n in (5, 6, 7, 8, 12, 13)] == [5, 5, 5, 10, 10, 15]
