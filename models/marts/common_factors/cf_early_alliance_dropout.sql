@@ -33,7 +33,8 @@ labeled as (
     select
         *,
         {{ cf_precision(
-            too_imprecise="case when metric like 'risk%' then n_clients else smallest_cell end < 11",
+            too_imprecise="n_clients < 11 or smallest_cell < 11"
+            ~ " and metric not in ('risk_low', 'risk_middle', 'risk_high')",
             exploratory="metric = 'hazard_ratio_per_sd' and n_therapists < 10",
         ) }} as precision_label,
         sum(
