@@ -45,7 +45,8 @@ COUNTED_IN = {
     "P05": ("episodes whose class contradicts its definition", "expectations/published/suites.py"),
     "P08": ("rows without source, or without a reason not to compare", _SUITES),
     "P06": (
-        "counts from 1 to 10 that are shown, or that sums of shown ones give away",
+        "printed counts below the threshold or between two multiples of the base, and rows that "
+        "show a statistic without a number of persons",
         "expectations/published/disclosure.py",
     ),
     "P07": ("tables with another content", "pipeline/audit/table_hashes.py"),

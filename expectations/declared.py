@@ -1,7 +1,6 @@
 """What the models of the common-factors tables declare in their meta, read by every rule on them.
 
-``bounds`` are the natural limits of a column; ``gives_away`` says of a count which columns it could
-be computed back from. A table without an entry there hides all its results with any count.
+``bounds`` are the natural limits of a column.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-{# What the cf_ tables share: scopes, exclusions in words, suppression, and the benchmark beside. #}
+{# What the cf_ tables share: scopes, exclusions in words, precision, and the benchmark beside. #}
 
 {# Rows of CTE `rows` (with clinic_id and clinic_group) once per scope they belong to. #}
 {% macro cf_scoped(rows) -%}
@@ -51,42 +51,28 @@ reasoned as (
 )
 {%- endmacro %}
 
-{# A count as text; 1 to small_number - 1 is never printed exactly. #}
-{% macro cf_count_in_words(count) -%}
-    case
-        when {{ count }} between 1 and {{ var('small_number', 11) - 1 }}
-            then 'fewer than {{ var('small_number', 11) }}'
-        else cast({{ count }} as {{ dbt.type_string() }})
-    end
-{%- endmacro %}
-
-{# A count of clients that may be printed, else NULL. #}
-{% macro cf_visible_count(count) -%}
-    case when {{ count }} >= {{ var('small_number', 11) }} then {{ count }} end
-{%- endmacro %}
-
-{# Candidates less those used; NULL where either side of the subtraction is a small number. #}
-{% macro cf_excluded_count(candidate_count, used_count) -%}
-    case
-        when
-            {{ used_count }} >= {{ var('small_number', 11) }}
-            and not (
-                {{ candidate_count }} - {{ used_count }}
-                between 1 and {{ var('small_number', 11) - 1 }}
-            )
-            then cast({{ candidate_count }} - {{ used_count }} as bigint)
-    end
-{%- endmacro %}
-
 {#
     CTEs that say, per scope and `by` columns, how many candidate episodes there are and why some
     were left out. `candidates` has one row per episode with exclusion_reason (NULL = used).
 #}
 {% macro cf_exclusions(candidates, by=[]) -%}
 {%- set keys = ['scope_level', 'scope_id'] + by -%}
-scoped_candidates as (
+clinic_reasons as (
 
-    {{ cf_scoped(candidates) }}
+    select
+        {{ (['clinic_id', 'clinic_group'] + by + ['exclusion_reason']) | join(',\n        ') }},
+        count(*) as clinic_count
+
+    from {{ candidates }}
+
+    group by {{ (['clinic_id', 'clinic_group'] + by + ['exclusion_reason']) | join(', ') }}
+
+),
+
+{# Counts per clinic add up to groups and to all, so no candidate is copied per scope. #}
+scoped_reasons as (
+
+    {{ cf_scoped('clinic_reasons') }}
 
 ),
 
@@ -95,9 +81,9 @@ reason_counts as (
     select
         {{ keys | join(',\n        ') }},
         exclusion_reason,
-        count(*) as reason_count
+        cast(sum(clinic_count) as bigint) as reason_count
 
-    from scoped_candidates
+    from scoped_reasons
 
     group by
         {{ keys | join(',\n        ') }},
@@ -112,8 +98,7 @@ exclusions as (
         sum(reason_count) as candidate_count,
         sum(case when exclusion_reason is null then reason_count else 0 end) as usable_count,
         {{ cf_list_of(
-            "exclusion_reason || ': ' || " ~ cf_count_in_words('reason_count'),
-            'reason_count desc, exclusion_reason',
+            "exclusion_reason || ': ' || reason_count", 'reason_count desc, exclusion_reason'
         ) }} as reasons
 
     from reason_counts
@@ -144,22 +129,29 @@ exclusions as (
             exclusions.reasons,
             case
                 when exclusions.usable_count > {{ n_used }}
-                    then '{{ rest }}: '
-                    || {{ cf_count_in_words('(exclusions.usable_count - ' ~ n_used ~ ')') }}
+                    then '{{ rest }}: ' || (exclusions.usable_count - {{ n_used }})
             end
         ),
         ''
     )
 {%- endmacro %}
 
-{# The benchmark columns; only a verified one may stand beside an estimate. #}
-{% macro cf_benchmark_columns() -%}
+{#
+    The benchmark columns; only a verified one may stand beside an estimate. why_none: in words, where
+    there can be none.
+#}
+{% macro cf_benchmark_columns(why_none=none) -%}
         benchmarks.value as benchmark_value,
         benchmarks.ci_low as benchmark_ci_low,
         benchmarks.ci_high as benchmark_ci_high,
         benchmarks.source as benchmark_source,
+        {%- if why_none %}
+        false as benchmark_is_comparable,
+        '{{ why_none }}' as benchmark_why_not
+        {%- else %}
         benchmarks.is_comparable as benchmark_is_comparable,
         benchmarks.why_not as benchmark_why_not
+        {%- endif %}
 {%- endmacro %}
 
 {% macro cf_definition_version() -%}
@@ -167,72 +159,84 @@ exclusions as (
 {%- endmacro %}
 
 {#
-    The end of a cf_ table: `exclusions`, `shown` and the closing select. The model's CTE `labeled`
-    holds its estimates with precision_label, `candidates` the episodes they could be made from;
-    the call's body lists the columns that only this table has.
+    How far an estimate may be trusted, from SQL that is true below each bound of the table; the
+    words are those of the doc block cf_precision_label. Nothing is hidden by it.
+#}
+{% macro cf_precision(
+    too_few=none, too_imprecise=none, exploratory=none, otherwise='reportable', estimate='estimate'
+) -%}
+case
+            when {{ estimate }} is null then 'none'
+            {%- if too_few %}
+            when {{ too_few }} then 'too few'
+            {%- endif %}
+            {%- if too_imprecise %}
+            when {{ too_imprecise }} then 'too imprecise'
+            {%- endif %}
+            {%- if exploratory %}
+            when {{ exploratory }} then 'exploratory'
+            {%- endif %}
+            else '{{ otherwise }}'
+        end
+{%- endmacro %}
 
-    by: columns of both that tell the candidates of one row. hidden: columns that a suppressed row
-    does not show, beside estimate and interval. benchmark: SQL that finds the published number to
-    stand beside it. clients, episodes: columns with the number of each. used: how many candidates
-    are not left out, if not the episodes. rest: what became of usable candidates that a row does not
-    use. caution: in words; without it a column of the body. reasons, therapists, reason: SQL of these
-    columns.
+{#
+    The end of a cf_ table: `exclusions` and the closing select. The model's CTE `labeled` holds its
+    estimates with precision_label, `candidates` the episodes they could be made from; the call's
+    body lists the columns that only this table has.
+
+    by: columns of both that tell the candidates of one row. beside: columns that follow estimate
+    and interval. benchmark: SQL that finds the published number to stand beside it; why_no_benchmark:
+    in words, where there can be none. clients, episodes: columns with the number of each. used: how many candidates are not left out, if not
+    the episodes. rest: what became of usable candidates that a row does not use. caution: in words;
+    without it a column of the body. reasons: SQL of the column. therapists: whether the table
+    counts them. pooled: whether a row can be made of several clinics.
 #}
 {% macro cf_mart(
-    benchmark, caution=none, by=[], hidden=[], clients='n_clients', episodes='n_clients', used=none,
-    rest='other instruments', reasons=none, therapists='shown.n_therapists', reason='shown.reason'
+    benchmark='false', why_no_benchmark=none, caution=none, by=[], beside=[], clients='n_clients',
+    episodes='n_clients', used=none, rest='other instruments', reasons=none, therapists=true,
+    pooled=true
 ) -%}
-{%- set used = 'shown.' ~ (used or episodes) -%}
-{{ cf_exclusions('candidates', by) }},
-
-shown as (
-
-    select
-        labeled.*,
-        precision_label <> 'suppressed' as is_shown
-
-    from labeled
-
-)
+{%- set used = 'labeled.' ~ (used or episodes) -%}
+{%- set of_clinics = [
+    'pooling', 'n_clinics', 'tau', 'i_squared_percent', 'prediction_low', 'prediction_high',
+    'clinics_disagree',
+] if pooled else [] -%}
+{{ cf_exclusions('candidates', by) }}
 
 select
-    shown.scope_level,
-    shown.scope_id,
+    labeled.scope_level,
+    labeled.scope_id,
     {{ caller() | trim }}
-    {%- for column in ['estimate', 'ci_low', 'ci_high'] + hidden %}
-    case when shown.is_shown then shown.{{ column }} end as {{ column }},
-    {%- endfor %}
-    shown.ci_level,
-    shown.pooling,
-    {%- for column in ['n_clinics', 'tau', 'i_squared_percent', 'prediction_low', 'prediction_high', 'clinics_disagree'] %}
-    case when shown.is_shown then shown.{{ column }} end as {{ column }},
+    {%- for column in ['estimate', 'ci_low', 'ci_high'] + beside + ['ci_level'] + of_clinics %}
+    labeled.{{ column }},
     {%- endfor %}
     {%- if clients %}
-    {{ cf_visible_count('shown.' ~ clients) }} as n_clients,
+    labeled.{{ clients }} as n_clients,
     {%- endif %}
     {%- if therapists %}
-    {{ therapists }} as n_therapists,
+    labeled.n_therapists,
     {%- endif %}
-    {{ cf_visible_count('shown.' ~ episodes) }} as n_episodes,
-    {{ cf_excluded_count('exclusions.candidate_count', used) }} as n_excluded,
+    labeled.{{ episodes }} as n_episodes,
+    cast(exclusions.candidate_count - {{ used }} as bigint) as n_excluded,
     {{ reasons or cf_reasons_in_words(used, rest) }} as exclusion_reasons,
-    shown.precision_label,
-    {{ reason }} as not_estimable_reason,
-    {{ cf_benchmark_columns() }},
+    labeled.precision_label,
+    labeled.reason as not_estimable_reason,
+    {{ cf_benchmark_columns(why_no_benchmark) }},
     {{ cf_definition_version() }} as definition_version,
     {%- if caution %}
     '{{ caution }}' as caution,
     {%- endif %}
     extract_dates.extract_date
 
-from shown
+from labeled
 
 inner join exclusions
     on
-        shown.scope_level = exclusions.scope_level
-        and shown.scope_id = exclusions.scope_id
+        labeled.scope_level = exclusions.scope_level
+        and labeled.scope_id = exclusions.scope_id
         {%- for column in by %}
-        and shown.{{ column }} = exclusions.{{ column }}
+        and labeled.{{ column }} = exclusions.{{ column }}
         {%- endfor %}
 
 cross join {{ ref('int_cf_extract_date') }} as extract_dates

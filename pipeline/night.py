@@ -26,7 +26,6 @@ from pipeline.steps import withdraw as withdraw_step
 from pipeline.steps.closing import fallen_out, require_whole
 from pipeline.steps.gate import load_gate
 from pipeline.steps.opening import is_stale, tidied_up, unused_run_id, waiting
-from pipeline.steps.public_file import write_public
 from pipeline.steps.report_page import address, write_index, write_page, write_stopped_page
 from pipeline.steps.role_files import write_role_files
 from pipeline.steps.summary import write_summary
@@ -204,7 +203,6 @@ def report(run_id: str) -> str:
     home = Home.from_environment()
     with timed(home, run_id, "report"):
         keep_remarks(home, run_id, fallen_out(home, run_id))
-        write_public(home, run_id)
         write_role_files(home)
         write_common_factors(home.building_public, home.reports, run_id)
         page = write_page(home, home.building, run_id)

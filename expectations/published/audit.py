@@ -11,13 +11,10 @@ import duckdb
 
 from expectations.catalogue import Catalogue
 from expectations.published.bounds import check_bounds
-from expectations.published.disclosure import RULE as DISCLOSURE
-from expectations.published.disclosure import check_disclosure
 from expectations.published.item_statistics import check_items
 from expectations.published.measures import (
     Measure,
     measure,
-    measured_rules,
     open_lake,
     result_of,
 )
@@ -33,17 +30,17 @@ IN_PYTHON = ("P06", "P07", "P10", "P11", "S10", "S11")
 def measure_tables(
     analytics: Path, lake: Path, registry: Registry, rules: Catalogue
 ) -> list[Measure]:
-    """Count every `measured` rule on the finished file; P07 needs an earlier one, see there."""
-    settings = {rule.id: check.settings for rule, check in measured_rules(rules)}
+    """Count every `measured` rule on the finished file.
+
+    P07 needs an earlier one, see there; P06 is about the public file, see `check_public`.
+    """
     with duckdb.connect(str(analytics), read_only=True) as con:
         open_lake(con, lake)
         found = measure(con, rules, leave_out=IN_PYTHON)
         rows = con.execute("select clinic_id from core.dim_clinics order by 1").fetchall()
         found += check_items(con, lake, [row[0] for row in rows], registry, rules)
-        small_number = int(settings[DISCLOSURE]["small_number"])
         found += check_bounds(con, leave_out=[mart.table for mart in MARTS])
-        found += check_withheld(con)
-        return found + check_disclosure(con, small_number)
+        return found + check_withheld(con)
 
 
 def results_of(

@@ -1,50 +1,49 @@
-"""Rule P06: no published count is small, and none that is hidden can be computed from others."""
+"""Rule P06: no count that public.duckdb prints is small; beside a hidden one stands no estimate."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import duckdb
 
-from expectations.disclosure.linear_attack import small_cells
-from expectations.disclosure.published_counts import (
-    SCHEMA,
-    aggregates,
-    counts_of,
-    keys_of,
-    read_counts,
-)
 from expectations.published.measures import Measure
-from transforms.sql import name
+from transforms.disclosure.structure import Policy, Structure, Table
+from transforms.sql import name, only_row
 
 RULE = "P06"
 
 
-def check_disclosure(con: duckdb.DuckDBPyConnection, small_number: int) -> list[Measure]:
-    """Look at every count of clients in the aggregate tables; one result per table.
+def check_public(public: Path, structure: Structure) -> list[Measure]:
+    """Look at what the public file prints; one result per table.
 
-    In scope are the counts, shown or hidden; broken are those from 1 to ``small_number`` - 1
-    that are shown or that sums give away. Tables with a row per person are not aggregates and are
-    left out.
+    In scope are its counts, and the rows without a number of persons; broken are counts below the
+    threshold or between two multiples of the base, and such rows that show a statistic all the
+    same.
     """
-    return [
-        _check_table(con, table, columns, small_number)
-        for table, columns in aggregates(con).items()
-    ]
+    with duckdb.connect(str(public), read_only=True) as con:
+        return [
+            _check_table(con, place, table, structure.policy)
+            for place, table in structure.tables.items()
+        ]
 
 
 def _check_table(
-    con: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str], small_number: int
+    con: duckdb.DuckDBPyConnection, place: str, table: Table, policy: Policy
 ) -> Measure:
-    place = f"{SCHEMA}.{table}"
-    cell = ", ".join(name(key) for key in (*keys_of(columns), "scope_level", "scope_id"))
-    repeated = f"select 1 from {SCHEMA}.{name(table)} group by {cell} having count(*) > 1 limit 1"
-    if con.execute(repeated).fetchone():
-        return Measure(
-            RULE, None, place, 0, 0, error="its cells cannot be told apart by their text"
-        )
-    if not counts_of(columns):
-        return Measure(RULE, None, place, 0, 0)
-    counts = read_counts(con, table, columns)
-    shown = (counts.values >= 1) & (counts.values < small_number)
-    known = small_cells(counts.sums, counts.values, small_number)
-    n_failed = sum(shown[cell] or cell in known for cell in counts.places.values())
-    return Measure(RULE, None, place, len(counts.places), int(n_failed))
+    pairs = [_count_in_sql(column, policy) for column in table.counts]
+    told = [name(column) for statistic in table.statistics for column in statistic.columns]
+    if told:
+        hidden = f"{name(table.base)} is null"
+        pairs.append((hidden, f"{hidden} and ({' or '.join(f'{c} is not null' for c in told)})"))
+    listed = ", ".join(
+        f"count(*) filter (where {condition})" for pair in pairs for condition in pair
+    )
+    counts = only_row(con.execute(f"select {listed} from {place}"))
+    return Measure(RULE, None, place, sum(counts[::2]), sum(counts[1::2]))
+
+
+def _count_in_sql(column: str, policy: Policy) -> tuple[str, str]:
+    """Return what is true where a count is printed, and where it may not be."""
+    count = name(column)
+    small = f"{count} between {policy.smallest} and {policy.threshold - 1}"
+    return f"{count} is not null", f"{small} or {count} % {policy.base} <> 0"

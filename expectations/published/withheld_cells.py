@@ -1,8 +1,8 @@
 """Impossible numbers of the aggregate tables lose their row, not the night; rule P10 counts them.
 
 An estimator that broke off already left a row whose reason begins with "defect: ". What is left to
-find is a number of a finished row outside its bounds: its row is emptied as a small count's would
-be, and says which column lay on which side. Values are never named.
+find is a number of a finished row outside its bounds: its row loses every result, and says which
+column lay on which side. Values are never named.
 """
 
 from __future__ import annotations
@@ -11,16 +11,14 @@ from pathlib import Path
 
 import duckdb
 
-from expectations.disclosure.published_counts import SCHEMA
-from expectations.disclosure.suppression import results_of
-from expectations.published.bounds import Promise, columns_of_tables, promises_of
+from expectations.published.bounds import SCHEMA, Promise, columns_of_tables, promises_of
 from expectations.published.measures import Measure
 from expectations.published.promises import MARTS
 from transforms.sql import name, only_row
 from transforms.statistics.withheld import DEFECT
 
 RULE = "P10"
-REASON = "not_estimable_reason"
+REASON, LABEL = "not_estimable_reason", "precision_label"
 _SCHEMAS = (SCHEMA, "process")
 
 
@@ -90,9 +88,30 @@ def _withhold(
     (n,) = only_row(con.execute(f"select count(*) from {place} where {broken}"))
     if not n:
         return 0
-    changes = {name(column): value for column, value in results_of(con, table).items()}
+    changes = {name(column): value for column, value in _nothing(con, table).items()}
     if REASON in columns:
         changes[REASON] = f"'{DEFECT}{promise.what}'"
     listed = ", ".join(f"{column} = {value}" for column, value in changes.items())
     con.execute(f"update {place} set {listed} where {broken}")
     return n
+
+
+def _nothing(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    """Return every result of a row with the SQL that takes its place.
+
+    A number that every row must have is a setting, not a result, and stays.
+    """
+    rows = con.execute(
+        "select column_name, data_type, is_nullable from duckdb_columns() "
+        "where schema_name = ? and table_name = ?",
+        [SCHEMA, table],
+    ).fetchall()
+    results = {
+        column: "null"
+        for column, kind, is_nullable in rows
+        if is_nullable
+        and (kind == "DOUBLE" or column.startswith("verdict"))
+        and not column.startswith("benchmark_")
+    }
+    has_label = any(column == LABEL for column, *_ in rows)
+    return results | ({LABEL: "'none'"} if has_label else {})

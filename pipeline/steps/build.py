@@ -15,7 +15,7 @@ from pipeline.home import CODE, REPOSITORY, Home
 from pipeline.steps.leaving_out import broken_tests, stopped_by
 from pipeline.storage.alert_history import keep_alerts
 from pipeline.storage.alert_log import write_empty_log
-from pipeline.storage.configuration import read_registry, rules
+from pipeline.storage.configuration import read_registry
 from pipeline.storage.duckdb_session import MEMORY, duck
 from pipeline.storage.risk_flags import write_flags
 from pipeline.storage.writer_lock import inherited
@@ -49,20 +49,9 @@ def build(home: Home, run_id: str) -> dict[str, int]:
         raise BuildError(f"build: dbt ended with code {returned}. {then}")
     target.with_name(f"{target.name}.scratch").unlink(missing_ok=True)  # intermediate tables
     shutil.copy(artifacts / "run_results.json", home.work(run_id) / "run_results.json")
-    _hide_complements(home, target)
     compare_with_published(home, run_id, target)
     states = [status for _, status in results]
     return {state: states.count(state) for state in sorted(set(states))}
-
-
-def _hide_complements(home: Home, target: Path) -> None:
-    """Hide counts below what rule P06 asks for, else 11, and those that give one away."""
-    from expectations.disclosure.suppression import hide_complements
-    from expectations.published.disclosure import RULE
-    from expectations.published.measures import measured_rules
-
-    settings = {rule.id: check.settings for rule, check in measured_rules(rules(home))}
-    hide_complements(target, int(settings.get(RULE, {}).get("small_number", 11)))
 
 
 def build_tables(home: Home, run_id: str, models: Sequence[str]) -> Path:

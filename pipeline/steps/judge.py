@@ -14,6 +14,7 @@ from pipeline.audit.table_hashes import check_repeatable
 from pipeline.home import Home
 from pipeline.progress import log, say
 from pipeline.steps.leaving_out import stopped_by
+from pipeline.steps.public_file import disclosure, write_public
 from pipeline.steps.quality_tables import RULE_RESULTS
 from pipeline.storage.configuration import read_registry, rules
 from pipeline.storage.ledger import Ledger
@@ -80,7 +81,9 @@ def rejected_files(home: Home, run_id: str) -> dict[tuple[str, str], list[str]]:
 
 
 def audit(home: Home, run_id: str) -> dict[str, int]:
-    """Check the finished tables and add the results to its `quality.dq_rule_results`.
+    """Write the public file, check it and the finished tables, and keep the results.
+
+    They are added to `quality.dq_rule_results` of the finished file.
 
     dbt's tests, run during the build, are added too, and Great Expectations' own pages of the run
     are written. Raises BuildError when a fatal promise is broken or could not be checked: the file
@@ -91,6 +94,7 @@ def audit(home: Home, run_id: str) -> dict[str, int]:
     from expectations.published.withheld_cells import withhold_impossible
 
     withhold_impossible(home.building)
+    write_public(home, run_id)
     results = _check_tables(home, run_id)
     _write_data_docs(home, run_id)
     path = _results_path(home, f"{run_id}-marts")
@@ -117,11 +121,13 @@ def write_test_results(home: Home, run_id: str) -> None:
 
 def _check_tables(home: Home, run_id: str) -> list[Record]:
     from expectations.published.audit import measure_tables, results_of
+    from expectations.published.disclosure import check_public
     from expectations.published.suites import check_marts
 
     build, catalogue = home.building, rules(home)
     run_at = Ledger(home).run(run_id)["started_at"]
     measures = measure_tables(build, home.lake, read_registry(home), catalogue)
+    measures += check_public(home.building_public, disclosure(home))
     measures.append(check_repeatable(home, run_id, build))
     results = check_marts(
         build, run_id, run_at, home.config / "rules.yml", _validations(home, run_id)

@@ -6,7 +6,9 @@ has the rows of one clinic. Both are cut from the tables of the night, beside wh
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 
@@ -32,19 +34,23 @@ def write_role_files(home: Home) -> int:
         _write(con, folder / QUALITY_FILE, wanted, main="quality")
         rows = con.execute("select clinic_id from tables.core.dim_clinics order by 1").fetchall()
         (folder / CLINICS).mkdir(exist_ok=True)
-        reference = disclosure(home).clinic_reference
+        declared = disclosure(home)
+        reference = {
+            table: _columns_in_sql(counts, declared.policy.threshold)
+            for table, counts in declared.clinic_reference.items()
+        }
         for (clinic,) in rows:
             own = {
                 table: condition
                 for table, has in columns.items()
                 if (condition := _of_clinic(table, has, clinic, reference))
             }
-            _write(con, folder / CLINICS / f"{clinic}.duckdb", own)
+            _write(con, folder / CLINICS / f"{clinic}.duckdb", own, columns_of=reference)
     return 1 + len(rows)
 
 
 def _of_clinic(
-    table: str, columns: list[str], clinic: str, reference: tuple[str, ...]
+    table: str, columns: list[str], clinic: str, reference: Collection[str]
 ) -> str | None:
     """Return which rows of a table are a clinic's own; None for a table that pools clinics."""
     if table in reference:
@@ -52,6 +58,12 @@ def _of_clinic(
     if "scope_level" in columns:
         return f"scope_level = 'clinic' and scope_id = {quoted(clinic)}"
     return f"clinic_id = {quoted(clinic)}" if "clinic_id" in columns else None
+
+
+def _columns_in_sql(counts: Sequence[str], threshold: int) -> str:
+    """Return the columns of a table of all clinics, these counts only from the threshold on."""
+    shown = [f"case when {name(c)} >= {threshold} then {name(c)} end as {name(c)}" for c in counts]
+    return f"* replace ({', '.join(shown)})" if shown else "*"
 
 
 def _columns(con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
@@ -63,7 +75,11 @@ def _columns(con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
 
 
 def _write(
-    con: duckdb.DuckDBPyConnection, target: Path, rows_of: dict[str, str], main: str = "main"
+    con: duckdb.DuckDBPyConnection,
+    target: Path,
+    rows_of: Mapping[str, str],
+    main: str = "main",
+    columns_of: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Write these rows into a file of their own; the schema ``main`` becomes its first."""
     target.unlink(missing_ok=True)
@@ -73,6 +89,7 @@ def _write(
         schema = "main" if schema == main else schema
         con.execute(f"create schema if not exists role.{name(schema)}")
         con.execute(
-            f"create table role.{name(schema)}.{name(own)} as from tables.{table} where {condition}"
+            f"create table role.{name(schema)}.{name(own)} as "
+            f"select {columns_of.get(table, '*')} from tables.{table} where {condition}"
         )
     con.execute("detach role")

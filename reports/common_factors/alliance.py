@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from reports.common_factors.blocks import ESTIMATE, TOO_FEW, Block, Column, firm_bars, nothing
+from reports.common_factors.blocks import (
+    ESTIMATE,
+    TOO_FEW,
+    Block,
+    Column,
+    firm_bars,
+    nothing,
+    where_clinics_disagree,
+)
 from reports.drawing.figures import Bar, forest
 from reports.drawing.wording import (
     DETECTORS,
@@ -35,7 +43,7 @@ def _say_outcome(rows: list[Row]) -> list[Markup]:
                 *(row.interval("r"), row.show("n_clients", "count")),
             )
         )
-    return said
+    return said + where_clinics_disagree(rows, _pair)
 
 
 def _direction(row: Row) -> str:
@@ -59,7 +67,7 @@ def _zone(rows: list[Row]) -> tuple[float, float] | None:
 OUTCOME = Block(
     """select
     alliance_instrument_id, outcome_instrument_id, estimate, ci_low, ci_high, ci_level,
-    n_clients, n_therapists, precision_label, not_estimable_reason,
+    n_clients, n_therapists, precision_label, not_estimable_reason, clinics_disagree,
     benchmark_value, benchmark_ci_low, benchmark_ci_high, benchmark_source,
     benchmark_is_comparable, benchmark_why_not
 from common_factors.cf_alliance_outcome
@@ -188,13 +196,18 @@ def _say_rupture_outcome(rows: list[Row]) -> list[Markup]:
                     form(pair[1]), form(pair[0]), Markup("; ").join(parts)
                 )
             )
+    said += where_clinics_disagree(rows, _form_and_class)
     return said or nothing(rows, "Improvement by rupture")
+
+
+def _form_and_class(row: Row) -> str:
+    return f"{form_name(row['outcome_instrument_id'])}, {CLASSES[row['rupture_class']]}"
 
 
 RUPTURE_OUTCOME = Block(
     """select
     instrument_id, outcome_instrument_id, rupture_class, estimate, ci_low, ci_high, ci_level,
-    n_clients, precision_label,
+    n_clients, precision_label, clinics_disagree,
     not_estimable_reason, repair_r, benchmark_value, benchmark_ci_low, benchmark_ci_high,
     benchmark_source, benchmark_is_comparable, benchmark_why_not
 from common_factors.cf_rupture_outcome
@@ -212,12 +225,7 @@ order by instrument_id, outcome_instrument_id, rupture_class""",
     ),
     _say_rupture_outcome,
     lambda rows: forest(
-        firm_bars(
-            rows,
-            lambda row: (
-                f"{form_name(row['outcome_instrument_id'])}, {CLASSES[row['rupture_class']]}"
-            ),
-        ),
+        firm_bars(rows, _form_and_class),
         axis="mean improvement in points of the outcome form; right of 0: better",
         alt="Mean improvement by rupture class; the numbers are in the table below the plot",
     ),

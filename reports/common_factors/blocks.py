@@ -65,6 +65,17 @@ def firm_bars(rows: list[Row], label: Callable[[Row], str], *, factor: float = 1
     ]
 
 
+def where_clinics_disagree(rows: list[Row], label: Callable[[Row], str]) -> list[Markup]:
+    """Return a sentence that names the numbers whose sign is not the same at every clinic."""
+    named = dict.fromkeys(label(row) for row in rows if row.is_shown and row["clinics_disagree"])
+    if not named:
+        return []
+    return [
+        Markup("Clinics disagree ({}): at some the number lies below no effect, at others above. "
+               "Read each clinic’s own before this one.").format("; ".join(named))
+    ]  # fmt: skip
+
+
 def nothing(rows: list[Row], what: str) -> list[Markup]:
     """Return the sentence for a question the tables cannot answer here."""
     reasons = {row.get("not_estimable_reason") for row in rows} - {None}

@@ -6,7 +6,14 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from reports.common_factors.blocks import ESTIMATE, Block, Column, firm_bars, nothing
+from reports.common_factors.blocks import (
+    ESTIMATE,
+    Block,
+    Column,
+    firm_bars,
+    nothing,
+    where_clinics_disagree,
+)
 from reports.drawing.figures import Curve, curves, forest
 from reports.drawing.wording import (
     Row,
@@ -42,7 +49,7 @@ def _first(rows: dict[str, Row]) -> Row:
 
 
 def _draw_dropout(rows: list[Row]) -> Markup | None:
-    shown = [row for row in rows if row.is_shown]
+    shown = [row for row in rows if row.is_shown and row["ci_low"] is not None]
     forms = sorted({row["alliance_instrument_id"] for row in shown})
     if not forms:
         return None
@@ -107,7 +114,7 @@ order by
 
 
 def _say_odds(rows: list[Row]) -> list[Markup]:
-    return [
+    said = [
         Markup("{}{}: the odds of leaving after session 3 are {} times those of the highest third "
                "in the lowest third ({}, {} clients).").format(
             *(row.warning, form(row["alliance_instrument_id"]), row.show("estimate", "ratio")),
@@ -115,13 +122,15 @@ def _say_odds(rows: list[Row]) -> list[Markup]:
         )
         for row in rows
         if row.is_shown
-    ] or nothing(rows, "Odds of leaving")  # fmt: skip
+    ]  # fmt: skip
+    said += where_clinics_disagree(rows, lambda row: form_name(row["alliance_instrument_id"]))
+    return said or nothing(rows, "Odds of leaving")
 
 
 DROPOUT_ODDS = Block(
     """select
     alliance_instrument_id, estimate, ci_low, ci_high, ci_level, n_dropouts, n_clients,
-    precision_label, not_estimable_reason, benchmark_value, benchmark_ci_low,
+    precision_label, not_estimable_reason, clinics_disagree, benchmark_value, benchmark_ci_low,
     benchmark_ci_high, benchmark_source, benchmark_is_comparable, benchmark_why_not
 from common_factors.cf_early_alliance_dropout
 where scope_level = {level} and scope_id = {scope} and metric = 'odds_ratio'
@@ -165,13 +174,13 @@ def _say_congruence(rows: list[Row]) -> list[Markup]:
                     *(row.show("estimate", "r"), row.interval("r")),
                 )
             )
-    return said
+    return said + where_clinics_disagree(rows, lambda row: plainly(row["parameter"]))
 
 
 CONGRUENCE = Block(
     """select
     parameter, unit, estimate, ci_low, ci_high, ci_level, n_clients, n_sessions, n_therapists,
-    precision_label, not_estimable_reason, benchmark_value, benchmark_source,
+    precision_label, not_estimable_reason, clinics_disagree, benchmark_value, benchmark_source,
     benchmark_ci_low, benchmark_ci_high, benchmark_is_comparable, benchmark_why_not
 from common_factors.cf_congruence
 where scope_level = {level} and scope_id = {scope} and analysis = 'bias'

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from reports.common_factors.blocks import ESTIMATE, Block, Column, firm_bars, nothing
+from reports.common_factors.blocks import (
+    ESTIMATE,
+    Block,
+    Column,
+    firm_bars,
+    nothing,
+    where_clinics_disagree,
+)
 from reports.drawing.figures import forest
 from reports.drawing.wording import (
     Row,
@@ -44,6 +51,9 @@ def _say_modalities(rows: list[Row]) -> list[Markup]:
                     *(VERDICTS[verdict], part[0].show("margin", "ratio"), pairs)
                 )
             )
+    said += where_clinics_disagree(
+        rows, lambda row: f"{_modalities(row)}, {form_name(row['outcome_instrument_id'])}"
+    )
     reasons = sorted({row["confounding"] for row in shown if row["confounding"]})
     return [*said, *(Markup("Stands in the way: {}.").format(reason) for reason in reasons[:1])]
 
@@ -52,8 +62,8 @@ MODALITIES = Block(
     """select
     outcome_instrument_id, modality, compared_modality, estimate, ci_low, ci_high, ci_level,
     margin, verdict, confounding, n_clients, n_therapists_both, precision_label,
-    not_estimable_reason, benchmark_value, benchmark_ci_low, benchmark_ci_high,
-    benchmark_source, benchmark_is_comparable, benchmark_why_not
+    not_estimable_reason, clinics_disagree, benchmark_value, benchmark_ci_low,
+    benchmark_ci_high, benchmark_source, benchmark_is_comparable, benchmark_why_not
 from common_factors.cf_modality_equivalence
 where scope_level = {level} and scope_id = {scope}
 order by outcome_instrument_id, modality, compared_modality""",

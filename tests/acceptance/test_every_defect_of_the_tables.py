@@ -34,7 +34,6 @@ DEFECTS = {
     "P03": "update common_factors.cf_dropout_survival set estimate = ci_high + 0.1",
     "P04": "update common_factors.cf_alliance_outcome set estimate = -0.5 where n_clients >= 100",
     "P05": "update core.fct_episodes set jt_class = 'cured' where jt_class = 'recovered'",
-    "P06": "update common_factors.cf_dropout_hazard set n_clients = 5 where scope_level = 'clinic'",
     "P08": "; ".join(
         f"update common_factors.{table} set benchmark_source = null"
         for table in ("cf_variance_shares", "cf_alliance_symptom_lag", "cf_rupture_outcome")
@@ -84,6 +83,7 @@ ANSWERS = {
 UNAVOIDABLE = {"S10": {"S11"}}
 # Proved where the engine itself is broken on purpose.
 ELSEWHERE = {
+    "P06": "tests/pipeline/steps/test_public_file.py",
     "P07": "test_tables_that_differ_from_those_of_the_same_input, below",
     "P10": "tests/acceptance/test_one_clinic_never_stops_the_others.py",
     "P11": "tests/acceptance/test_one_clinic_never_stops_the_others.py",

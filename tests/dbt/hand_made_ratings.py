@@ -5,10 +5,11 @@ import uuid
 from dataclasses import dataclass
 
 import duckdb
-from scipy import stats
 
 from tests.conftest import ROOT, key
 from tests.dbt.rendered_models import rendered
+from transforms.common_factors.rupture_summary import RUPTURE_SUMMARY
+from transforms.common_factors.table import estimated
 
 DETECTORS = ROOT / "config" / "detectors.csv"
 MODELS = (
@@ -20,7 +21,6 @@ MODELS = (
     "int_rupture_events",
     "fct_ruptures",
     "cf_alliance_ruptures",
-    "cf_rupture_summary",
 )
 NUMBERS = {
     "threshold_sd",
@@ -80,6 +80,10 @@ def ratings_judged(courses: dict, *, extra_detectors: tuple[dict, ...] = ()):
         _insert(con, name, course if isinstance(course, Course) else Course(tuple(course)))
     for model in MODELS:
         con.execute(f"create table {model} as {rendered(model)}")
+    con.register(
+        "int_cf_rupture_summary", estimated(RUPTURE_SUMMARY, con.table("cf_alliance_ruptures"))
+    )
+    con.execute(f"create table cf_rupture_summary as {rendered('cf_rupture_summary')}")
     return con
 
 
@@ -105,8 +109,6 @@ def _create_tables(con) -> None:
         "therapist_key uuid, episode_key uuid, session_key uuid, session_number bigint, "
         "session_at timestamp)"
     )
-    con.execute("create table int_quantiles (freedom integer, quantile double)")
-    con.execute("insert into int_quantiles values (null, ?)", [stats.norm.ppf(0.975)])
     con.execute("create table int_cf_extract_date as select date '2026-01-01' as extract_date")
     con.execute(
         "create table benchmarks (benchmark_id varchar, table_name varchar, metric varchar, "

@@ -83,7 +83,7 @@ def test_no_table_holds_an_estimate_and_each_row_says_why(lonely):
         assert "not_estimable_reason" in tables[table]
         wrong = lonely.ask(
             f"select count(*) from common_factors.{table} where estimate is not null "
-            "or precision_label <> 'suppressed' or not_estimable_reason is null"
+            "or precision_label <> 'none' or not_estimable_reason is null"
         )
         assert (table, wrong) == (table, [(0,)])
 

@@ -462,10 +462,13 @@ def test_rates_are_per_session_at_risk():
     )
 
 
-@pytest.mark.parametrize(("n_with", "n_without"), [(10, 11), (11, 10), (0, 10)])
-def test_a_cell_below_eleven_hides_the_rate(n_with, n_without):
-    """Neither the episodes with a rupture nor those without may be 1 to 10."""
-    assert half_and_half(n_with, n_without) == (*[None] * 9, "suppressed")
+@pytest.mark.parametrize(
+    ("n_without", "label"), [(9, "too imprecise"), (48, "too imprecise"), (49, "exploratory")]
+)
+def test_fifty_episodes_are_exploratory_and_no_number_is_hidden(n_without, label):
+    estimate, *_, n_ruptures, _, found = half_and_half(1, n_without)
+
+    assert (estimate, n_ruptures, found) == (1 / (4 * (n_without + 1)), 1, label)
 
 
 def test_no_rupture_at_all_is_a_rate_of_zero_without_an_interval():
@@ -490,11 +493,8 @@ def test_groups_and_clinics_add_up_to_all():
     ]
 
 
-@pytest.mark.parametrize(
-    ("n_unrepaired", "expected"), [(0, (11, 0, 0)), (1, (None,) * 3), (11, (11, 11, 0))]
-)
-def test_counts_of_ruptures_hide_together(n_unrepaired, expected):
-    """11 repaired beside 0, 1 or 11 unrepaired: what could be derived is hidden as well."""
+@pytest.mark.parametrize("n_unrepaired", [0, 1, 11])
+def test_ruptures_are_counted_by_what_became_of_them(n_unrepaired):
     courses = {f"a{i}": Course((50, 50, 40, 50, 50)) for i in range(11)}
     courses |= {f"b{i}": Course((50, 50, 40, 40, 40)) for i in range(n_unrepaired)}
     courses |= {f"c{i}": Course((50, 50, 50, 50, 50)) for i in range(11)}
@@ -503,4 +503,24 @@ def test_counts_of_ruptures_hide_together(n_unrepaired, expected):
         "where scope_level = 'overall' and detector = 'rci_drop'"
     )
 
-    assert found.fetchone() == expected
+    assert found.fetchone() == (11, n_unrepaired, 0)
+
+
+def test_a_row_of_two_clinics_says_how_they_differ():
+    """Ruptures in 6 and in 11 of twelve courses, of four sessions at risk each."""
+    courses = {f"a{i}": Course((50, 40 if i < 6 else 50, 50, 50, 50)) for i in range(12)}
+    courses |= {f"b{i}": Course((50, 40, 50, 50, 50), clinic="summit") for i in range(11)}
+    courses |= {"bb": Course((50, 50, 50, 50, 50), clinic="summit")}
+    rows = (
+        ratings_judged(courses)
+        .execute(
+            "select scope_level, estimate, pooling, n_clinics, tau > 0, clinics_disagree "
+            "from cf_rupture_summary where detector = 'rci_drop' order by scope_level, scope_id"
+        )
+        .fetchall()
+    )
+
+    assert [row[2:] for row in rows[:2]] == [("one clinic", None, None, None)] * 2
+    for row in rows[2:]:
+        weighted = ("clinics weighted by their clients", 2, True, None)
+        assert row[1:] == (17 / 96, *weighted)  # all courses; a share has no sign

@@ -1,7 +1,6 @@
 """How a row over several clinics was made of them, and how much they differ: once for all tables.
 
-The clinics' own rows of the same table are the sample; a clinic whose row might not be published
-for its small numbers is not in it, so nothing of it can be worked out from what is said here.
+The clinics' own rows of the same table are the sample; how few clients one has is in its interval.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,14 +12,11 @@ from transforms.statistics.estimate import Estimate
 from transforms.statistics.heterogeneity import IDENTITY, heterogeneity_of
 from transforms.statistics.withheld import Facts, Record
 
-SMALL_NUMBER = 11
 ONE_CLINIC = "one clinic"
 CLINIC_EFFECTS = "clinic effects in the model"
 WITHIN_CLINICS = "compared within clinics"
 BY_CLIENTS = "clinics weighted by their clients"
 OWN_CLINIC_ONLY = "each row is of one clinic"
-COUNTS = ("n_clients", "n_used")
-CELLS = ("smallest_cell", "n_events", "n_positive", "n_dropouts", "n_of_shape")
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,7 @@ class Clinics:
 
     def _heterogeneity(self, row: Facts, own: Iterable[Facts]) -> Record:
         scale = self.scale(row) if callable(self.scale) else self.scale
-        found = heterogeneity_of([_estimate_of(each) for each in own if may_be_shown(each)], scale)
+        found = heterogeneity_of([_estimate_of(each) for each in own], scale)
         low, high = found.prediction or (None, None)
         return {
             "n_clinics": found.n_clinics,
@@ -78,17 +74,6 @@ class Clinics:
             "prediction_high": high,
             "clinics_disagree": found.is_sign_mixed,
         }
-
-
-def may_be_shown(row: Facts) -> bool:
-    """Return whether no count of a clinic's row is a small number."""
-    counts = [row[name] for name in COUNTS if row.get(name) is not None]
-    if not counts or min(counts) < SMALL_NUMBER:
-        return False
-    cells = [row[name] for name in CELLS if row.get(name) is not None]
-    return not any(
-        0 < part < SMALL_NUMBER for cell in cells for part in (cell, *(n - cell for n in counts))
-    )
 
 
 def groups_of(candidates: Iterable[pa.Table]) -> dict[str, str | None]:

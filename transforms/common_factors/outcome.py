@@ -15,8 +15,7 @@ import numpy as np
 
 from transforms.common_factors.clinics import BY_CLIENTS, CLINIC_EFFECTS, Clinics
 from transforms.common_factors.rows import LEVEL, Columns, fields_of, place_of
-from transforms.common_factors.scopes import Scope, scopes
-from transforms.common_factors.table import CfTable, PerClinic, Row
+from transforms.common_factors.table import CfTable, PerClinic, Row, sums_per_clinic
 from transforms.instruments.change import EffectSizes, effect_sizes_from_moments
 from transforms.statistics.correlation import wilson_interval
 from transforms.statistics.estimate import Estimate, two_sided_z
@@ -45,7 +44,7 @@ def outcome_rates(rows: Columns) -> list[Record]:
     rows : clinic_id, clinic_group, RATE_KEYS, n_events, n_denominator; one entry per clinic
     """
     records = []
-    for scope, clinics in _sums(rows, RATE_KEYS, ("n_events", "n_denominator")):
+    for scope, clinics in sums_per_clinic(rows, RATE_KEYS, ("n_events", "n_denominator")):
         events, total = (int(count) for count in clinics.sum(axis=0))
         label = place_of(scope, RATE_KEYS) | {"n_events": events}
         found = (
@@ -70,7 +69,7 @@ def effect_size_records(rows: Columns) -> list[Record]:
     """
     directions = dict(zip(rows["instrument_id"], rows["direction"], strict=True))
     records = []
-    for scope, sums in _sums(rows, EFFECT_KEYS, SUMS):
+    for scope, sums in sums_per_clinic(rows, EFFECT_KEYS, SUMS):
         place = place_of(scope, EFFECT_KEYS)
         n_pairs = int(sums[:, 0].sum())
         labels = [place | {"metric": m, "formula": formula} for m, formula in FORMULAS.items()]
@@ -87,17 +86,6 @@ def _each_effect_size(labels: list[Record], sums: np.ndarray, direction: int) ->
             | {"mean_improvement": found.mean_improvement, "correlation": found.correlation}
             | fields_of(_estimate(found, label["metric"]))
         )
-
-
-def _sums(
-    rows: Columns, keys: tuple[str, ...], names: tuple[str, ...]
-) -> Iterator[tuple[Scope, np.ndarray]]:
-    """Yield every scope with the numbers of its clinics, one row each."""
-    lists = {name: rows[name].tolist() for name in ("clinic_id", "clinic_group", *keys)}
-    strata = list(zip(*(lists[key] for key in keys), strict=True))
-    totals = np.column_stack([rows[name].astype(float) for name in names])
-    for scope in scopes(lists["clinic_id"], lists["clinic_group"], strata):
-        yield scope, totals[list(scope.strata)]
 
 
 def _effect_sizes(clinics: np.ndarray, direction: int) -> EffectSizes:

@@ -4,7 +4,7 @@ Everything comes from sums per clinic, detector, forms and class. Several clinic
 as one: classes are compared within clinics and the differences averaged, weights n₁n₀/(n₁ + n₀);
 a class's mean is that of clinics weighted by all their clients, its shares are of its own clients.
 Repaired >= none > unrepaired is the hypothesis, not the reading: clients who improve stay long
-enough to repair a rupture, and more sessions hold more ruptures. Nothing is suppressed here.
+enough to repair a rupture, and more sessions hold more ruptures.
 """
 
 import math
@@ -32,17 +32,18 @@ from transforms.statistics.withheld import Facts, Record
 
 KEYS = ("detector", "instrument_id", "version", "outcome_instrument_id")
 CLASSES = ("none", "repaired", "unrepaired")
-SUMS = (
-    "client_count",
-    "therapist_count",
-    "improvement_sum",
-    "improvement_squares",
-    "session_sum",
-    "reliable_known_count",
-    "reliable_count",
-    "dropout_known_count",
-    "dropout_count",
-)
+# Sums of the clients of one class at one clinic.
+SUMS = {
+    "client_count": "count(*)",
+    "therapist_count": "count(distinct therapist_key)",
+    "improvement_sum": "sum(improvement)",
+    "improvement_squares": "sum(improvement * improvement)",
+    "session_sum": "sum(n_sessions_attended)",
+    "reliable_known_count": "count(is_reliably_improved)",
+    "reliable_count": "count(*) filter (where is_reliably_improved)",
+    "dropout_known_count": "count(dropout_unilateral)",
+    "dropout_count": "count(*) filter (where dropout_unilateral)",
+}
 _NO_SUCH_CLASS = "no client of this class"
 _TOO_FEW = "fewer than two clients in a class"
 _NO_VARIANCE = "improvement does not vary within the classes"
@@ -383,6 +384,6 @@ class RuptureOutcomeRow(Row, total=False):
 
 RUPTURE_OUTCOME = CfTable(
     RuptureOutcomeRow,
-    (ByStratum(rupture_outcome, KEYS, ("class_code", *SUMS), "true"),),
+    (ByStratum(rupture_outcome, KEYS, ("class_code",), sums=SUMS),),
     Clinics(WITHIN_CLINICS, (*KEYS, "rupture_class")),
 )

@@ -17,7 +17,6 @@ from transforms.common_factors.table import USABLE, ByStratum, CfTable, Row
 from transforms.statistics import clinic_effects
 from transforms.statistics.competing_risks import (
     DROPOUT,
-    CumulativeIncidence,
     cumulative_incidence_over_clinics,
 )
 from transforms.statistics.cox_time_varying import SessionCoxFit, fit_session_cox, strata_apart
@@ -31,12 +30,9 @@ INSTRUMENT = ("alliance_instrument_id",)
 ALLIANCE_POINTS = 10
 SPLIT = ("hazard_ratio_per_10_within", "hazard_ratio_per_10_between")
 HAZARDS = ("hazard_ratio_per_10", "hazard_ratio_per_10_carried", "hazard_ratio_not_rated", *SPLIT)
-SMALLEST_STEP = 11  # clients that must have left between two points that are shown
 
 
-def dropout_curves(
-    strata: Columns, rows: Columns, *, smallest: int = SMALLEST_STEP
-) -> list[Record]:
+def dropout_curves(strata: Columns, rows: Columns) -> list[Record]:
     """Estimate cumulative incidence of dropout: one record per scope, curve and session.
 
     Parameters
@@ -50,14 +46,12 @@ def dropout_curves(
         strata,
         rows,
         (),
-        lambda _, part: _curve_records(part, np.full(len(part["cause"]), True), "all", smallest),
-        [{"alliance_tertile": "all", "starts_after_session": 0, "is_publishable": False}],
+        lambda _, part: _curve_records(part, np.full(len(part["cause"]), True), "all"),
+        [{"alliance_tertile": "all", "starts_after_session": 0}],
     )
 
 
-def dropout_curves_by_alliance(
-    strata: Columns, rows: Columns, *, smallest: int = SMALLEST_STEP
-) -> list[Record]:
+def dropout_curves_by_alliance(strata: Columns, rows: Columns) -> list[Record]:
     """Estimate the curves of the thirds of the alliance at session 3, from session 3 on.
 
     Thirds are cut within clinics, and curves averaged over them by their clients. As
@@ -68,7 +62,7 @@ def dropout_curves_by_alliance(
     def describe(_: object, part: Columns) -> Iterator[Record]:
         codes = tertiles_within(part["alliance_pomp"], clinics_of(part)).codes
         for position, name in enumerate(TERTILES):
-            yield from _curve_records(part, codes == position, name, smallest)
+            yield from _curve_records(part, codes == position, name)
 
     origin = LANDMARK_SESSION - 1
     labels = [{"alliance_tertile": name, "starts_after_session": origin} for name in TERTILES]
@@ -77,14 +71,13 @@ def dropout_curves_by_alliance(
     )
 
 
-def _curve_records(part: Columns, chosen: np.ndarray, name: str, smallest: int) -> list[Record]:
+def _curve_records(part: Columns, chosen: np.ndarray, name: str) -> list[Record]:
     cause = part["cause"][chosen].astype(int)
     # The last session seen of a censored client is one after which staying is not known.
     time = part["sessions_attended"][chosen] - np.where(cause == 0, 0.5, 0.0)
     origin = 0 if name == "all" else LANDMARK_SESSION - 1
     curve = cumulative_incidence_over_clinics(time, cause, clinics_of(part)[chosen])
     low, high = curve.interval(LEVEL)
-    shown = publishable(curve, len(cause), smallest)
     shared = {
         "alliance_tertile": name,
         "n_clients": len(cause),
@@ -94,7 +87,7 @@ def _curve_records(part: Columns, chosen: np.ndarray, name: str, smallest: int) 
     }
     if not len(curve.time):
         none = fields_of(Estimate.missing("nobody is known to have ended", len(cause), LEVEL))
-        return [shared | none | {"session_number": None, "is_publishable": False}]
+        return [shared | none | {"session_number": None}]
     return [
         shared
         | {
@@ -107,31 +100,9 @@ def _curve_records(part: Columns, chosen: np.ndarray, name: str, smallest: int) 
             "reason": None,
             "n_at_risk": int(curve.n_at_risk[at]),
             "n_left": int(curve.n_events[: at + 1].sum()),
-            "is_publishable": bool(shown[at]),
         }
         for at in range(len(curve.time))
     ]
-
-
-def publishable(curve: CumulativeIncidence, n: int, smallest: int) -> np.ndarray:
-    """Return which points may be shown so that no step between two of them is a small cell.
-
-    From the numbers at risk and the incidence of two points a reader can work out how many left
-    and how many ended otherwise in between: each must be 0 or at least ``smallest``, as must
-    those still at risk.
-    """
-    shown = np.zeros(len(curve.time), dtype=bool)
-    last_left, last_after = 0, n
-    left = np.cumsum(curve.n_events)
-    after = curve.n_at_risk - curve.n_events
-    for at in range(len(curve.time)):
-        n_left, n_other = left[at] - last_left, last_after - after[at] - (left[at] - last_left)
-        steps_are_large = all(step == 0 or step >= smallest for step in (n_left, n_other))
-        if steps_are_large and n_left > 0 and curve.n_at_risk[at] >= smallest:
-            shown[at] = after[at] == 0 or after[at] >= smallest
-        if shown[at]:
-            last_left, last_after = left[at], after[at]
-    return shown
 
 
 def dropout_hazards(strata: Columns, rows: Columns) -> list[Record]:
@@ -246,7 +217,6 @@ class DropoutSurvivalRow(Row, total=False):
     n_dropouts: int
     n_therapists: int
     starts_after_session: int
-    is_publishable: bool
 
 
 CURVE = ("therapist_code", "sessions_attended", "cause")

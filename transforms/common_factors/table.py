@@ -5,8 +5,8 @@ module declares its tables beside the functions that make their rows; the schema
 row's type, and the contract of the published table must agree with it (checked by a test).
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 import numpy as np
@@ -14,6 +14,8 @@ import pyarrow as pa
 
 from transforms.arrow import numbers_of, table_of
 from transforms.common_factors.clinics import Clinics, groups_of
+from transforms.common_factors.rows import Columns
+from transforms.common_factors.scopes import Scope, scopes
 from transforms.statistics.withheld import Record
 
 PLACE = ("clinic_id", "clinic_group")
@@ -50,7 +52,8 @@ class ByStratum:
     """Estimates from one row per client, which a scope takes from the strata it covers.
 
     ``estimate`` takes the strata (``stratum``, the clinic and ``keys``) and the numbers of each row
-    (``stratum`` and ``values``), in an order that does not hang on how the engine read them.
+    (``stratum``, ``values`` and ``sums``), in an order that does not hang on how the engine read
+    them. With ``sums`` (name to SQL) a row is all candidates that are equal in the columns.
     """
 
     estimate: Callable[[Record, Record], list[Record]]
@@ -58,6 +61,7 @@ class ByStratum:
     values: tuple[str, ...]
     where: str = USABLE
     stratum: str = "stratum"
+    sums: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -67,7 +71,8 @@ class ByStratum:
     def rows_of(self, candidates: pa.Table) -> list[Record]:
         """Return the rows of every scope."""
         # Rows that are equal in every column are interchangeable, so this is a full order.
-        rows = numbers_of(_in_order(candidates.select([self.stratum, *self.values])))
+        read = [self.stratum, *self.values, *self.sums]
+        rows = numbers_of(_in_order(candidates.select(read)))
         rows["stratum"] = rows.pop(self.stratum)
         codes = candidates[self.stratum].to_numpy(zero_copy_only=False)
         _, first = np.unique(codes, return_index=True)
@@ -78,12 +83,16 @@ class ByStratum:
 
 @dataclass(frozen=True)
 class PerClinic:
-    """Estimates from counts or sums, one row per clinic and ``keys``."""
+    """Estimates from counts or sums, one row per clinic and ``keys``.
+
+    ``values`` are read as they are; ``sums`` (name to SQL) are over all candidates of the row.
+    """
 
     estimate: Callable[[Record], list[Record]]
     keys: tuple[str, ...]
-    values: tuple[str, ...]
+    values: tuple[str, ...] = ()
     where: str = "true"
+    sums: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -116,12 +125,31 @@ class CfTable:
 def estimated(table: CfTable, *models: Any) -> pa.Table:
     """Fill a table from the relations of DuckDB that a dbt model refers to, one per estimate."""
     parts = zip(table.estimates, models, strict=True)
-    return table.fill(*(handed_over(model, part.columns, part.where) for part, model in parts))
+    return table.fill(
+        *(handed_over(model, part.columns, part.where, part.sums) for part, model in parts)
+    )
 
 
-def handed_over(model: Any, columns: Sequence[str], where: str = "true") -> pa.Table:
-    """Return some columns of a relation of DuckDB: the only place that knows an engine."""
-    return model.filter(where).project(", ".join(columns)).to_arrow_table()
+def handed_over(
+    model: Any, columns: Sequence[str], where: str = "true", sums: Mapping[str, str] | None = None
+) -> pa.Table:
+    """Return columns of a relation of DuckDB, or sums by them; nothing else knows an engine."""
+    listed, rows = ", ".join(columns), model.filter(where)
+    if not sums:
+        return rows.project(listed).to_arrow_table()
+    named = [f"{sql} as {name}" for name, sql in sums.items()]
+    return rows.aggregate(", ".join([listed, *named]), listed).to_arrow_table()
+
+
+def sums_per_clinic(
+    rows: Columns, keys: Sequence[str], names: Sequence[str]
+) -> Iterator[tuple[Scope, np.ndarray]]:
+    """Yield every scope with the numbers of its clinics, one row each."""
+    lists = {name: rows[name].tolist() for name in (*PLACE, *keys)}
+    strata = list(zip(*(lists[key] for key in keys), strict=True))
+    totals = np.column_stack([rows[name].astype(float) for name in names])
+    for scope in scopes(lists["clinic_id"], lists["clinic_group"], strata):
+        yield scope, totals[list(scope.strata)]
 
 
 def _in_order(table: pa.Table, columns: tuple[str, ...] | None = None) -> pa.Table:

@@ -7,15 +7,20 @@ with a count it depends on. A list of reasons keeps the reasons and loses their 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from transforms.disclosure.cells import Row, System, broken_sums, system_of
+from transforms.disclosure.cells import AGE, Row, System, broken_sums, system_of
+from transforms.disclosure.curves import hidden_points
 from transforms.disclosure.protect import cells_to_hide, rounded
-from transforms.disclosure.structure import Policy, Statistic, Table, holds
+from transforms.disclosure.structure import Policy, Statistic, Table, holds, written
 from transforms.statistics.correlation import wilson_interval
 
 LABEL, SUPPRESSED = "precision_label", "suppressed"
+# A table's own least number of clients or therapists: below it a statistic goes on no page.
+BELOW_ITS_LEAST = "too few"
 # A statistic is printed in steps of 1, 2 or 5 times a power of ten.
 STEPS = (1, 2, 5, 10)
 # One person further from the mean than this many standard errors times the root of n is rare; an
@@ -43,7 +48,19 @@ def controlled(
         hidden = system.published
     else:
         hidden = cells_to_hide(system, policy, _about_one(rows, table, system, policy))
-    return [_public(n, row, table, system, hidden, policy) for n, row in enumerate(rows)]
+    counts = [_counts(n, table, system, hidden, policy) for n in range(len(rows))]
+    here = {_place(row, table): own for row, own in zip(rows, counts, strict=True)}
+    untold = hidden_points(rows, table, policy)
+    public = [
+        _public(row, own, {} if n in untold else _statistics(row, table, here, policy), table)
+        for n, (row, own) in enumerate(zip(rows, counts, strict=True))
+    ]
+    if table.disagreement:
+        _say_who_disagrees(public, rows, table, clinics)
+    return [
+        {column: found[column] for column in row if column not in table.left_out}
+        for row, found in zip(rows, public, strict=True)
+    ]
 
 
 def step_of(influence: float) -> float:
@@ -60,33 +77,49 @@ def step_of(influence: float) -> float:
 def _about_one(rows: Sequence[Row], table: Table, system: System, policy: Policy) -> frozenset[int]:
     """Return the cells of rows whose clients were seen by too few therapists."""
     counted = table.staff[0] if table.staff else None
+    fewest = max(policy.fewest_therapists, table.fewest_therapists or 0)
     return frozenset(
         cell
         for (n, _), cell in system.places.items()
-        if counted
-        and 0 < (rows[n][counted] or 0) < policy.fewest_therapists
-        and system.values[cell] > 0
+        if counted and 0 < (rows[n][counted] or 0) < fewest and system.values[cell] > 0
     )
 
 
-def _public(
-    n: int, row: Row, table: Table, system: System, hidden: set[int], policy: Policy
-) -> dict[str, Any]:
+def _counts(
+    n: int, table: Table, system: System, hidden: set[int], policy: Policy
+) -> dict[str, int | None]:
+    """Return what a row prints; what its persons did is hidden with their number."""
     counts = {
         column: _printed(system, system.places[n, column], hidden, policy)
         for column in table.counts
     }
-    found = dict(row) | counts
+    if counts[table.base] is not None:
+        return counts
+    return {c: count if c == table.left_out_count else None for c, count in counts.items()}
+
+
+def _place(row: Row, table: Table, at: Mapping[str, str] = MappingProxyType({})) -> tuple[Any, ...]:
+    keys = [at.get(key, written(row[key])) for key in table.keys]
+    return (row["scope_level"], row["scope_id"], row.get(AGE), *keys)
+
+
+def _public(
+    row: Row,
+    counts: Mapping[str, int | None],
+    told: Mapping[str, Any],
+    table: Table,
+) -> dict[str, Any]:
+    nothing = dict.fromkeys(column for each in table.statistics for column in each.columns)
+    found: dict[str, Any] = {**row, **counts, **nothing, **told}
     has_base = counts[table.base] is not None
     found |= {column: row[column] if has_base else None for column in table.staff}
-    found |= _statistics(row, table, counts, policy)
     is_told = found.get("estimate") is not None
     if "estimate" in row and not is_told:
         found |= dict.fromkeys(table.with_estimate)
         found |= {LABEL: SUPPRESSED} if LABEL in row else {}
     if table.reasons:
         found[table.reasons] = reasons_only(row[table.reasons])
-    return {column: found[column] for column in row if column not in table.left_out}
+    return found
 
 
 def _printed(system: System, cell: int, hidden: set[int], policy: Policy) -> int | None:
@@ -95,21 +128,67 @@ def _printed(system: System, cell: int, hidden: set[int], policy: Policy) -> int
 
 
 def _statistics(
-    row: Row, table: Table, counts: Mapping[str, int | None], policy: Policy
+    row: Row,
+    table: Table,
+    here: Mapping[tuple[Any, ...], Mapping[str, int | None]],
+    policy: Policy,
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for each in table.statistics:
-        if holds(each.when, row) and not found.keys() & {*each.columns}:
-            base = counts[table.base]
-            needed = [counts[c] for c in (*each.of, *(each.share or ()), table.base)]
-            if None in needed or not base or row[each.columns[0]] is None:
-                found |= dict.fromkeys(each.columns)
-            elif each.share:
-                found |= _share(each, counts)
-            else:
-                found |= _coarse(each, row, base, policy)
-    missing = {c for each in table.statistics for c in each.columns} - found.keys()
-    return found | dict.fromkeys(missing)
+    if row.get(LABEL) != BELOW_ITS_LEAST:
+        for each in table.statistics:
+            if holds(each.when, row) and not found.keys() & {*each.columns}:
+                found |= _told(each, row, table, here, policy)
+    return found
+
+
+def _told(
+    each: Statistic,
+    row: Row,
+    table: Table,
+    here: Mapping[tuple[Any, ...], Mapping[str, int | None]],
+    policy: Policy,
+) -> dict[str, Any]:
+    """Return one statistic; nothing where a count that it is made of is hidden or not there."""
+    counts = here[_place(row, table)]
+    base = counts[table.base]
+    needed = [here.get(_place(row, table, t.at), {}).get(t.name) for t in each.of]
+    needed += [counts[column] for column in each.share or ()]
+    if None in needed or not base or row[each.columns[0]] is None:
+        return dict.fromkeys(each.columns)
+    return _share(each, counts) if each.share else _coarse(each, row, base, policy)
+
+
+def _say_who_disagrees(
+    public: Sequence[dict[str, Any]],
+    rows: Sequence[Row],
+    table: Table,
+    clinics: Mapping[str, str | None],
+) -> None:
+    """Say of pooled rows whether clinics lie on both sides of no effect, from what is printed."""
+    of_clinics: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+    for row, found in zip(rows, public, strict=True):
+        if row["scope_level"] == "clinic":
+            of_clinics[_place(row, table)[2:]].append(found)
+    for row, found in zip(rows, public, strict=True):
+        none = _no_effect(row, table)
+        level, group, *_ = _place(row, table)
+        told = [
+            own["estimate"]
+            for own in of_clinics[_place(row, table)[2:]]
+            if own["estimate"] is not None
+            and (level == "overall" or clinics[own["scope_id"]] == group)
+        ]
+        is_compared = level != "clinic" and len(told) > 1 and found["estimate"] is not None
+        found[table.disagreement or ""] = (
+            min(told) < none < max(told) if is_compared and none is not None else None
+        )
+
+
+def _no_effect(row: Row, table: Table) -> float | None:
+    return next(
+        (s.no_effect for s in table.statistics if "estimate" in s.columns and holds(s.when, row)),
+        None,
+    )
 
 
 def _share(each: Statistic, counts: Mapping[str, int | None]) -> dict[str, Any]:

@@ -90,28 +90,44 @@ class CountSum(Strict):
         return {"when": _pairs(head.removeprefix("when ")), "terms": terms}
 
 
+class Curve(Strict):
+    """A share that grows from row to row, with what tells of a point how many it is of."""
+
+    along: str = Field(description="The key that tells the points of one curve apart")
+    at_risk: str
+    left: str = Field(description="How many left up to the point")
+
+
 class Statistic(Strict):
     """Columns that are computed from counts, and to what they are rounded.
 
     One of: ``share`` (recomputed from the published counts, with Wilson's interval), ``interval``
     (rounded to what one person can move, from the width of the interval), ``span`` (the same for a
     bounded number), ``curve`` (a share that many rows tell step by step: as many persons as the
-    threshold move it).
+    threshold move it, and no point is told that would tell of fewer).
     """
 
     columns: tuple[str, ...]
-    of: tuple[str, ...] = Field((), description="Counts it is hidden with; default: the base")
+    of: tuple[Term, ...] = Field((), description="Counts it is hidden with, beside the base")
     when: Mapping[str, str] = {}
     share: tuple[str, ...] | None = Field(None, description="The part, then what makes the whole")
     percent: bool = False
     interval: tuple[str, str] | None = None
     span: float | None = None
-    curve: bool = False
+    curve: Curve | None = None
+    no_effect: float | None = Field(
+        None, description="On whose sides clinics disagree; 0, or 1 for a ratio"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, content: Any) -> Any:
+        return _with_terms(content, "of")
 
     @model_validator(mode="after")
     def _one_way(self) -> Statistic:
         ways = [self.share is not None, self.interval is not None, self.span is not None]
-        if sum(ways) + self.curve != 1:
+        if sum(ways) + (self.curve is not None) != 1:
             raise ValueError(f"{self.columns[0]}: say one of share, interval, span, curve")
         return self
 
@@ -130,6 +146,8 @@ class Table(Strict):
     )
     statistics: tuple[Statistic, ...] = ()
     left_out_count: str | None = Field(None, description="Count of who is not in the row's base")
+    fewest_therapists: int | None = Field(None, description="More than the policy asks of a row")
+    disagreement: str | None = Field(None, description="Whether clinics lie on both sides")
     reasons: str | None = Field(None, description="A text of reasons with counts; kept: reasons")
     said: tuple[str, ...] = Field((), description="Words and constants that tell no count")
     with_estimate: tuple[str, ...] = Field((), description="Words that go with the statistics")
@@ -139,10 +157,7 @@ class Table(Strict):
     @model_validator(mode="before")
     @classmethod
     def _read(cls, content: Any) -> Any:
-        if isinstance(content, Mapping) and "scopes" in content:
-            terms = [Term.read(x) if isinstance(x, str) else x for x in content["scopes"]]
-            return {**content, "scopes": terms}
-        return content
+        return _with_terms(content, "scopes")
 
     @property
     def public_columns(self) -> list[str]:
@@ -162,8 +177,9 @@ class Table(Strict):
             for column in statistic.columns:
                 if found.setdefault(column, "statistic") != "statistic":
                     raise ValueError(f"{column} has two roles, {found[column]} and statistic")
-        if self.reasons:
-            found[self.reasons] = "reasons"
+        for role in ("reasons", "disagreement"):
+            if column := getattr(self, role):
+                found[column] = role
         return found
 
 
@@ -175,7 +191,10 @@ class Structure(Strict):
     tables: Mapping[str, Table]
     not_public: Mapping[str, str] = Field({}, description="Tables left out, and why")
     beside: tuple[str, ...] = Field((), description="Reference tables copied as they are")
-    clinic_reference: tuple[str, ...] = Field((), description="The same, for a clinic's own file")
+    clinic_reference: Mapping[str, tuple[str, ...]] = Field(
+        {},
+        description="The same for a clinic's own file, and which counts are hidden there if small",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -229,7 +248,8 @@ def _check(name: str, table: Table) -> None:
         raise ConfigError(FILE, f"{name}: {error}", "Name each column once") from None
     named = [t.name for each in table.sums for _, t in each.terms if not t.is_unpublished]
     named += [t.name for t in table.scopes if not t.is_unpublished]
-    named += [table.base] + [c for s in table.statistics for c in (*s.of, *(s.share or ()))]
+    named += [table.base] + [c for s in table.statistics for c in s.share or ()]
+    named += [term.name for s in table.statistics for term in s.of]
     named += [table.left_out_count] if table.left_out_count else []
     for column in named:
         if roles.get(column) != "counts":
@@ -244,6 +264,13 @@ def holds(when: Mapping[str, str], row: Mapping[str, Any]) -> bool:
 def written(value: Any) -> str:
     """Return a key's value as the file writes it; nothing for NULL."""
     return "" if value is None else str(value)
+
+
+def _with_terms(content: Any, key: str) -> Any:
+    """Read a list of counts; what is no mapping is refused elsewhere."""
+    if not isinstance(content, Mapping) or key not in content:
+        return content
+    return {**content, key: [Term.read(x) if isinstance(x, str) else x for x in content[key]]}
 
 
 def _pairs(text: str | None) -> dict[str, str]:

@@ -68,6 +68,12 @@ select
     coalesce(
         missing_reason,
         case when client_episode_number > 1 then 'later episode of a client counted once' end
-    ) as exclusion_reason
+    ) as exclusion_reason,
+    case rupture_class when 'none' then 0 when 'repaired' then 1 when 'unrepaired' then 2 end
+        as class_code,
+    dense_rank() over (
+        partition by missing_reason is null and client_episode_number = 1
+        order by clinic_id, detector, instrument_id, version, outcome_instrument_id
+    ) - 1 as stratum
 
 from ranked

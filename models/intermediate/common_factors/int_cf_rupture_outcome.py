@@ -6,4 +6,4 @@ from transforms.common_factors.table import estimated
 
 def model(dbt, session):
     """Estimate every scope from the usable candidates."""
-    return estimated(RUPTURE_OUTCOME, dbt.ref("int_cf_rupture_moments"))
+    return estimated(RUPTURE_OUTCOME, dbt.ref("int_cf_rupture_candidates"))

@@ -15,19 +15,15 @@ labeled as (
 
     select
         estimates.*,
-        case
-            when n_clients < greatest({{ var('small_number', 11) }}, 20) or estimate is null
-                then 'suppressed'
-            when n_clients < 50 then 'too imprecise'
-            else 'reportable'
-        end as precision_label
+        {{ cf_precision(too_few='n_clients < 20', too_imprecise='n_clients < 50') }}
+            as precision_label
 
     from {{ ref('int_cf_alliance_outcome') }} as estimates
 
 ),
 
 {% call cf_mart(
-    hidden=[
+    beside=[
         'cluster_ci_low', 'cluster_ci_high', 'zero_order_r', 'zero_order_r_ci_low',
         'zero_order_r_ci_high', 'spearman_r', 'spearman_r_ci_low', 'spearman_r_ci_high',
         'alliance_mean', 'alliance_sd', 'ceiling_percent',
@@ -35,10 +31,10 @@ labeled as (
     benchmark="benchmarks.benchmark_id = 'fluckiger_2018_r'",
     caution='association, not cause: clients who improve early may also rate the alliance higher',
 ) %}
-    shown.alliance_instrument_id,
+    labeled.alliance_instrument_id,
     'client' as alliance_rater,
     'sessions {{ var("early_alliance_first_session", 3) }} to '
     || '{{ var("early_alliance_last_session", 5) }}, else the latest before' as alliance_window,
-    shown.outcome_instrument_id,
+    labeled.outcome_instrument_id,
     'last score after the window, given the first' as outcome_metric,
 {% endcall %}

@@ -16,11 +16,7 @@ labeled as (
 
     select
         estimates.*,
-        case
-            when n_clients < {{ var('small_number', 11) }} or estimate is null then 'suppressed'
-            when n_clients < 30 then 'too imprecise'
-            else 'reportable'
-        end as precision_label
+        {{ cf_precision(too_imprecise='n_clients < 30') }} as precision_label
 
     from {{ ref('int_cf_alliance_symptom_lag') }} as estimates
 
@@ -28,20 +24,20 @@ labeled as (
 
 {% call cf_mart(
     by=['lag_direction'],
-    benchmark="benchmarks.table_name = 'cf_alliance_symptom_lag' and shown.lag_direction || '_' || shown.parameter = benchmarks.metric",
+    benchmark="benchmarks.table_name = 'cf_alliance_symptom_lag' and labeled.lag_direction || '_' || labeled.parameter = benchmarks.metric",
     caution='association, not cause: few sessions per client bias lagged models a little, in both directions',
 ) %}
-    shown.lag_direction,
-    shown.alliance_instrument_id,
+    labeled.lag_direction,
+    labeled.alliance_instrument_id,
     'client' as alliance_rater,
-    shown.outcome_instrument_id,
-    shown.parameter,
+    labeled.outcome_instrument_id,
+    labeled.parameter,
     case
-        when shown.parameter = 'within_standardized' then 'SD per SD'
-        when shown.parameter = 'repeated_measures_r' then 'correlation'
-        when shown.lag_direction = 'alliance_to_symptom'
+        when labeled.parameter = 'within_standardized' then 'SD per SD'
+        when labeled.parameter = 'repeated_measures_r' then 'correlation'
+        when labeled.lag_direction = 'alliance_to_symptom'
             then 'points of outcome per 10 alliance points of 100'
         else 'alliance points of 100 per point of outcome'
     end as unit,
-    case when shown.n_clients >= {{ var('small_number', 11) }} then shown.n_pairs end as n_pairs,
+    labeled.n_pairs,
 {% endcall %}

@@ -1,5 +1,3 @@
-{# Only clients of a model of small_number clients or more; nothing is said of a smaller one. #}
-
 with
 
 trajectories as (
@@ -55,5 +53,3 @@ inner join candidates
         and candidates.exclusion_reason is null
 
 cross join extract_dates
-
-where trajectories.n_clients_in_model >= {{ var('small_number', 11) }}

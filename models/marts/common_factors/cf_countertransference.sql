@@ -2,5 +2,5 @@
     'cf_countertransference',
     caution='association, not cause: therapists rate themselves; pooled only, never for one of them',
     target='target_instrument_id',
-    by_therapists=true,
+    moments=false,
 ) }}

@@ -1,5 +1,3 @@
-{% set small = var('small_number', 11) %}
-
 with
 
 candidates as (
@@ -42,7 +40,6 @@ endings as (
 
 ),
 
-{# A count of 1 to small_number - 1 on either side of a share would follow from the share. #}
 labeled as (
 
     select
@@ -50,14 +47,7 @@ labeled as (
         endings.unknown_count,
         endings.ended_count,
         estimates.n_eligible - estimates.n_used as n_unknown,
-        case
-            when estimates.estimate is null then 'suppressed'
-            when estimates.n_used < {{ small }} then 'suppressed'
-            when estimates.n_positive between 1 and {{ small - 1 }} then 'suppressed'
-            when estimates.n_used - estimates.n_positive between 1 and {{ small - 1 }}
-                then 'suppressed'
-            else 'reportable'
-        end as precision_label
+        {{ cf_precision(too_imprecise='n_used < 11') }} as precision_label
 
     from {{ ref('int_cf_dropout_definitions') }} as estimates
 
@@ -73,31 +63,25 @@ labeled as (
             '; ',
             exclusions.reasons,
             case
-                when shown.n_unknown > 0
-                    then 'definition cannot be judged: '
-                    || {{ cf_count_in_words('shown.n_unknown') }}
+                when labeled.n_unknown > 0
+                    then 'definition cannot be judged: ' || labeled.n_unknown
             end
         ),
         ''
     ){% endset %}
 
 {% call cf_mart(
-    hidden=['n_positive'],
+    beside=['n_positive'],
     clients=none,
     episodes='n_used',
     reasons=reasons,
-    benchmark="benchmarks.table_name = 'cf_dropout_definitions' and shown.definition = benchmarks.metric and shown.metric = 'rate'",
+    benchmark="benchmarks.table_name = 'cf_dropout_definitions' and labeled.definition = benchmarks.metric and labeled.metric = 'rate'",
     caution='association, not cause: rates differ by definition, so compare like with like',
 ) %}
-    shown.metric,
-    shown.definition,
-    shown.compared_definition,
-    case
-        when not shown.n_unknown between 1 and {{ small - 1 }}
-            then 100.0 * shown.n_unknown / nullif(shown.n_eligible, 0)
-    end as not_judged_percent,
-    case
-        when not shown.unknown_count between 1 and {{ small - 1 }}
-            then cast(100.0 * shown.unknown_count / nullif(shown.ended_count, 0) as double)
-    end as discharge_unknown_percent,
+    labeled.metric,
+    labeled.definition,
+    labeled.compared_definition,
+    100.0 * labeled.n_unknown / nullif(labeled.n_eligible, 0) as not_judged_percent,
+    cast(100.0 * labeled.unknown_count / nullif(labeled.ended_count, 0) as double)
+        as discharge_unknown_percent,
 {% endcall %}

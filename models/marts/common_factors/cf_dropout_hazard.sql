@@ -26,24 +26,20 @@ labeled as (
 
     select
         estimates.*,
-        case
-            when estimate is null or n_clients < {{ var('small_number', 11) }} then 'suppressed'
-            when smallest_cell between 1 and {{ var('small_number', 11) - 1 }} then 'suppressed'
-            when n_therapists < 10 then 'exploratory'
-            else 'reportable'
-        end as precision_label
+        {{ cf_precision(too_imprecise='smallest_cell < 11', exploratory='n_therapists < 10') }}
+            as precision_label
 
     from {{ ref('int_cf_dropout_hazard') }} as estimates
 
 ),
 
 {% call cf_mart(
-    hidden=['n_dropouts', 'n_sessions'],
-    benchmark="benchmarks.table_name = 'cf_dropout_hazard' and shown.metric = benchmarks.metric",
+    beside=['n_dropouts', 'n_sessions'],
+    benchmark="benchmarks.table_name = 'cf_dropout_hazard' and labeled.metric = benchmarks.metric",
     caution='association, not cause: an unrated session is often a bad one, see hazard_ratio_not_rated',
 ) %}
-    shown.alliance_instrument_id,
+    labeled.alliance_instrument_id,
     'client' as alliance_rater,
     'rating of the last attended session before the one at risk' as alliance_window,
-    shown.metric,
+    labeled.metric,
 {% endcall %}

@@ -78,11 +78,7 @@ labeled as (
         estimates.*,
         used.curve,
         used.used_count,
-        case
-            when estimates.estimate is null or not estimates.is_publishable then 'suppressed'
-            when estimates.n_at_risk < 30 then 'too imprecise'
-            else 'reportable'
-        end as precision_label
+        {{ cf_precision(too_imprecise='n_at_risk < 30') }} as precision_label
 
     from estimates
 
@@ -98,14 +94,14 @@ labeled as (
 
 {% call cf_mart(
     by=['curve'],
-    hidden=['n_at_risk', 'n_left'],
+    beside=['n_at_risk', 'n_left'],
     used='used_count',
-    benchmark="benchmarks.table_name = 'cf_dropout_survival' and shown.alliance_tertile = benchmarks.metric",
+    benchmark="benchmarks.table_name = 'cf_dropout_survival' and labeled.alliance_tertile = benchmarks.metric",
     caution='association, not cause: ending otherwise competes with dropout; unknown endings are censored',
 ) %}
-    shown.curve,
-    shown.alliance_instrument_id,
-    shown.alliance_tertile,
-    shown.session_number,
-    shown.starts_after_session,
+    labeled.curve,
+    labeled.alliance_instrument_id,
+    labeled.alliance_tertile,
+    labeled.session_number,
+    labeled.starts_after_session,
 {% endcall %}

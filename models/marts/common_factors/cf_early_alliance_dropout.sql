@@ -28,18 +28,15 @@ candidates as (
 
 ),
 
-{# A cell of 1 to small_number - 1 hides the row; an empty cell may be shown (domain 4.20). #}
 labeled as (
 
     select
         *,
-        case
-            when estimate is null then 'suppressed'
-            when n_clients < {{ var('small_number', 11) }} then 'suppressed'
-            when smallest_cell between 1 and {{ var('small_number', 11) - 1 }} then 'suppressed'
-            when metric = 'hazard_ratio_per_sd' and n_therapists < 10 then 'exploratory'
-            else 'reportable'
-        end as precision_label,
+        {{ cf_precision(
+            too_imprecise="n_clients < 11 or smallest_cell < 11"
+            ~ " and metric not in ('risk_low', 'risk_middle', 'risk_high')",
+            exploratory="metric = 'hazard_ratio_per_sd' and n_therapists < 10",
+        ) }} as precision_label,
         sum(
             case
                 when metric in ('risk_low', 'risk_middle', 'risk_high', 'hazard_ratio_per_sd')
@@ -56,13 +53,13 @@ labeled as (
 
 {% call cf_mart(
     by=['analysis'],
-    hidden=['alliance_above', 'alliance_up_to', 'n_dropouts'],
+    beside=['alliance_above', 'alliance_up_to', 'n_dropouts'],
     used='used_count',
-    benchmark="benchmarks.table_name = 'cf_early_alliance_dropout' and shown.metric = benchmarks.metric",
+    benchmark="benchmarks.table_name = 'cf_early_alliance_dropout' and labeled.metric = benchmarks.metric",
     caution='association, not cause: only clients still in treatment at session 3 who rated it',
 ) %}
-    shown.alliance_instrument_id,
+    labeled.alliance_instrument_id,
     'client' as alliance_rater,
     'session 3' as alliance_window,
-    shown.metric,
+    labeled.metric,
 {% endcall %}

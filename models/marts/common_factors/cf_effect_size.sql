@@ -15,28 +15,24 @@ labeled as (
 
     select
         *,
-        case
-            when estimate is null or n_used < {{ var('small_number', 11) }} then 'suppressed'
-            when n_used < 30 then 'too imprecise'
-            when n_used < 100 then 'exploratory'
-            else 'reportable'
-        end as precision_label
+        {{ cf_precision(too_imprecise='n_used < 30', exploratory='n_used < 100') }}
+            as precision_label
 
     from {{ ref('int_cf_effect_size') }}
 
 ),
 
 {% call cf_mart(
-    hidden=['mean_improvement', 'correlation'],
+    beside=['mean_improvement', 'correlation'],
     clients=none,
-    therapists=none,
+    therapists=false,
     episodes='n_used',
     rest='not scored twice on it',
-    benchmark="benchmarks.table_name = 'cf_effect_size' and shown.metric = benchmarks.metric",
+    benchmark="benchmarks.table_name = 'cf_effect_size' and labeled.metric = benchmarks.metric",
     caution='pre-post, uncontrolled: mixes treatment with regression to the mean, natural recovery and selection',
 ) %}
-    shown.instrument_id,
-    shown.version,
-    shown.metric,
-    shown.formula,
+    labeled.instrument_id,
+    labeled.version,
+    labeled.metric,
+    labeled.formula,
 {% endcall %}

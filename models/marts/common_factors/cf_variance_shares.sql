@@ -15,23 +15,22 @@ labeled as (
 
     select
         estimates.*,
-        case
-            when estimate is null or n_therapists < 10 or n_clients < 200 then 'suppressed'
-            when n_therapists < 40 or n_clients < 1200 then 'exploratory'
-            else 'reportable'
-        end as precision_label
+        {{ cf_precision(
+            too_few='n_therapists < 10 or n_clients < 200',
+            exploratory='n_therapists < 40 or n_clients < 1200',
+        ) }} as precision_label
 
     from {{ ref('int_cf_variance_shares') }} as estimates
 
 ),
 
 {% call cf_mart(
-    benchmark="benchmarks.table_name = 'cf_variance_shares' and shown.source = benchmarks.metric",
+    benchmark="benchmarks.table_name = 'cf_variance_shares' and labeled.source = benchmarks.metric",
     caution='association, not cause: shares of what is left after the first score, not of the effect of treatment',
 ) %}
-    shown.alliance_instrument_id,
-    shown.outcome_instrument_id,
-    shown.source,
+    labeled.alliance_instrument_id,
+    labeled.outcome_instrument_id,
+    labeled.source,
     'share averaged over all orders of entry (Shapley, LMG), first score held equal' as decomposition,
-    shown.n_modalities,
+    labeled.n_modalities,
 {% endcall %}

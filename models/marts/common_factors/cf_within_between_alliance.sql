@@ -15,30 +15,26 @@ labeled as (
 
     select
         estimates.*,
-        case
-            when n_clients < {{ var('small_number', 11) }} or estimate is null then 'suppressed'
-            when n_clients < 30 then 'too imprecise'
-            else 'reportable'
-        end as precision_label
+        {{ cf_precision(too_imprecise='n_clients < 30') }} as precision_label
 
     from {{ ref('int_cf_within_between_alliance') }} as estimates
 
 ),
 
 {% call cf_mart(
-    hidden=['client_variance_share'],
-    benchmark="benchmarks.table_name = 'cf_within_between_alliance' and shown.parameter = benchmarks.metric",
+    beside=['client_variance_share'],
+    benchmark="benchmarks.table_name = 'cf_within_between_alliance' and labeled.parameter = benchmarks.metric",
     caution='association, not cause: few sessions per client bias lagged models a little',
 ) %}
-    shown.alliance_instrument_id,
+    labeled.alliance_instrument_id,
     'client' as alliance_rater,
     'session t, outcome before the next attended session' as alliance_window,
-    shown.outcome_instrument_id,
-    shown.parameter,
+    labeled.outcome_instrument_id,
+    labeled.parameter,
     case
-        when shown.parameter = 'within_standardized' then 'SD of outcome per SD of alliance'
-        when shown.parameter = 'repeated_measures_r' then 'correlation'
+        when labeled.parameter = 'within_standardized' then 'SD of outcome per SD of alliance'
+        when labeled.parameter = 'repeated_measures_r' then 'correlation'
         else 'points of outcome per 10 alliance points of 100'
     end as unit,
-    case when shown.n_clients >= {{ var('small_number', 11) }} then shown.n_pairs end as n_pairs,
+    labeled.n_pairs,
 {% endcall %}

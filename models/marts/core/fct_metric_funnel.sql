@@ -98,6 +98,6 @@ select
     line,
     kind,
     n_episodes,
-    n_episodes between 1 and {{ var('small_number', 11) - 1 }} as is_small
+    n_episodes between 1 and 10 as is_small
 
 from counted

@@ -32,9 +32,7 @@ select
     site.session,
     site.expected,
     site.signal_limit,
-    case
-        when site.n_episodes >= {{ var('small_number', 11) }} then site.n_episodes
-    end as n_episodes,
+    site.n_episodes,
     'this installation' as source,
     replaced.instrument_id is null as is_used
 

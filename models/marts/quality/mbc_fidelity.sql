@@ -280,7 +280,7 @@ described as (
         cast(denominator as bigint) as denominator,
         cast(metric_value as double) as value,
         unit,
-        denominator < {{ var('small_number') }} as is_small
+        denominator < 11 as is_small
 
     from metrics
 

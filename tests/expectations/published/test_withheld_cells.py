@@ -72,7 +72,7 @@ def test_the_row_is_emptied_and_says_which_column_and_side(build, changed, reaso
     path = build(**changed)
 
     assert withhold_impossible(path) == 1
-    assert row_of(path, "birch") == (None, None, 17, 46, "suppressed", f"defect: {reason}")
+    assert row_of(path, "birch") == (None, None, 17, 46, "none", f"defect: {reason}")
     assert row_of(path, "alder") == (50, 40, 70, 46, "reportable", None)
     with duckdb.connect(str(path), read_only=True) as con:
         (found,) = check_withheld(con)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 from datetime import date
 
@@ -9,7 +10,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from pipeline.home import REPOSITORY
+from expectations.published.disclosure import check_public
+from pipeline.home import REPOSITORY, Home
 from pipeline.steps import publish
 from pipeline.steps.public_file import write_public
 from pipeline.steps.role_files import write_role_files
@@ -19,6 +21,7 @@ from transforms.errors import BuildError
 
 DAY = date(2026, 1, 1)
 KINDS = {"counts": pa.int64(), "staff": pa.int64(), "statistic": pa.float64()}
+KINDS |= {"disagreement": pa.bool_()}
 
 
 @pytest.fixture
@@ -39,6 +42,10 @@ def build(home, made, extra=""):
         con.execute("create table core.fct_episodes as select clinic_id, uuid() as k from c")
         con.execute("create table quality.dq_rules as select 'F01' as rule_id")
         con.execute("create table process.pooled as select 1 as estimate")
+        con.execute(
+            "create table process.expected_response_curves as "
+            "select unnest([1, 2]) as session, unnest([11, 10]) as n_episodes"
+        )
         rows = tables_of(made)
         for name, table in structure().tables.items():
             kinds = {c: KINDS.get(role, pa.string()) for c, role in table.roles.items()}
@@ -154,3 +161,62 @@ def test_the_qa_leads_file_has_no_course(home, made):
     assert told(quality, "select count(*) from duckdb_tables() where table_name like 'fct%'") == [
         (0,)
     ]
+
+
+def test_a_clinic_reads_of_all_clinics_no_small_count(home, made):
+    night(home, made, "r1")
+    own = home.published.parent / "clinics" / "clinic3.duckdb"
+    curves = "select session, n_episodes from process.expected_response_curves order by 1"
+
+    assert told(own, curves) == [(1, 11), (2, None)]
+    assert told(home.published, curves) == [(1, 11), (2, 10)]
+
+
+# Rule P06.
+
+
+@pytest.fixture(scope="module")
+def public_file(tmp_path_factory):
+    """A public file as a night writes it."""
+    place = Home(tmp_path_factory.mktemp("p06") / "home")
+    place.root.mkdir()
+    place.prepare()
+    build(place, network({"clinic0": 60, "clinic1": 45, "clinic2": 8, "clinic3": 33}, 1))
+    write_public(place, "r1", DAY)
+    return place.building_public
+
+
+def failures(public_file, folder, change: str) -> tuple[int, int]:
+    """Return the rows of a changed copy of the public file, and how much P06 finds in them."""
+    copy = folder / "public.duckdb"
+    shutil.copy(public_file, copy)
+    with duckdb.connect(str(copy)) as con:
+        (n_rows,) = con.execute(f"update {CHANGE} set {change}").fetchone()
+    (found,) = [m for m in check_public(copy, structure()) if m.table_name == CHANGE]
+    return n_rows, found.n_failed
+
+
+def test_the_public_file_keeps_its_promise(public_file):
+    found = {m.table_name: m for m in check_public(public_file, structure())}
+
+    assert found.keys() == structure().tables.keys()
+    assert {m.n_failed for m in found.values()} == {0}
+    assert found[CHANGE].n_scope > 30
+
+
+@pytest.mark.parametrize(
+    ("printed", "is_broken"),
+    [(0, False), (1, True), (5, True), (10, True), (15, False), (16, True)],
+)
+def test_a_small_count_or_an_exact_one_is_found(public_file, tmp_path, printed, is_broken):
+    n_rows, n_failed = failures(public_file, tmp_path, f"n_excluded = {printed}")
+
+    assert n_failed == (n_rows if is_broken else 0)
+
+
+def test_a_statistic_beside_a_hidden_number_of_persons_is_found(public_file, tmp_path):
+    n_rows, n_failed = failures(
+        public_file, tmp_path, "n_events = null, n_episodes = null, estimate = 0.5"
+    )
+
+    assert n_failed == n_rows

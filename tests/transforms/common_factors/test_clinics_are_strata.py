@@ -15,7 +15,6 @@ from transforms.common_factors.alliance import (
     MOMENTS,
     WITHIN_BETWEEN_ALLIANCE,
 )
-from transforms.common_factors.clinics import may_be_shown
 from transforms.common_factors.congruence import CONGRUENCE
 from transforms.common_factors.dropout import EARLY_ALLIANCE_DROPOUT
 from transforms.common_factors.homework import HOMEWORK
@@ -409,13 +408,3 @@ def test_a_pooled_row_says_how_its_clinics_differ():
         assert row["prediction_low"] < row["estimate"] < row["prediction_high"]
         assert row["clinics_disagree"] is False
         assert 0 <= row["i_squared_percent"] < 100
-
-
-def test_a_clinic_with_a_small_number_is_not_compared():
-    """Neither its clients nor its cells may be worked out from how clinics differ."""
-    assert may_be_shown({"n_clients": 11, "n_used": 11})
-    assert not may_be_shown({"n_clients": 10, "n_used": 200})
-    assert may_be_shown({"n_clients": 40, "smallest_cell": 11, "n_events": 0})
-    assert not may_be_shown({"n_clients": 40, "smallest_cell": 10})
-    assert not may_be_shown({"n_clients": 40, "n_events": 30})
-    assert not may_be_shown({})

@@ -11,13 +11,11 @@ from transforms.common_factors.survival import (
     dropout_curves,
     dropout_curves_by_alliance,
     dropout_hazards,
-    publishable,
 )
 from transforms.common_factors.symptom_lag import alliance_symptom_lag
 from transforms.common_factors.therapist_alliance import split_alliance, within_between_therapist
 from transforms.common_factors.trajectory import SHAPES, is_u_shaped, trajectory_records
 from transforms.common_factors.variance_shares import variance_shares
-from transforms.statistics.competing_risks import cumulative_incidence
 from transforms.statistics.level_so_far import level_so_far
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -174,7 +172,7 @@ def test_scopes_of_the_same_strata_are_equal():
 
 
 def test_a_curve_counts_who_completed_as_no_longer_at_risk():
-    """Ten clients: sessions 1 to 4, as worked out by hand; nobody small is publishable."""
+    """Ten clients: sessions 1 to 4, as worked out by hand."""
     rows = {
         "stratum": np.zeros(10, int),
         "therapist_code": np.arange(10) % 2,
@@ -189,24 +187,6 @@ def test_a_curve_counts_who_completed_as_no_longer_at_risk():
     after_one = 1 / 9
     after_two = after_one + 8 / 9 * 1 / 7
     assert [r["estimate"] for r in records[:3]] == pytest.approx([after_one, after_two, after_two])
-    assert not any(r["is_publishable"] for r in records)
-
-
-def test_a_step_between_two_shown_points_is_never_a_small_cell():
-    """Eleven must leave, and none or eleven end otherwise, between points; both ends checked."""
-    time = np.repeat([1, 2, 3], [11, 10, 60]).astype(float)
-    cause = np.repeat([1, 1, 0], [11, 10, 60])
-    assert publishable(cumulative_incidence(time, cause), 81, 11).tolist() == [True, False]
-    time = np.repeat([1, 2, 3], [11, 11, 60]).astype(float)
-    cause = np.repeat([1, 1, 0], [11, 11, 60])
-    assert publishable(cumulative_incidence(time, cause), 82, 11).tolist() == [True, True]
-    assert publishable(cumulative_incidence(time, cause), 82, 12).tolist() == [False, True]
-    # Ten who completed after session 1 could be had from the numbers at risk at the next point.
-    for n_completed, shown in ((10, [True, False]), (11, [True, True])):
-        counts = [11, n_completed, 11, 60]
-        time = np.repeat([1.0, 1.0, 2.0, 3.0], counts)
-        curve = cumulative_incidence(time, np.repeat([1, 2, 1, 0], counts))
-        assert publishable(curve, sum(counts), 11).tolist() == shown
 
 
 def session_rows(slope=-0.03, seed=4, n=900):
