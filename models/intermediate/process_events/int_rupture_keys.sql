@@ -19,7 +19,7 @@ forms as (
 
 episodes as (
 
-    select * from {{ ref('fct_episodes') }}
+    select * from {{ ref('int_episode_course') }}
 
 ),
 

@@ -20,6 +20,12 @@ responses as (
 
 ),
 
+derived_contacts as (
+
+    select * from {{ ref('int_derived_contacts') }}
+
+),
+
 measured as (
 
     select
@@ -48,7 +54,7 @@ placed as (
 
     select
         responses.clinic_id,
-        responses.episode_key,
+        coalesce(responses.delivered_episode_key, derived_contacts.episode_key) as episode_key,
         responses.session_key,
         responses.completed_at,
         measured.*
@@ -57,7 +63,13 @@ placed as (
 
     inner join responses on measured.response_key = responses.response_key
 
-    where responses.episode_key is not null
+    left join derived_contacts
+        on
+            responses.client_key = derived_contacts.client_key
+            and responses.clinic_id = derived_contacts.clinic_id
+            and responses.contact_date = derived_contacts.contact_date
+
+    where coalesce(responses.delivered_episode_key, derived_contacts.episode_key) is not null
 
 )
 
