@@ -17,9 +17,17 @@ sessions as (
 
 ),
 
-session_scores as (
+scores as (
 
-    select * from {{ ref('int_session_scores') }}
+    select * from {{ ref('int_followed_scores') }}
+
+),
+
+alliance_instruments as (
+
+    select * from {{ ref('int_episode_instruments') }}
+
+    where role = 'client_alliance'
 
 ),
 
@@ -29,57 +37,68 @@ forms as (
 
 ),
 
-rupture_keys as (
+alliance_scores as (
 
-    select * from {{ ref('int_rupture_keys') }}
+    select
+        sessions.episode_key,
+        sessions.session_number,
+        {{ last_by('scores.score', 'scores.completed_at', 'scores.response_key') }} as score
+
+    from scores
+
+    inner join alliance_instruments
+        on
+            scores.episode_key = alliance_instruments.episode_key
+            and scores.instrument_id = alliance_instruments.instrument_id
+            and scores.version = alliance_instruments.version
+            and scores.rater = alliance_instruments.rater
+            and scores.scale = alliance_instruments.scale
+
+    inner join sessions on scores.session_key = sessions.session_key
+
+    where
+        scores.score is not null
+        and sessions.session_number is not null
+
+    group by
+        sessions.episode_key,
+        sessions.session_number
 
 ),
 
 rated as (
 
     select
-        sessions.episode_key as series_key,
-        sessions.session_number as position,
-        session_scores.alliance_score as value,
+        alliance_scores.episode_key as series_key,
+        alliance_scores.session_number as position,
+        alliance_scores.score as value,
         item_forms.lowest_item,
         cast(null as double) as intensity,
         cast(null as double) as resolution
 
-    from sessions
-
-    inner join session_scores on sessions.session_key = session_scores.session_key
+    from alliance_scores
 
     left join forms as item_forms
         on
-            sessions.episode_key = item_forms.episode_key
-            and sessions.session_number = item_forms.session_number
+            alliance_scores.episode_key = item_forms.episode_key
+            and alliance_scores.session_number = item_forms.session_number
             and item_forms.family = 'alliance'
-
-    where
-        sessions.session_number is not null
-        and session_scores.alliance_score is not null
 
 ),
 
 reported as (
 
     select
-        rupture_keys.series_key,
-        forms.session_number as position,
-        1.0 - forms.score as value,
+        series_key,
+        session_number as position,
+        1.0 - score as value,
         cast(null as double) as lowest_item,
-        forms.intensity,
-        forms.resolution
+        intensity,
+        resolution
 
     from forms
 
-    inner join rupture_keys
-        on
-            forms.episode_key = rupture_keys.episode_key
-            and forms.instrument_id = rupture_keys.instrument_id
-            and forms.version = rupture_keys.version
-
-    where forms.family = 'rupture'
+    where family = 'rupture'
 
 ),
 
