@@ -12,9 +12,11 @@
     better), score_min, score_max and cutoff of the series, whose positions have no holes.
     Severity is the value where lower is better and score_min + score_max - value where higher
     is. Criterion 3 is NULL with fewer than two scores on a side, and so is is_detected.
-#}
 
-{{ config(materialized = 'view') }}
+    Of a sudden gain or loss, what became of it: a gain is reversed when any later score, two
+    sessions after n or more, gives back more than half of it; a loss when any later score takes
+    back more than half. The total change is NULL when the first or the last session has no score.
+#}
 
 {% set before = ['before_0', 'before_1', 'before_2'] %}
 {% set after = ['after_1', 'after_2', 'after_3'] %}
@@ -39,6 +41,9 @@ turned as (
         series_key,
         position,
         cutoff,
+        direction,
+        score_min + score_max as turn,
+        max(position) over (partition by series_key) as last_position,
         case when direction < 0 then value else score_min + score_max - value end as before_0
 
     from series
@@ -130,13 +135,58 @@ judged as (
 
     from spreads
 
+),
+
+decided as (
+
+    select
+        *,
+        after_1 + fall / 2 as reversal_severity,
+        case
+            when cutoff is not null and t_critical is not null
+                then fall <> 0 and is_large and is_relatively_large and is_stable
+        end as is_detected
+
+    from judged
+
+),
+
+later as (
+
+    select
+        decided.series_key,
+        decided.position,
+        max(case when turned.position >= decided.position + 2 then turned.before_0 end)
+            as worst_later,
+        min(case when turned.position >= decided.position + 2 then turned.before_0 end)
+            as best_later,
+        max(case when turned.position = 1 then turned.before_0 end)
+        - max(case when turned.position = turned.last_position then turned.before_0 end)
+            as total_change
+
+    from decided
+
+    inner join turned on decided.series_key = turned.series_key
+
+    where decided.is_detected
+
+    group by
+        decided.series_key,
+        decided.position
+
 )
 
 select
-    judged.*,
+    decided.*,
+    later.total_change,
     case
-        when cutoff is not null and t_critical is not null
-            then fall <> 0 and is_large and is_relatively_large and is_stable
-    end as is_detected
+        when decided.fall > 0 then later.worst_later > decided.reversal_severity
+        else later.best_later < decided.reversal_severity
+    end as is_reversed
 
-from judged
+from decided
+
+left join later
+    on
+        decided.series_key = later.series_key
+        and decided.position = later.position
