@@ -7,24 +7,6 @@
 
 with
 
-responses as (
-
-    select * from {{ ref('stg_lake__responses') }}
-
-),
-
-sessions as (
-
-    select * from {{ ref('int_sessions') }}
-
-),
-
-derived_forms as (
-
-    select * from {{ ref('int_derived_forms') }}
-
-),
-
 delivered_episodes as (
 
     select * from {{ ref('stg_lake__episodes') }}
@@ -62,23 +44,29 @@ timings as (
 
 ),
 
-known as (
+loose as (
 
     select
-        responses.*,
-        sessions.session_key as known_session_key,
+        responses.clinic_id,
+        responses.response_key,
+        responses.client_key,
+        responses.instrument_id,
+        responses.rater,
+        responses.completed_at,
+        responses.completed_at_utc,
         derived_forms.session_key as derived_session_key,
-        sessions.session_key is null as is_loose,
+        responses.episode_key as given_episode_key,
         cast(responses.completed_at as date) as completed_date
 
-    from responses
+    from {{ ref('stg_lake__responses') }} as responses
 
-    left join sessions
+    {{ anti_join() }} {{ ref('int_sessions') }} as sessions
         on
             responses.session_key = sessions.given_session_key
             and responses.client_key = sessions.client_key
 
-    left join derived_forms on responses.response_key = derived_forms.response_key
+    left join {{ ref('int_derived_forms') }} as derived_forms
+        on responses.response_key = derived_forms.response_key
 
 ),
 
@@ -87,39 +75,38 @@ known as (
 nearby_sessions as (
 
     select
-        known.response_key,
+        loose.response_key,
         sessions.session_key,
         timings.timing,
-        abs({{ days_between('known.completed_date', 'sessions.session_date') }}) as days_apart,
-        {{ has_time('known.completed_at') }}
+        abs({{ days_between('loose.completed_date', 'sessions.session_date') }}) as days_apart,
+        {{ has_time('loose.completed_at') }}
         and {{ has_time('sessions.session_at') }} as is_timed,
         {{ has_place('sessions.session_at') }}
-        and known.completed_at = sessions.session_at as is_same_place,
+        and loose.completed_at = sessions.session_at as is_same_place,
         case
-            when known.completed_at_utc is not null and sessions.session_at_utc is not null
-                then {{ seconds_between('sessions.session_at_utc', 'known.completed_at_utc') }}
-            else {{ seconds_between('sessions.session_at', 'known.completed_at') }}
+            when loose.completed_at_utc is not null and sessions.session_at_utc is not null
+                then {{ seconds_between('sessions.session_at_utc', 'loose.completed_at_utc') }}
+            else {{ seconds_between('sessions.session_at', 'loose.completed_at') }}
         end as seconds_since_begin,
         coalesce(sessions.duration_min, {{ var('session_minutes') }}) * 60 as seconds_long
 
-    from known
+    from loose
 
     inner join timings
         on
-            known.instrument_id = timings.instrument_id
-            and known.rater = timings.rater
+            loose.instrument_id = timings.instrument_id
+            and loose.rater = timings.rater
 
-    inner join sessions
+    inner join {{ ref('int_sessions') }} as sessions
         on
-            known.client_key = sessions.client_key
-            and known.clinic_id = sessions.clinic_id
+            loose.client_key = sessions.client_key
+            and loose.clinic_id = sessions.clinic_id
 
     where
-        known.is_loose
-        and known.derived_session_key is null
-        and known.rater in ('client', 'therapist')
+        loose.rater in ('client', 'therapist')
+        and loose.derived_session_key is null
         and sessions.is_attended
-        and {{ days_between('known.completed_date', 'sessions.session_date') }}
+        and {{ days_between('loose.completed_date', 'sessions.session_date') }}
         between timings.days_min and timings.days_max
 
 ),
@@ -173,75 +160,87 @@ nearest_sessions as (
 placed as (
 
     select
-        known.*,
-        chosen.session_key as placed_session_key,
-        chosen.therapist_key as session_therapist_key,
+        loose.clinic_id,
+        loose.response_key,
+        loose.client_key,
+        loose.completed_date,
+        chosen.session_key,
+        chosen.therapist_key,
         coalesce(nearest_sessions.is_ambiguous, false) as is_ambiguous,
-        coalesce(chosen.session_date, known.completed_date) as contact_date,
-        coalesce(delivered_episodes.episode_key, chosen.episode_key) as delivered_episode_key
+        coalesce(chosen.session_date, loose.completed_date) as contact_date,
+        coalesce(delivered_episodes.episode_key, chosen.episode_key) as episode_key
 
-    from known
+    from loose
 
-    left join nearest_sessions on known.response_key = nearest_sessions.response_key
+    left join nearest_sessions on loose.response_key = nearest_sessions.response_key
 
-    left join sessions as chosen
-        on
-            coalesce(
-                known.known_session_key, known.derived_session_key, nearest_sessions.session_key
-            )
-            = chosen.session_key
+    left join {{ ref('int_sessions') }} as chosen
+        on coalesce(loose.derived_session_key, nearest_sessions.session_key) = chosen.session_key
 
     left join delivered_episodes
         on
-            known.episode_key = delivered_episodes.episode_key
-            and known.client_key = delivered_episodes.client_key
+            loose.given_episode_key = delivered_episodes.episode_key
+            and loose.client_key = delivered_episodes.client_key
 
 ),
 
-loose as (
+{{ dated_episodes('placed', 'response_key', 'completed_date', 'delivered_episodes') }},
+
+linked as (
 
     select
-        clinic_id,
-        client_key,
-        response_key,
-        completed_date,
-        delivered_episode_key as episode_key
-
-    from placed
-
-    where is_loose
-
-),
-
-{{ dated_episodes('loose', 'response_key', 'completed_date', 'delivered_episodes') }},
-
-resolved as (
-
-    select
-        placed.clinic_id,
         placed.response_key,
-        placed.client_key,
-        placed.placed_session_key as session_key,
-        coalesce(placed.delivered_episode_key, dated_episodes.episode_key)
-            as delivered_episode_key,
-        coalesce(placed.therapist_key, placed.session_therapist_key) as therapist_key,
-        case
-            when not placed.is_loose then 'given'
-            when placed.placed_session_key is not null then 'by_time'
-            when placed.is_ambiguous then 'ambiguous'
-            else 'none'
-        end as session_link,
+        placed.session_key,
+        placed.therapist_key,
+        placed.is_ambiguous,
         placed.contact_date,
-        placed.rater,
-        placed.completed_at,
-        placed.completed_at_utc,
-        placed.received_at,
-        placed.source_file,
-        placed.source_line
+        coalesce(placed.episode_key, dated_episodes.episode_key) as episode_key
 
     from placed
 
     left join dated_episodes on placed.response_key = dated_episodes.response_key
+
+),
+
+resolved as (
+
+    select
+        responses.clinic_id,
+        responses.response_key,
+        responses.client_key,
+        coalesce(sessions.session_key, linked.session_key) as session_key,
+        coalesce(
+            delivered_episodes.episode_key, sessions.episode_key, linked.episode_key
+        ) as delivered_episode_key,
+        coalesce(responses.therapist_key, sessions.therapist_key, linked.therapist_key)
+            as therapist_key,
+        case
+            when sessions.session_key is not null then 'given'
+            when linked.session_key is not null then 'by_time'
+            when linked.is_ambiguous then 'ambiguous'
+            else 'none'
+        end as session_link,
+        coalesce(sessions.session_date, linked.contact_date) as contact_date,
+        responses.rater,
+        responses.completed_at,
+        responses.completed_at_utc,
+        responses.received_at,
+        responses.source_file,
+        responses.source_line
+
+    from {{ ref('stg_lake__responses') }} as responses
+
+    left join {{ ref('int_sessions') }} as sessions
+        on
+            responses.session_key = sessions.given_session_key
+            and responses.client_key = sessions.client_key
+
+    left join linked on responses.response_key = linked.response_key
+
+    left join delivered_episodes
+        on
+            responses.episode_key = delivered_episodes.episode_key
+            and responses.client_key = delivered_episodes.client_key
 
 )
 

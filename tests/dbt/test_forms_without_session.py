@@ -124,6 +124,6 @@ def test_a_baseline_of_the_waiting_time_belongs_to_the_episode_that_follows(
 ):
     """Referred on 20 April, treated from 2 June; the treatment before ended on 30 April."""
     linked("phq9", moment, [("far", "2024-01-01", 50)])
-    query = rendered("int_responses")
+    query = f"select delivered_episode_key from ({rendered('int_responses')})"
 
-    assert linked.con.execute(f"select delivered_episode_key from ({query})").fetchone() == (episode,)
+    assert linked.con.execute(query).fetchone() == (episode,)

@@ -18,6 +18,8 @@
     back more than half. The total change is NULL when the first or the last session has no score.
 #}
 
+{{ config(materialized = 'view') }}
+
 {% set before = ['before_0', 'before_1', 'before_2'] %}
 {% set after = ['after_1', 'after_2', 'after_3'] %}
 
@@ -43,7 +45,6 @@ turned as (
         cutoff,
         direction,
         score_min + score_max as turn,
-        max(position) over (partition by series_key) as last_position,
         case when direction < 0 then value else score_min + score_max - value end as before_0
 
     from series
@@ -58,11 +59,25 @@ neighbors as (
         lag(before_0, 2) over by_position as before_2,
         lead(before_0, 1) over by_position as after_1,
         lead(before_0, 2) over by_position as after_2,
-        lead(before_0, 3) over by_position as after_3
+        lead(before_0, 3) over by_position as after_3,
+        max(before_0) over later as worst_later,
+        min(before_0) over later as best_later,
+        first_value(before_0) over whole - last_value(before_0) over whole as total_change
 
     from turned
 
-    window by_position as (partition by series_key order by position)
+    window
+        by_position as (partition by series_key order by position),
+        whole as (
+            partition by series_key
+            order by position
+            rows between unbounded preceding and unbounded following
+        ),
+        later as (
+            partition by series_key
+            order by position
+            rows between 2 following and unbounded following
+        )
 
 ),
 
@@ -149,44 +164,13 @@ decided as (
 
     from judged
 
-),
-
-later as (
-
-    select
-        decided.series_key,
-        decided.position,
-        max(case when turned.position >= decided.position + 2 then turned.before_0 end)
-            as worst_later,
-        min(case when turned.position >= decided.position + 2 then turned.before_0 end)
-            as best_later,
-        max(case when turned.position = 1 then turned.before_0 end)
-        - max(case when turned.position = turned.last_position then turned.before_0 end)
-            as total_change
-
-    from decided
-
-    inner join turned on decided.series_key = turned.series_key
-
-    where decided.is_detected
-
-    group by
-        decided.series_key,
-        decided.position
-
 )
 
 select
-    decided.*,
-    later.total_change,
+    *,
     case
-        when decided.fall > 0 then later.worst_later > decided.reversal_severity
-        else later.best_later < decided.reversal_severity
+        when is_detected and fall > 0 then worst_later > reversal_severity
+        when is_detected then best_later < reversal_severity
     end as is_reversed
 
 from decided
-
-left join later
-    on
-        decided.series_key = later.series_key
-        and decided.position = later.position
