@@ -8,9 +8,9 @@ sessions as (
 
 ),
 
-loose_responses as (
+responses as (
 
-    select * from {{ ref('int_loose_responses') }}
+    select * from {{ ref('int_responses') }}
 
 ),
 
@@ -38,21 +38,21 @@ session_contacts as (
 response_contacts as (
 
     select distinct
-        loose_responses.clinic_id,
-        loose_responses.client_key,
-        loose_responses.contact_date
+        responses.clinic_id,
+        responses.client_key,
+        responses.contact_date
 
-    from loose_responses
+    from responses
 
     {{ anti_join() }} episodes
         on
-            loose_responses.client_key = episodes.client_key
-            and loose_responses.clinic_id = episodes.clinic_id
+            responses.client_key = episodes.client_key
+            and responses.clinic_id = episodes.clinic_id
 
     where
-        loose_responses.episode_key is null
-        and loose_responses.session_key is null
-        and loose_responses.rater in ('client', 'therapist')
+        responses.delivered_episode_key is null
+        and responses.session_key is null
+        and responses.rater in ('client', 'therapist')
 
 ),
 

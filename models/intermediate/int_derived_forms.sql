@@ -16,7 +16,13 @@ responses as (
 
 clinics as (
 
-    select * from {{ ref('int_clinics') }}
+    select * from {{ ref('stg_lake__clinics') }}
+
+),
+
+sessions as (
+
+    select distinct clinic_id from {{ ref('stg_lake__sessions') }}
 
 ),
 
@@ -47,9 +53,9 @@ forms as (
 
     inner join clinics on responses.clinic_id = clinics.clinic_id
 
-    where
-        not clinics.delivers_sessions
-        and responses.rater in ('client', 'therapist')
+    {{ anti_join() }} sessions on responses.clinic_id = sessions.clinic_id
+
+    where responses.rater in ('client', 'therapist')
 
 ),
 

@@ -1,6 +1,7 @@
 {#
     Client-rated alliance early in treatment: the mean over sessions 3 to 5, else the latest one
-    up to session 5. One row per episode with a rated attended session up to the fifth.
+    up to session 5; and the last outcome score that came after it. One row per episode with a
+    rated attended session up to the fifth.
 #}
 
 with
@@ -14,6 +15,20 @@ session_scores as (
 sessions as (
 
     select * from {{ ref('fct_sessions') }}
+
+),
+
+scores as (
+
+    select * from {{ ref('int_followed_scores') }}
+
+),
+
+outcome_instruments as (
+
+    select * from {{ ref('int_episode_instruments') }}
+
+    where role = 'outcome'
 
 ),
 
@@ -68,6 +83,38 @@ by_episode as (
 
     group by episode_key
 
+),
+
+outcomes_after as (
+
+    select
+        by_episode.episode_key,
+        {{ last_by('scores.score', 'scores.completed_at', 'scores.response_key') }} as last_score
+
+    from by_episode
+
+    inner join outcome_instruments on by_episode.episode_key = outcome_instruments.episode_key
+
+    inner join scores
+        on
+            outcome_instruments.episode_key = scores.episode_key
+            and outcome_instruments.instrument_id = scores.instrument_id
+            and outcome_instruments.version = scores.version
+            and outcome_instruments.rater = scores.rater
+            and outcome_instruments.scale = scores.scale
+
+    where
+        scores.score is not null
+        and cast(scores.completed_at as date) > by_episode.last_date
+
+    group by by_episode.episode_key
+
 )
 
-select * from by_episode
+select
+    by_episode.*,
+    outcomes_after.last_score as post_after_early_alliance
+
+from by_episode
+
+left join outcomes_after on by_episode.episode_key = outcomes_after.episode_key

@@ -1,6 +1,4 @@
-{# How each episode ended (domain 3.2) and who held it. #}
-
-{{ config(materialized = 'view') }}
+{# What was booked, who held it, and how each episode ended (domain 3.2). #}
 
 with
 
@@ -10,17 +8,19 @@ episodes as (
 
 ),
 
-episode_sessions as (
+sessions as (
 
-    select * from {{ ref('int_episode_sessions') }}
+    select * from {{ ref('fct_sessions') }}
 
 ),
 
 clinics as (
 
-    select * from {{ ref('int_clinics') }}
+    select * from {{ ref('dim_clinics') }}
 
 ),
+
+{# Nobody is called TBC or Duty: a placeholder never holds an episode (rule T03). #}
 
 placeholders as (
 
@@ -29,6 +29,60 @@ placeholders as (
     from {{ ref('stg_lake__therapist_flags') }}
 
     where is_placeholder
+
+),
+
+counted as (
+
+    select
+        episode_key,
+        count(*) filter (where is_treatment) as n_sessions_booked,
+        count(*) filter (where is_attended and is_treatment) as n_sessions_attended,
+        min(session_at) filter (where is_attended and is_treatment) as first_session_at,
+        max(session_at) filter (where is_attended and is_treatment) as last_session_at,
+        cast(max(session_at) as date) as last_booked_date,
+        {{ last_by('attendance', 'session_at', 'session_key') }}
+        filter (where is_treatment) as last_attendance,
+        case when min(modality) = max(modality) then min(modality) end as only_modality
+
+    from sessions
+
+    group by episode_key
+
+),
+
+by_therapist as (
+
+    select
+        sessions.episode_key,
+        sessions.therapist_key,
+        count(*) filter (where sessions.is_attended and sessions.is_treatment) as n_held,
+        max(sessions.session_at) as last_held_at
+
+    from sessions
+
+    {{ anti_join() }} placeholders on sessions.therapist_key = placeholders.therapist_key
+
+    where sessions.therapist_key is not null
+
+    group by
+        sessions.episode_key,
+        sessions.therapist_key
+
+),
+
+holders as (
+
+    select
+        episode_key,
+        therapist_key,
+        n_held,
+        row_number() over (
+            partition by episode_key
+            order by n_held desc, last_held_at desc, therapist_key
+        ) as therapist_number
+
+    from by_therapist
 
 ),
 
@@ -41,28 +95,34 @@ joined as (
         episodes.episode_key,
         episodes.client_key,
         coalesce(
-            episode_sessions.therapist_key,
+            holders.therapist_key,
             case when placeholders.therapist_key is null then episodes.therapist_key end
         ) as therapist_key,
-        episode_sessions.therapist_share,
+        holders.n_held / nullif(cast(counted.n_sessions_attended as double), 0)
+            as therapist_share,
         episodes.is_derived,
         episodes.referral_date,
         episodes.start_date,
         episodes.end_date,
         episodes.discharge_reason,
-        coalesce(episodes.modality, episode_sessions.only_modality) as modality,
+        coalesce(episodes.modality, counted.only_modality) as modality,
         episodes.problem,
         episodes.step,
-        episode_sessions.first_session_at,
-        episode_sessions.last_session_at,
-        coalesce(episode_sessions.n_sessions_booked, 0) as n_sessions_booked,
-        coalesce(episode_sessions.n_sessions_attended, 0) as n_sessions_attended,
-        episode_sessions.last_attendance,
-        coalesce(episode_sessions.last_booked_date, episodes.start_date) as last_booked_date
+        counted.first_session_at,
+        counted.last_session_at,
+        coalesce(counted.n_sessions_booked, 0) as n_sessions_booked,
+        coalesce(counted.n_sessions_attended, 0) as n_sessions_attended,
+        counted.last_attendance,
+        coalesce(counted.last_booked_date, episodes.start_date) as last_booked_date
 
     from episodes
 
-    left join episode_sessions on episodes.episode_key = episode_sessions.episode_key
+    left join counted on episodes.episode_key = counted.episode_key
+
+    left join holders
+        on
+            episodes.episode_key = holders.episode_key
+            and holders.therapist_number = 1
 
     left join clinics on episodes.clinic_id = clinics.clinic_id
 

@@ -9,12 +9,6 @@
 
 with
 
-episode_outcomes as (
-
-    select * from {{ ref('int_episode_outcomes') }}
-
-),
-
 scales as (
 
     select * from {{ ref('int_scales') }}
@@ -123,6 +117,44 @@ specific as (
 
 ),
 
+numbered as (
+
+    select
+        *,
+        row_number() over (
+            partition by episode_key, instrument_id
+            order by n_whole_scores desc, version
+        ) as version_choice
+
+    from measures
+
+    where
+        instrument_id in ('phq9', 'gad7')
+        and n_whole_scores > 0
+
+),
+
+outcomes as (
+
+    select
+        episode_key,
+        {% for measure in ['phq9', 'gad7'] %}
+            coalesce(max(n_whole_scores) filter (where instrument_id = '{{ measure }}'), 0)
+                as n_{{ measure }},
+            max(whole_score_pre) filter (where instrument_id = '{{ measure }}')
+                as {{ measure }}_first,
+            max(whole_score_post) filter (where instrument_id = '{{ measure }}')
+                as {{ measure }}_last{{ ',' if not loop.last }}
+        {% endfor %}
+
+    from numbered
+
+    where version_choice = 1
+
+    group by episode_key
+
+),
+
 pairs as (
 
     select
@@ -154,7 +186,7 @@ pairs as (
         outcomes.n_phq9 >= 2 and (specific.episode_key is not null or outcomes.n_gad7 >= 2)
             as is_paired
 
-    from episode_outcomes as outcomes
+    from outcomes
 
     left join specific
         on
@@ -164,8 +196,6 @@ pairs as (
     left join phq9_thresholds on true
 
     left join gad7_thresholds on true
-
-    where outcomes.n_phq9 + outcomes.n_gad7 > 0
 
 ),
 

@@ -1,4 +1,7 @@
-{# First and last client-rated outcome scores of each episode, and the NHS pair beside them. #}
+{#
+    First and last score on the instrument an episode's outcome is followed with, and the class of
+    the change: Jacobson and Truax (1991), with the registry's thresholds and operators.
+#}
 
 with
 
@@ -8,100 +11,112 @@ scores as (
 
 ),
 
-scales as (
-
-    select * from {{ ref('int_scales') }}
-
-),
-
 episode_instruments as (
 
     select * from {{ ref('int_episode_instruments') }}
 
-),
-
-early_alliance as (
-
-    select * from {{ ref('int_early_alliance') }}
+    where role = 'outcome'
 
 ),
 
-unordered as (
-
-    select * from {{ ref('int_unordered_episodes') }}
-
-),
-
-forms as (
+measured as (
 
     select
         scores.episode_key,
-        scores.instrument_id,
-        scores.response_key,
-        scores.completed_at,
-        scores.score,
-        not coalesce(scores.is_prorated, false) as is_whole,
-        episode_instruments.episode_key is not null as is_chosen,
-        cast(scores.completed_at as date) > early_alliance.last_date as is_after_early_alliance
+        {{ count_in_time('scores.completed_at') }} as n_outcome_scores,
+        min(scores.completed_at) as outcome_pre_at,
+        max(scores.completed_at) as outcome_last_at,
+        {{ first_by('scores.score', 'scores.completed_at', 'scores.response_key') }}
+            as outcome_pre,
+        {{ last_by('scores.score', 'scores.completed_at', 'scores.response_key') }}
+            as outcome_last
 
     from scores
 
-    inner join scales
-        on
-            scores.instrument_id = scales.instrument_id
-            and scores.version = scales.version
-            and scores.rater = scales.rater
-            and scores.scale = scales.scale
-
-    left join episode_instruments
+    inner join episode_instruments
         on
             scores.episode_key = episode_instruments.episode_key
             and scores.instrument_id = episode_instruments.instrument_id
             and scores.version = episode_instruments.version
-            and episode_instruments.role = 'outcome'
+            and scores.rater = episode_instruments.rater
+            and scores.scale = episode_instruments.scale
 
-    left join early_alliance on scores.episode_key = early_alliance.episode_key
+    where scores.score is not null
 
-    {{ anti_join() }} unordered on scores.episode_key = unordered.episode_key
-
-    where
-        scores.rater = 'client'
-        and scales.family = 'outcome'
-        and scales.is_primary
-        and scores.score is not null
-        and scores.episode_key is not null
+    group by scores.episode_key
 
 ),
 
-by_episode as (
+changes as (
+
+    select
+        measured.episode_key,
+        episode_instruments.instrument_id as outcome_instrument_id,
+        measured.n_outcome_scores,
+        measured.outcome_pre,
+        measured.outcome_pre_at,
+        episode_instruments.direction,
+        episode_instruments.cutoff_value,
+        episode_instruments.cutoff_operator,
+        episode_instruments.rc_value,
+        episode_instruments.rc_operator,
+        {# One form is not a first and a last one. #}
+        case when measured.n_outcome_scores >= 2 then measured.outcome_last end as outcome_post,
+        case
+            when measured.n_outcome_scores >= 2 then measured.outcome_last_at
+        end as outcome_post_at
+
+    from measured
+
+    inner join episode_instruments on measured.episode_key = episode_instruments.episode_key
+
+),
+
+judged as (
+
+    select
+        *,
+        direction * (outcome_post - outcome_pre) as improvement,
+        {{ compare('outcome_pre', 'cutoff_operator', 'cutoff_value') }} as is_case_at_start,
+        {{ compare('outcome_post', 'cutoff_operator', 'cutoff_value') }} as is_case_at_end,
+        {{ compare('direction * (outcome_post - outcome_pre)', 'rc_operator', 'rc_value') }}
+            as is_reliably_improved,
+        {{ compare('direction * (outcome_pre - outcome_post)', 'rc_operator', 'rc_value') }}
+            as is_reliably_deteriorated
+
+    from changes
+
+),
+
+classified as (
 
     select
         episode_key,
-        count(*) as n_scores_any,
-        min(completed_at) as first_score_at,
-        {{ count_in_time('completed_at', 'is_chosen') }} as n_outcome_scores,
-        min(completed_at) filter (where is_chosen) as outcome_pre_at,
-        max(completed_at) filter (where is_chosen) as outcome_last_at,
-        {{ first_by('score', 'completed_at', 'response_key') }}
-        filter (where is_chosen) as outcome_pre,
-        {{ last_by('score', 'completed_at', 'response_key') }}
-        filter (where is_chosen) as outcome_last,
-        {{ last_by('score', 'completed_at', 'response_key') }}
-        filter (where is_chosen and is_after_early_alliance) as post_after_early_alliance,
-        {% for measure in ['phq9', 'gad7'] %}
-            {{ count_in_time('completed_at', "is_whole and instrument_id = '" ~ measure ~ "'") }}
-                as n_{{ measure }},
-            {{ first_by('score', 'completed_at', 'response_key') }}
-            filter (where is_whole and instrument_id = '{{ measure }}') as {{ measure }}_first,
-            {{ last_by('score', 'completed_at', 'response_key') }}
-            filter (where is_whole and instrument_id = '{{ measure }}') as {{ measure }}_last
-            {%- if not loop.last %},{% endif %}
-        {% endfor %}
+        outcome_instrument_id,
+        n_outcome_scores,
+        outcome_pre,
+        outcome_post,
+        outcome_pre_at,
+        outcome_post_at,
+        improvement,
+        rc_value as jt_rc_value,
+        cutoff_value as jt_cutoff_value,
+        is_case_at_start as jt_is_case_at_start,
+        is_reliably_improved,
+        is_reliably_deteriorated,
+        case
+            when is_case_at_start is null or is_case_at_end is null then null
+            when is_reliably_improved and is_case_at_start and not is_case_at_end
+                then 'recovered'
+            when is_reliably_improved then 'improved'
+            when is_reliably_deteriorated and not is_case_at_start and is_case_at_end
+                then 'harmed'
+            when is_reliably_deteriorated then 'deteriorated'
+            when not is_reliably_improved and not is_reliably_deteriorated then 'unchanged'
+        end as jt_class
 
-    from forms
-
-    group by episode_key
+    from judged
 
 )
 
-select * from by_episode
+select * from classified

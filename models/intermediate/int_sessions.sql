@@ -6,15 +6,42 @@ sessions as (
 
 ),
 
-derived_sessions as (
+derived_forms as (
 
-    select * from {{ ref('int_derived_sessions') }}
+    select * from {{ ref('int_derived_forms') }}
 
 ),
 
 delivered_episodes as (
 
     select * from {{ ref('stg_lake__episodes') }}
+
+),
+
+{# Usually empty: only clinics that deliver no session at all. #}
+
+derived_sessions as (
+
+    select
+        clinic_id,
+        client_key,
+        session_key,
+        given_session_key,
+        min(completed_at) as session_at,
+        min(completed_at_utc) as session_at_utc,
+        {{ first_by('therapist_key', 'completed_at', 'response_key') }} as therapist_key,
+        {{ first_by('source_file', 'completed_at', 'response_key') }} as source_file,
+        {{ first_by('source_line', 'completed_at', 'response_key') }} as source_line
+
+    from derived_forms
+
+    where session_key is not null
+
+    group by
+        clinic_id,
+        client_key,
+        session_key,
+        given_session_key
 
 ),
 

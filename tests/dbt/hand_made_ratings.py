@@ -13,11 +13,8 @@ from transforms.common_factors.table import estimated
 
 DETECTORS = ROOT / "config" / "detectors.csv"
 MODELS = (
-    "int_rupture_neighbors",
-    "int_rupture_series",
-    "int_rupture_form_rules",
+    "int_rupture_ratings",
     "int_rupture_rules",
-    "int_rupture_levels",
     "int_rupture_events",
     "fct_ruptures",
     "cf_alliance_ruptures",
@@ -96,16 +93,21 @@ def _create_tables(con) -> None:
         "is_open boolean)"
     )
     con.execute(
-        "create table int_rupture_ratings (series_key uuid, position bigint, value double, "
-        "lowest_item double)"
+        "create table int_followed_scores (episode_key uuid, session_key uuid, response_key uuid, "
+        "completed_at timestamp, instrument_id varchar, version varchar, rater varchar, "
+        "scale varchar, score double)"
     )
     con.execute(
-        "create table int_rupture_forms (episode_key uuid, session_number bigint, "
+        "create table int_episode_instruments (episode_key uuid, role varchar, "
+        "instrument_id varchar, version varchar, rater varchar, scale varchar)"
+    )
+    con.execute(
+        "create table int_rupture_forms (series_key uuid, episode_key uuid, session_number bigint, "
         "instrument_id varchar, version varchar, family varchar, score double, "
         "lowest_item double, intensity double, resolution double)"
     )
     con.execute(
-        "create table fct_session_process (clinic_id varchar, client_key uuid, "
+        "create table fct_sessions (clinic_id varchar, client_key uuid, "
         "therapist_key uuid, episode_key uuid, session_key uuid, session_number bigint, "
         "session_at timestamp)"
     )
@@ -158,9 +160,15 @@ def _insert(con, name: str, course: Course) -> None:
             course.is_open,
         ],
     )
+    if form.family == "alliance":
+        con.execute(
+            "insert into int_episode_instruments values "
+            "(?, 'client_alliance', ?, ?, 'client', 'total')",
+            [episode, form.instrument_id, form.version],
+        )
     for number, rating in enumerate(course.ratings, start=1):
         con.execute(
-            "insert into fct_session_process values (?, ?, ?, ?, ?, ?, '2025-01-01')",
+            "insert into fct_sessions values (?, ?, ?, ?, ?, ?, '2025-01-01')",
             [
                 course.clinic,
                 key("client" + name),
@@ -171,20 +179,26 @@ def _insert(con, name: str, course: Course) -> None:
             ],
         )
         if rating is not None:
-            item = course.items[number - 1] if course.items else None
-            con.execute(
-                "insert into int_rupture_ratings values (?, ?, ?, ?)",
-                [episode, number, rating, item],
-            )
-        if course.resolutions:
-            con.execute(
-                "insert into int_rupture_forms values (?, ?, ?, ?, 'rupture', ?, null, null, ?)",
-                [
-                    episode,
-                    number,
-                    form.instrument_id,
-                    form.version,
-                    1 - rating,
-                    course.resolutions[number - 1],
-                ],
-            )
+            _insert_rating(con, name, course, number)
+
+
+def _insert_rating(con, name: str, course: Course, number: int) -> None:
+    form, rating = course.form, course.ratings[number - 1]
+    item = course.items[number - 1] if course.items else None
+    resolution = course.resolutions[number - 1] if course.resolutions else None
+    score = 1 - rating if form.family == "rupture" else None
+    if form.family == "alliance":
+        session = key(f"{name}-{number}")
+        con.execute(
+            "insert into int_followed_scores values "
+            "(?, ?, ?, '2025-01-01', ?, ?, 'client', 'total', ?)",
+            [key(name), session, session, form.instrument_id, form.version, rating],
+        )
+    con.execute(
+        "insert into int_rupture_forms values (?, ?, ?, ?, ?, ?, ?, ?, null, ?)",
+        [
+            *(key(name), key(name), number),
+            *(form.instrument_id, form.version, form.family),
+            *(score, item, resolution),
+        ],
+    )

@@ -52,11 +52,15 @@ def linked():
                 "create or replace table stg_lake__responses as select 'north' as clinic_id, "
                 "'r1' as response_key, 'c1' as client_key, null::text as session_key, "
                 "null::text as episode_key, ? as instrument_id, 'client' as rater, "
-                "?::timestamp as completed_at, null::timestamp as completed_at_utc",
+                "?::timestamp as completed_at, null::timestamp as completed_at_utc, "
+                "null::text as therapist_key, null::timestamp as received_at, "
+                "'f.csv' as source_file, 2 as source_line",
                 [instrument, moment],
             )
-            query = rendered("int_loose_responses")
-            return con.execute(f"select session_key, is_ambiguous from ({query})").fetchone()
+            query = rendered("int_responses")
+            return con.execute(
+                f"select session_key, session_link = 'ambiguous' from ({query})"
+            ).fetchone()
 
         link.con = con
         yield link
@@ -120,6 +124,6 @@ def test_a_baseline_of_the_waiting_time_belongs_to_the_episode_that_follows(
 ):
     """Referred on 20 April, treated from 2 June; the treatment before ended on 30 April."""
     linked("phq9", moment, [("far", "2024-01-01", 50)])
-    query = rendered("int_loose_responses")
+    query = f"select delivered_episode_key from ({rendered('int_responses')})"
 
-    assert linked.con.execute(f"select episode_key from ({query})").fetchone() == (episode,)
+    assert linked.con.execute(query).fetchone() == (episode,)

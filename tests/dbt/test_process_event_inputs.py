@@ -72,7 +72,7 @@ def add_form(con, session, instrument: str, score, *, at: str = "2025-01-01", na
 
 def series_of(con) -> dict:
     """Return the scores by instrument, in the order of their positions."""
-    for model in ("int_gain_cutoffs", "int_gain_forms", "int_gain_keys", "int_gain_series"):
+    for model in ("int_gain_forms", "int_gain_keys", "int_gain_series"):
         con.execute(f"create table {model} as {rendered(model)}")
     found = con.execute(
         "select instrument_id, list(value order by position), list(position order by position) "

@@ -14,7 +14,7 @@ LOWER_IS_BETTER = -1
 
 
 def gains_in(series: dict, *, cutoff: float, direction: int = LOWER_IS_BETTER, score_range=(0, 63)):
-    """Judge every interval of the series; return a connection with the two relations."""
+    """Judge every interval of the series; return a connection with intervals and events."""
     con = duckdb.connect()
     con.execute(
         "create table int_gain_series (series_key varchar, position integer, value double, "
@@ -31,8 +31,8 @@ def gains_in(series: dict, *, cutoff: float, direction: int = LOWER_IS_BETTER, s
         con.execute(
             "insert into int_quantiles values (?, ?)", [freedom, two_sided_t(freedom, 0.95)]
         )
-    for model in ("int_gain_intervals", "int_gain_events"):
-        con.execute(f"create view {model} as {rendered(model)}")
+    con.execute(f"create view int_gain_intervals as {rendered('int_gain_intervals')}")
+    con.execute("create view int_gain_events as select * from int_gain_intervals where is_detected")
     return con
 
 

@@ -3,6 +3,7 @@
 import copy
 import json
 import shutil
+from functools import cache
 
 import duckdb
 import pytest
@@ -15,6 +16,23 @@ def test_every_model_and_every_test_of_the_project_passes(built):
     assert set(built.states.values()) == {"success", "pass"}, built.output
     assert len([name for name in built.states if name.startswith("unit_test ")]) >= 20
     assert built.states["fct_episodes"] == "success"
+
+
+def test_no_chain_of_models_is_longer_than_sixteen(built):
+    """What a number rests on can be read in an evening (docs/architecture.md)."""
+    manifest = json.loads((built.path.parent / "target" / "manifest.json").read_text())
+    needs = {
+        name: [need for need in node["depends_on"]["nodes"] if need.startswith("model.")]
+        for name, node in manifest["nodes"].items()
+        if name.startswith("model.")
+    }
+
+    @cache
+    def depth(model: str) -> int:
+        return 1 + max(map(depth, needs[model]), default=0)
+
+    assert {model: depth(model) for model in needs if depth(model) > 16} == {}
+    assert len(manifest["nodes"]) <= 255
 
 
 def test_the_file_holds_only_public_schemas(built):

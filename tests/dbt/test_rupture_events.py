@@ -311,7 +311,7 @@ def test_a_reported_rupture_that_is_not_resolved_alerts_at_its_own_session(resol
     con = ratings_judged({"one": course})
 
     (at,) = con.execute("select session_at from fct_ruptures").fetchone()
-    con.execute("update fct_session_process set session_at = session_at + to_weeks(1)")
+    con.execute("update fct_sessions set session_at = session_at + to_weeks(1)")
 
     told = con.execute(
         f"select alert_kind, raised_at from ({rendered('int_alert_ruptures')})"

@@ -19,6 +19,7 @@ def lake():
             "true as dropout_unilateral, 2 as n_sessions_attended, 3 as n_sessions_booked, "
             "'wai_sr' as early_alliance_instrument_id"
         )
+        con.execute("create view int_episode_course as select * from fct_episodes")
         con.execute(
             "create table sent (session_key varchar, session_at timestamp, "
             "session_number bigint, alliance_pomp double)"

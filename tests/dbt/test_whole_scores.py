@@ -29,22 +29,21 @@ def lake():
         )
         con.execute(
             "create table int_episode_instruments as select 'e1' as episode_key, "
-            "'phq9' as instrument_id, 'v' as version, 'outcome' as role"
+            "'phq9' as instrument_id, 'v' as version, 'client' as rater, 'total' as scale, "
+            "'outcome' as role, -1 as direction, 10 as cutoff_value, '>=' as cutoff_operator, "
+            "6 as rc_value, '>=' as rc_operator"
         )
-        con.execute("create table int_early_alliance (episode_key text, last_date date)")
         con.execute("create table int_unordered_episodes (episode_key text)")
         yield con
 
 
-def test_a_prorated_score_is_the_last_one_but_not_for_the_nhs(lake):
+def test_a_prorated_score_is_the_last_one(lake):
     query = rendered("int_episode_outcomes")
 
-    assert lake.execute(
-        f"select outcome_pre, outcome_last, phq9_first, phq9_last, n_phq9 from ({query})"
-    ).fetchone() == (19, 9, 19, 15, 2)
+    assert lake.execute(f"select outcome_pre, outcome_post from ({query})").fetchone() == (19, 9)
 
 
-def test_the_problems_own_measure_has_whole_scores_beside_all(lake):
+def test_a_measure_has_whole_scores_for_the_nhs_beside_all(lake):
     query = rendered("int_episode_measures")
 
     assert lake.execute(
@@ -56,5 +55,6 @@ def test_the_problems_own_measure_has_whole_scores_beside_all(lake):
 def test_an_episode_without_order_has_neither_first_nor_last(lake):
     lake.execute("insert into int_unordered_episodes values ('e1')")
 
-    for model in ("int_episode_outcomes", "int_episode_measures"):
-        assert lake.execute(f"select count(*) from ({rendered(model)})").fetchone() == (0,)
+    query = rendered("int_episode_measures")
+
+    assert lake.execute(f"select count(*) from ({query})").fetchone() == (0,)

@@ -68,10 +68,10 @@ select
         where abs(mean_score - mean_reference) > :standard_deviations * sd_reference
         or abs(sd_score - sd_reference) > :standard_deviations * sd_reference
     ) as n_failed,
-    nullif(string_agg(distinct case
-        when abs(mean_score - mean_reference) > :standard_deviations * sd_reference
-            or abs(sd_score - sd_reference) > :standard_deviations * sd_reference
-            then instrument_id end, ', '), '') as detail
+    string_agg(distinct instrument_id, ', ' order by instrument_id) filter (
+        where abs(mean_score - mean_reference) > :standard_deviations * sd_reference
+        or abs(sd_score - sd_reference) > :standard_deviations * sd_reference
+    ) as detail
 from compared
 where sd_reference > 0
 group by clinic_id

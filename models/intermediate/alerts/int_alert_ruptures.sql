@@ -8,14 +8,16 @@ ruptures as (
 
 ),
 
-process as (
+sessions as (
 
     select
         episode_key,
         session_number,
         session_at
 
-    from {{ ref('fct_session_process') }}
+    from {{ ref('fct_sessions') }}
+
+    where session_number is not null
 
 ),
 
@@ -63,12 +65,12 @@ timed as (
 
     inner join kinds on ruptures.detector = kinds.detector
 
-    left join process as repaired
+    left join sessions as repaired
         on
             ruptures.episode_key = repaired.episode_key
             and ruptures.repaired_session_number = repaired.session_number
 
-    left join process as decided
+    left join sessions as decided
         on
             ruptures.episode_key = decided.episode_key
             and decided.session_number = ruptures.session_number + {{ var('rupture_repair_sessions', 3) }}

@@ -4,7 +4,7 @@ with
 
 clinics as (
 
-    select * from {{ ref('int_clinics') }}
+    select * from {{ ref('dim_clinics') }}
 
 )
 

@@ -15,12 +15,9 @@ episodes as (
 
     select
         episode_key,
-        therapist_key as main_therapist_key,
-        course_status,
-        n_sessions_attended,
-        n_sessions_booked
+        course_status
 
-    from {{ ref('fct_episodes') }}
+    from {{ ref('int_episode_course') }}
 
 ),
 

@@ -26,14 +26,17 @@ process as (
 episodes as (
 
     select
-        episode_key,
-        therapist_key,
-        course_status,
-        end_date,
-        is_reliably_improved,
-        is_reliably_deteriorated
+        courses.episode_key,
+        courses.therapist_key,
+        courses.course_status,
+        courses.end_date,
+        changes.is_reliably_improved,
+        changes.is_reliably_deteriorated
 
-    from {{ ref('fct_episodes') }}
+    from {{ ref('int_episode_course') }} as courses
+
+    left join {{ ref('int_episode_outcomes') }} as changes
+        on courses.episode_key = changes.episode_key
 
 ),
 

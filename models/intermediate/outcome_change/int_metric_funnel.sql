@@ -19,7 +19,7 @@ clinics as (
         clinic_id,
         extract_date
 
-    from {{ ref('int_clinics') }}
+    from {{ ref('dim_clinics') }}
 
 ),
 

@@ -1,7 +1,6 @@
 {#
     Outcome scores of treatment sessions on instruments other than the episode's own (those are
-    in fct_session_process), where sudden gains have a cut-off. Of two forms of a session the one
-    completed last counts.
+    in fct_session_process). Of two forms of a session the one completed last counts.
 #}
 
 with
@@ -12,9 +11,14 @@ scores as (
 
 ),
 
-cutoffs as (
+scales as (
 
-    select * from {{ ref('int_gain_cutoffs') }}
+    select * from {{ ref('int_scales') }}
+
+    where
+        family = 'outcome'
+        and rater = 'client'
+        and is_primary
 
 ),
 
@@ -56,12 +60,12 @@ other_scores as (
 
     from scores
 
-    inner join cutoffs
+    inner join scales
         on
-            scores.instrument_id = cutoffs.instrument_id
-            and scores.version = cutoffs.version
-            and scores.rater = cutoffs.rater
-            and scores.scale = cutoffs.scale
+            scores.instrument_id = scales.instrument_id
+            and scores.version = scales.version
+            and scores.rater = scales.rater
+            and scores.scale = scales.scale
 
     left join chosen
         on

@@ -12,6 +12,10 @@
     better), score_min, score_max and cutoff of the series, whose positions have no holes.
     Severity is the value where lower is better and score_min + score_max - value where higher
     is. Criterion 3 is NULL with fewer than two scores on a side, and so is is_detected.
+
+    Of a sudden gain or loss, what became of it: a gain is reversed when any later score, two
+    sessions after n or more, gives back more than half of it; a loss when any later score takes
+    back more than half. The total change is NULL when the first or the last session has no score.
 #}
 
 {{ config(materialized = 'view') }}
@@ -39,6 +43,8 @@ turned as (
         series_key,
         position,
         cutoff,
+        direction,
+        score_min + score_max as turn,
         case when direction < 0 then value else score_min + score_max - value end as before_0
 
     from series
@@ -53,11 +59,25 @@ neighbors as (
         lag(before_0, 2) over by_position as before_2,
         lead(before_0, 1) over by_position as after_1,
         lead(before_0, 2) over by_position as after_2,
-        lead(before_0, 3) over by_position as after_3
+        lead(before_0, 3) over by_position as after_3,
+        max(before_0) over later as worst_later,
+        min(before_0) over later as best_later,
+        first_value(before_0) over whole - last_value(before_0) over whole as total_change
 
     from turned
 
-    window by_position as (partition by series_key order by position)
+    window
+        by_position as (partition by series_key order by position),
+        whole as (
+            partition by series_key
+            order by position
+            rows between unbounded preceding and unbounded following
+        ),
+        later as (
+            partition by series_key
+            order by position
+            rows between 2 following and unbounded following
+        )
 
 ),
 
@@ -130,13 +150,27 @@ judged as (
 
     from spreads
 
+),
+
+decided as (
+
+    select
+        *,
+        after_1 + fall / 2 as reversal_severity,
+        case
+            when cutoff is not null and t_critical is not null
+                then fall <> 0 and is_large and is_relatively_large and is_stable
+        end as is_detected
+
+    from judged
+
 )
 
 select
-    judged.*,
+    *,
     case
-        when cutoff is not null and t_critical is not null
-            then fall <> 0 and is_large and is_relatively_large and is_stable
-    end as is_detected
+        when is_detected and fall > 0 then worst_later > reversal_severity
+        when is_detected then best_later < reversal_severity
+    end as is_reversed
 
-from judged
+from decided

@@ -2,149 +2,129 @@
     One row per rupture of a series by a detector, with what became of it. Generic: the tests run
     it on hand-made ratings.
 
+    A detector of levels, a control chart or a trigger, fires as long as it fires in neighboring
+    sessions: one rupture. A baseline of five sessions has four moving ranges; a session without a
+    rating has none.
+
     Repaired: a rating within rupture_repair_sessions sessions regains at least repair_share of
     the way back to the level before, and the rating after that one, where there is one, still
     does. A trigger must also have gone. V shape: regained, held or not. Strict: regained to
-    within strict_repair_sd SD of the level before, and held.
+    within strict_repair_sd SD of the level before, and held. What the client says about resolution
+    in the session itself outranks later sessions.
 #}
-
-{{ config(materialized = 'view') }}
 
 {% set repair_sessions = var('rupture_repair_sessions', 3) %}
 {% set window_steps = range(1, repair_sessions + 1) %}
 {% set ahead = range(1, repair_sessions + 2) %}
 
-{% set of_rating %}
-        neighbors.position,
-        neighbors.value,
-        neighbors.value_before,
-        neighbors.fall,
-        neighbors.lowest_item,
-        neighbors.center_line,
-        neighbors.mean_range
-        {%- for step in ahead %},
-        neighbors.position_ahead_{{ step }},
-        neighbors.value_ahead_{{ step }},
-        neighbors.lowest_item_ahead_{{ step }}
-        {%- endfor %}
-{% endset %}
-
 with
 
-levels as (
-
-    select * from {{ ref('int_rupture_levels') }}
-
-),
-
-{# Once per reader: a CTE that is read twice would be copied as a whole. #}
-{% for reader in ['drop', 'report', 'level'] %}
-
-{{ reader }}_neighbors as (
-
-    select * from {{ ref('int_rupture_neighbors') }}
-
-),
-
-{{ reader }}_rules as (
-
-    select * from {{ ref('int_rupture_rules') }}
-
-),
-
-{% endfor %}
-drops as (
+{# Every rating beside every detector of its form that has ratings enough. #}
+watched as (
 
     select
         rules.*,
-        {{ of_rating }},
-        cast(null as boolean) as is_by_total,
-        cast(null as boolean) as is_by_item,
-        true as is_by_drop
+        ratings.position,
+        ratings.value,
+        ratings.value_before,
+        ratings.fall,
+        ratings.lowest_item,
+        ratings.intensity,
+        ratings.resolution,
+        ratings.range_count,
+        ratings.center_line,
+        ratings.mean_range,
+        {% for step in ahead %}
+            ratings.position_ahead_{{ step }},
+            ratings.value_ahead_{{ step }},
+            ratings.lowest_item_ahead_{{ step }}{{ ',' if not loop.last }}
+        {% endfor %}
 
-    from drop_neighbors as neighbors
+    from {{ ref('int_rupture_ratings') }} as ratings
 
-    inner join drop_rules as rules on neighbors.series_key = rules.series_key
-
-    where
-        neighbors.fall > 0
-        and rules.kind in ('drop_sd', 'drop_reliable')
-        and rules.rating_count >= rules.min_ratings
-        and neighbors.fall >= rules.fall_needed
-        and (neighbors.fall > rules.fall_needed or not rules.is_more_needed)
-
-),
-
-reports as (
-
-    select
-        rules.*,
-        {{ of_rating }},
-        cast(null as boolean) as is_by_total,
-        cast(null as boolean) as is_by_item,
-        cast(null as boolean) as is_by_drop
-
-    from report_neighbors as neighbors
-
-    inner join report_rules as rules on neighbors.series_key = rules.series_key
-
-    where
-        rules.kind = 'report'
-        and rules.rating_count >= rules.min_ratings
-        and neighbors.value < 1
-
-),
-
-onsets as (
-
-    select
-        rules.*,
-        {{ of_rating }},
-        levels.is_by_total,
-        levels.is_by_item,
-        levels.is_by_drop
-
-    from levels
-
-    inner join level_rules as rules
+    inner join {{ ref('int_rupture_rules') }} as rules
         on
-            levels.series_key = rules.series_key
-            and levels.detector = rules.detector
-
-    inner join level_neighbors as neighbors
-        on
-            levels.series_key = neighbors.series_key
-            and levels.position = neighbors.position
-
-    where not levels.is_continuing
+            ratings.series_key = rules.series_key
+            and rules.rating_count >= rules.min_ratings
 
 ),
 
-found as (
-
-    select * from drops
-
-    union all
-
-    select * from reports
-
-    union all
-
-    select * from onsets
-
-),
-
-referenced as (
+criteria as (
 
     select
         *,
+        case
+            when kind = 'trigger'
+                then coalesce({{ compare('value', 'threshold_operator', 'threshold_points') }}, false)
+        end as is_by_total,
+        case
+            when kind = 'trigger'
+                then coalesce({{ compare('lowest_item', 'item_operator', 'item_threshold') }}, false)
+        end as is_by_item,
+        case
+            when kind in ('drop_sd', 'drop_reliable')
+                then
+                    fall > 0
+                    and fall >= fall_needed
+                    and (fall > fall_needed or not is_more_needed)
+            when kind = 'trigger' then coalesce(fall >= fall_needed, false)
+        end as is_by_drop
+
+    from watched
+
+),
+
+fired as (
+
+    select *
+
+    from criteria
+
+    where
+        case kind
+            when 'report' then value < 1
+            when 'control_chart'
+                then
+                    value < center_line
+                    and mean_range > 0
+                    and range_count >= baseline_sessions - 1
+                    and round(value, 9) < round(center_line - limit_constant * mean_range, 9)
+            else is_by_drop or coalesce(is_by_total or is_by_item, false)
+        end
+
+),
+
+spells as (
+
+    select
+        *,
+        kind in ('control_chart', 'trigger')
+        and coalesce(
+            position - lag(position) over (
+                partition by series_key, detector
+                order by position
+            ) = 1,
+            false
+        ) as is_continuing
+
+    from fired
+
+),
+
+counted as (
+
+    select
+        *,
+        count(*) filter (where is_continuing) over (
+            partition by series_key, detector
+        ) as continuing_count,
         case kind
             when 'control_chart' then center_line
             when 'report' then 1.0
             else case when fall > 0 then value_before end
         end as reference_value
 
-    from found
+    from spells
 
 ),
 
@@ -155,7 +135,9 @@ leveled as (
         round(value + repair_share * (reference_value - value), 9) as regained_level,
         round(reference_value - coalesce(strict_repair_sd * sd_used, 0), 9) as strict_level
 
-    from referenced
+    from counted
+
+    where not is_continuing
 
 ),
 
@@ -217,26 +199,41 @@ judged as (
 
     from regained
 
+),
+
+labeled as (
+
+    select
+        *,
+        case repaired_step
+            {% for step in window_steps %}
+                when {{ step }} then position_ahead_{{ step }}
+            {% endfor %}
+        end as repaired_position,
+        case repaired_step
+            {% for step in window_steps %}
+                when {{ step }} then position_ahead_{{ step + 1 }} is not null
+            {% endfor %}
+        end as is_confirmed,
+        case
+            when resolution >= resolved_from then 'repaired'
+            when resolution < resolved_from then 'unrepaired'
+            when repaired_step is not null then 'repaired'
+            when is_open and last_position < position + {{ repair_sessions }} then 'pending'
+            when position = last_position then 'unrepaired_terminal'
+            when later_count = 0 then 'not_rated_after'
+            else 'unrepaired'
+        end as repair_state
+
+    from judged
+
 )
 
 select
     *,
-    case repaired_step
-        {% for step in window_steps %}
-            when {{ step }} then position_ahead_{{ step }}
-        {% endfor %}
-    end as repaired_position,
-    case repaired_step
-        {% for step in window_steps %}
-            when {{ step }} then position_ahead_{{ step + 1 }} is not null
-        {% endfor %}
-    end as is_confirmed,
+    case when family = 'alliance' then reference_value - value end as depth_points,
     case
-        when repaired_step is not null then 'repaired'
-        when is_open and last_position < position + {{ repair_sessions }} then 'pending'
-        when position = last_position then 'unrepaired_terminal'
-        when later_count = 0 then 'not_rated_after'
-        else 'unrepaired'
-    end as repair_state
+        when repair_state in ('repaired', 'unrepaired') then strictly_repaired_step is not null
+    end as is_strictly_repaired
 
-from judged
+from labeled

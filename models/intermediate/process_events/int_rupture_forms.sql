@@ -1,7 +1,8 @@
 {#
     What detectors read beside the alliance total, one row per treatment session: the lowest
     single item of an alliance form whose trigger has an item rule, and the client's own report
-    of a rupture. Of two forms of a session the one completed last counts, as elsewhere.
+    of a rupture. Of two forms of a session the one completed last counts, as elsewhere. The
+    alliance is one series per episode, reports are one per questionnaire.
 #}
 
 with
@@ -125,6 +126,12 @@ by_form as (
 by_session as (
 
     select
+        case
+            when by_form.family = 'alliance' then sessions.episode_key
+            else {{ key_of('reports', [
+                'sessions.episode_key', 'by_form.instrument_id', 'by_form.version'
+            ]) }}
+        end as series_key,
         sessions.episode_key,
         sessions.session_number,
         by_form.instrument_id,

@@ -19,7 +19,7 @@ forms as (
 
 episodes as (
 
-    select * from {{ ref('fct_episodes') }}
+    select * from {{ ref('int_episode_course') }}
 
 ),
 
@@ -69,7 +69,7 @@ followed as (
     union all
 
     select distinct
-        {{ key_of('reports', ['episode_key', 'instrument_id', 'version']) }} as series_key,
+        series_key,
         episode_key,
         instrument_id,
         version

@@ -6,15 +6,9 @@ rules as (
 
 ),
 
-levels as (
-
-    select * from {{ ref('int_rupture_levels') }}
-
-),
-
 ruptures as (
 
-    select * from {{ ref('fct_ruptures') }}
+    select * from {{ ref('int_rupture_events') }}
 
 ),
 
@@ -24,32 +18,13 @@ extract_dates as (
 
 ),
 
-{# A session in which a level detector still fires could not begin a rupture. #}
-continuing as (
-
-    select
-        series_key,
-        detector,
-        count(*) as continuing_count
-
-    from levels
-
-    where is_continuing
-
-    group by
-        series_key,
-        detector
-
-),
-
 counted as (
 
     select
-        episode_key,
+        series_key,
         detector,
-        instrument_id,
-        version,
         count(*) as n_ruptures,
+        max(continuing_count) as continuing_count,
         {% for state in [
             'repaired', 'unrepaired', 'unrepaired_terminal', 'pending', 'not_rated_after'
         ] %}
@@ -62,10 +37,8 @@ counted as (
     from ruptures
 
     group by
-        episode_key,
-        detector,
-        instrument_id,
-        version
+        series_key,
+        detector
 
 ),
 
@@ -80,25 +53,19 @@ joined as (
             cast(coalesce(counted.{{ count }}, 0) as bigint) as {{ count }},
         {% endfor %}
         counted.deepest_points,
+        {# A session in which a level detector still fires could not begin a rupture. #}
         case
             when rules.kind in ('drop_sd', 'drop_reliable') then rules.pair_count
             when rules.kind = 'control_chart' then rules.chart_count
             else rules.rating_count
-        end - coalesce(continuing.continuing_count, 0) as opportunity_count
+        end - coalesce(counted.continuing_count, 0) as opportunity_count
 
     from rules
 
     left join counted
         on
-            rules.episode_key = counted.episode_key
+            rules.series_key = counted.series_key
             and rules.detector = counted.detector
-            and rules.instrument_id = counted.instrument_id
-            and rules.version = counted.version
-
-    left join continuing
-        on
-            rules.series_key = continuing.series_key
-            and rules.detector = continuing.detector
 
 ),
 

@@ -14,7 +14,7 @@ episode_instruments as (
 
 episodes as (
 
-    select * from {{ ref('fct_episodes') }}
+    select * from {{ ref('int_episode_course') }}
 
 ),
 

@@ -27,9 +27,15 @@ responses as (
 
 ),
 
-episodes as (
+delivered_episodes as (
 
-    select * from {{ ref('int_episodes') }}
+    select * from {{ ref('stg_lake__episodes') }}
+
+),
+
+derived_contacts as (
+
+    select * from {{ ref('int_derived_contacts') }}
 
 ),
 
@@ -38,8 +44,8 @@ placed as (
     select
         responses.clinic_id,
         responses.client_key,
-        coalesce(responses.therapist_key, episodes.therapist_key) as therapist_key,
-        responses.episode_key,
+        coalesce(responses.therapist_key, delivered_episodes.therapist_key) as therapist_key,
+        coalesce(responses.delivered_episode_key, derived_contacts.episode_key) as episode_key,
         responses.session_key,
         responses.session_link,
         responses.response_key,
@@ -50,7 +56,14 @@ placed as (
 
     from responses
 
-    left join episodes on responses.episode_key = episodes.episode_key
+    left join delivered_episodes
+        on responses.delivered_episode_key = delivered_episodes.episode_key
+
+    left join derived_contacts
+        on
+            responses.client_key = derived_contacts.client_key
+            and responses.clinic_id = derived_contacts.clinic_id
+            and responses.contact_date = derived_contacts.contact_date
 
 ),
 

@@ -2,7 +2,7 @@ with
 
 session_alerts as (
 
-    {% for model in ['int_alert_signals', 'int_alert_ruptures', 'int_alert_missing_forms'] %}
+    {% for model in ['int_alert_signals', 'int_alert_ruptures'] %}
     select
         alert_kind,
         clinic_id,

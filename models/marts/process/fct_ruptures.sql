@@ -6,35 +6,12 @@ events as (
 
 ),
 
-forms as (
+sessions as (
 
-    select * from {{ ref('int_rupture_forms') }}
-
-),
-
-process as (
-
-    select * from {{ ref('fct_session_process') }}
+    select * from {{ ref('fct_sessions') }}
 
 ),
 
-reported as (
-
-    select
-        episode_key,
-        session_number,
-        instrument_id,
-        version,
-        intensity,
-        resolution
-
-    from forms
-
-    where family = 'rupture'
-
-),
-
-{# What the client says about resolution in the session itself outranks later sessions. #}
 joined as (
 
     select
@@ -42,11 +19,11 @@ joined as (
             as rupture_key,
         events.clinic_id,
         events.client_key,
-        process.therapist_key,
+        sessions.therapist_key,
         events.episode_key,
-        process.session_key,
+        sessions.session_key,
         events.position as session_number,
-        process.session_at,
+        sessions.session_at,
         events.detector,
         events.instrument_id,
         events.version,
@@ -56,13 +33,13 @@ joined as (
             ('score', 'value'),
             ('drop_points', 'value_before - events.value'),
             ('reference_score', 'reference_value'),
-            ('depth_points', 'reference_value - events.value'),
             ('sd_within_points', 'sd_within'),
             ('sd_pooled_points', 'sd_pooled'),
             ('sd_used_points', 'sd_used'),
         ] %}
             case when events.family = 'alliance' then events.{{ value }} end as {{ column }},
         {% endfor %}
+        events.depth_points,
         events.score_max - events.score_min as score_range,
         events.lowest_item,
         events.is_by_total,
@@ -87,14 +64,10 @@ joined as (
         end as limit_operator,
         case when events.kind = 'control_chart' then events.center_line end as center_line,
         case when events.kind = 'control_chart' then events.mean_range end as mean_range,
-        reported.intensity,
-        reported.resolution,
-        case
-            when reported.resolution >= events.resolved_from then 'repaired'
-            when reported.resolution < events.resolved_from then 'unrepaired'
-            else events.repair_state
-        end as repair_state,
-        events.strictly_repaired_step,
+        events.intensity,
+        events.resolution,
+        events.repair_state,
+        events.is_strictly_repaired,
         events.is_confirmed,
         events.repaired_position,
         events.later_count,
@@ -106,18 +79,10 @@ joined as (
 
     from events
 
-    inner join process
+    inner join sessions
         on
-            events.episode_key = process.episode_key
-            and events.position = process.session_number
-
-    left join reported
-        on
-            events.family = 'rupture'
-            and events.episode_key = reported.episode_key
-            and events.position = reported.session_number
-            and events.instrument_id = reported.instrument_id
-            and events.version = reported.version
+            events.episode_key = sessions.episode_key
+            and events.position = sessions.session_number
 
 )
 
@@ -158,9 +123,7 @@ select
     repair_state,
     case when repair_state in ('repaired', 'unrepaired') then repair_state = 'repaired' end
         as is_repaired,
-    case
-        when repair_state in ('repaired', 'unrepaired') then strictly_repaired_step is not null
-    end as is_strictly_repaired,
+    is_strictly_repaired,
     case when repair_state = 'repaired' then coalesce(is_confirmed, false) end
         as is_repair_confirmed,
     case when repair_state = 'repaired' then repaired_position end as repaired_session_number,

@@ -2,7 +2,9 @@ with
 
 events as (
 
-    select * from {{ ref('int_gain_events') }}
+    select * from {{ ref('int_gain_intervals') }}
+
+    where is_detected
 
 ),
 

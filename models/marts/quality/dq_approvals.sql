@@ -2,7 +2,7 @@ with
 
 approvals as (
 
-    select * from {{ ref('stg_lake__approvals') }}
+    select * from {{ lake('approvals') }}
 
 ),
 

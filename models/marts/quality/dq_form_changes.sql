@@ -2,7 +2,7 @@ with
 
 form_changes as (
 
-    select * from {{ ref('stg_lake__form_changes') }}
+    select * from {{ lake('form_changes') }}
 
 ),
 

@@ -2,7 +2,7 @@ with
 
 rule_results as (
 
-    select * from {{ ref('stg_lake__rule_results') }}
+    select * from {{ lake('rule_results') }}
 
 ),
 

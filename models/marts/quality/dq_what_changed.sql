@@ -4,7 +4,7 @@ with
 
 what_changed as (
 
-    select * from {{ ref('stg_lake__what_changed') }}
+    select * from {{ lake('what_changed') }}
 
 )
 
