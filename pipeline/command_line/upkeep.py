@@ -19,11 +19,11 @@ def doctor(home: HomeOption = None) -> None:
 
     Exit code 0: nothing is wrong; 1: something is.
     """
-    from pipeline.commands.doctor import examine
+    from pipeline.commands.doctor import Finding, examine
 
     found = examine(home_of(home))
     for name, findings in found.items():
-        for one in findings:
+        for one in findings or [Finding("nothing wrong")]:
             typer.echo(f"{'✗' if one.is_wrong else '✓'} {name:<14} {one.what}")
             if one.is_wrong:
                 typer.echo(f"{'':<17}→ {one.mend}")

@@ -64,6 +64,8 @@ def another_process(home, *arguments):
         ["demo"],
         ["rollback"],
         ["report"],
+        ["retain"],
+        ["backup", "not-written"],
         ["regrade", "--since", "2026-01-01"],
         ["approve", "r1", "--publish", "--by", "a", "--reason", "b"],
         ["alerts", "acknowledge", "0" * 32, "--by", "a"],
