@@ -29,8 +29,10 @@ from transforms.drafting.instruments import (
     named_like,
     plain_group,
 )
+from transforms.drafting.long_feeds import long_feeds, long_rows
+from transforms.drafting.row_order import row_order
 from transforms.drafting.wide_feeds import waves, wide_feeds
-from transforms.drafting.yaml_text import FeedDraft, Keys
+from transforms.drafting.yaml_text import FeedDraft, Idle, Keys
 from transforms.formats.format import Format
 from transforms.formats.source import Source
 from transforms.instruments.definition import Instrument
@@ -70,19 +72,28 @@ def drafted_feeds(
     """
     dated = _without_other_dates(columns, format_.time_column(source.sheet))
     wide = waves(columns) if format_.has_any_shape else []
-    people, guesses, notes = _people(dated, format_.response_column, own_client, bool(wide))
-    long = _long(columns, people) if format_.has_any_shape else None
+    people, guesses, notes, idle = _people(dated, format_.response_column, own_client, bool(wide))
+    used = {one for name, one in people["columns"].items() if name != "session_id"}
+    free = [one for one in columns if not format_.is_own_column(one.name)]
+    order = row_order(con, source, free, date=_day(dated, people), used=used)
+    long = long_rows(columns, people) if format_.has_any_shape else None
     instruments: list[str] = []
     if long:
-        feeds, more = _long_feeds(long, people)
+        column = order.column if order else None
+        feeds, more = long_feeds(con, source, long, people, registry, column)
     elif wide:
         feeds, more = wide_feeds(wide, columns, people, registry)
         if any("per_session" in feed.keys["wide"] for feed in feeds):
             notes = [note for note in notes if not note.startswith("completed_at")]
             guesses = [one for one in guesses if one.what != "completed_at"]
     else:
-        table = Table(con, source, columns, people, format_, registry)
+        known = [one for one in columns if not order or one.name != order.column]
+        table = Table(con, source, known, people, format_, registry)
         feeds, more, instruments = _flat_feeds(table)
+    if order and not (wide and not long):
+        feeds = [order.on(feed) for feed in feeds]
+        guesses = [*guesses, order.guess]
+    feeds = [replace(feed, idle=(*feed.idle, *idle)) for feed in feeds]
     if format_.feed_key and source.sheet:
         feeds = [_placed(feed, format_.feed_key, source.sheet) for feed in feeds]
         about = f"{source.sheet}: completed_at is"
@@ -111,9 +122,14 @@ def _placed(feed: FeedDraft, key: str, value: str) -> FeedDraft:
     return replace(feed, keys=dict([table, (key, value), *others]))
 
 
+def _day(columns: list[Profile], people: Keys) -> Profile | None:
+    called = people["columns"].get("completed_at")
+    return next((one for one in columns if one.name == called), None)
+
+
 def _people(
     columns: list[Profile], own_response: str | None, own_client: str | None, is_wide: bool
-) -> tuple[Keys, list[Guess], list[str]]:
+) -> tuple[Keys, list[Guess], list[str], tuple[Idle, ...]]:
     """Return the keys every feed shares: columns, dates and their format."""
     mapped, guesses, notes = _client(columns, own_response, own_client, is_wide)
     for name in ("session_id", "therapist_id", "response_id", "instrument", "rater"):
@@ -127,16 +143,18 @@ def _people(
         notes.append(f"completed_at is {day.name}: {guess.reason}")
     keys: Keys = {"columns": mapped}
     if day is None:
-        return keys | {"set": {"completed_at": DAY}}, guesses, [*notes, _no_date()]
+        return keys | {"set": {"completed_at": DAY}}, guesses, [*notes, _no_date()], ()
     mapped["completed_at"] = day.name
     written, guess = date_format(day)
     guesses.append(guess)
-    if written:
-        option = "timestamp_format" if "%H" in written or "%I" in written else "date_format"
-        keys[option] = written
-        if guess.confidence == "low":
-            notes.append(f"day or month first in {day.name}: the dates do not say ({written})")
-    return keys, guesses, notes
+    if written is None:
+        return keys, guesses, notes, ()
+    option = "timestamp_format" if "%H" in written or "%I" in written else "date_format"
+    if guess.confidence != "low":
+        return keys | {option: written}, guesses, notes, ()
+    notes.append(f"day or month first in {day.name}: the dates do not say. Take in {option}")
+    why = f"perhaps; {guess.reason}"
+    return keys, guesses, notes, (Idle(option, written, why),)
 
 
 def _client(
@@ -152,6 +170,9 @@ def _client(
     if column is None:
         note = "no column names the client: write the right one for client_id"
         return mapped, [guess], [note]
+    if guess.confidence == "low":
+        note = f"client_id is perhaps {column}: {guess.reason}. Write the right one"
+        return mapped | {"client_id": CHANGE_ME}, [guess], [note]
     if column != own_client and column in unique and not is_wide and is_bare(column):
         reason = f"{column} differs in every row: it numbers responses, not clients"
         none = Guess("client_id", CHANGE_ME, "none", reason)
@@ -245,12 +266,12 @@ def _groups_of_texts(table: Table) -> list[ItemGroup]:
 def _flat_feed(
     table: Table, group: ItemGroup, instrument: Instrument | None, guess: Guess
 ) -> FeedDraft:
-    """Write a feed; a low guess is a comment, and its questionnaire is not written into it."""
-    is_low = guess.confidence == "low"
+    """Write a feed; a guess below medium is a comment, its questionnaire not written into it."""
+    is_sure = guess.confidence in ("high", "medium")
     notes = () if guess.confidence == "high" else (f"instrument: {guess.reason}",)
-    if is_low:
+    if guess.confidence == "low":
         notes = (f"instrument: perhaps {guess.value}, by chance: {guess.reason}",)
-    likely = None if is_low else instrument
+    likely = instrument if is_sure else None
     keys = _flat_keys(table, group, likely)
     if group.pattern is None and table.format.has_any_shape:
         notes = (*notes, "a list of appointments? See the last example of docs/clinic-yaml.md")
@@ -258,8 +279,8 @@ def _flat_feed(
         notes = (*notes, _map_texts(table, group, likely, keys))
     if keys.get("missing_codes"):
         notes = (*notes, "missing_codes: found among the answers, far from the others")
-    rank = 2 if likely else int(group.pattern is not None)
-    return FeedDraft(keys, notes, is_active=not is_low, rank=rank)
+    # Where a column names the instrument of each row, nothing is guessed.
+    return FeedDraft(keys, notes, is_active=is_sure or "instrument" in keys["columns"])
 
 
 def _map_texts(table: Table, group: ItemGroup, instrument: Instrument | None, keys: Keys) -> str:
@@ -296,7 +317,7 @@ def _total_feeds(
         guesses.append(guess)
         notes = (f"a score the clinic computed: {guess.reason}",)
         keys |= _dialect(table.people)
-        found.append(FeedDraft(keys, notes, is_active=is_known, rank=2 if is_known else 0))
+        found.append(FeedDraft(keys, notes, is_active=is_known))
     return found, guesses
 
 
@@ -355,33 +376,3 @@ def _submitted(columns: list[Profile], group: ItemGroup, instrument: Instrument)
         and (is_named(instrument.instrument_id, one.name) or one.name.startswith(group.stem))
     ]
     return found[0] if len(found) == 1 else None
-
-
-def _long(columns: list[Profile], people: Keys) -> tuple[Profile, Profile] | None:
-    """Return the columns with the item and with the answer of a file with a row per answer."""
-    found = []
-    for wanted in (r"item([ _-]?(id|no|nr|code|number))?|question([ _-]?(id|code))?",
-                   r"value|answer|response|result|score"):  # fmt: skip
-        fits = [one for one in columns if re.fullmatch(wanted, one.name.strip(), re.I)]
-        if len(fits) != 1 or fits[0].name in people["columns"].values():
-            return None
-        found.append(fits[0])
-    return found[0], found[1]
-
-
-def _long_feeds(long: tuple[Profile, Profile], people: Keys) -> tuple[list[FeedDraft], list[Guess]]:
-    item, answer = long
-    mapped = dict(people["columns"])
-    key = [mapped[name] for name in ("client_id", "completed_at", "session_id") if name in mapped]
-    shape: Keys = {"key": key, "item": item.name, "value": answer.name}
-    notes: tuple[str, ...] = ("which columns together are one response: `key`",)
-    if not item.is_number:
-        shape["items"] = f"{CHANGE_ME}{{n}}"
-        notes = (*notes, "items: write the items' codes with {n} for the number")
-    constants = _constants(None, mapped) | dict(people.get("set", {}))
-    keys: Keys = {"table": "responses", "columns": mapped, "long": shape}
-    if constants:
-        keys["set"] = constants
-    extra = {k: v for k, v in people.items() if k not in ("columns", "set")}
-    guess = Guess("a row per answer", f"{item.name}, {answer.name}", "medium", "by their names")
-    return [FeedDraft(keys | extra, notes)], [guess]

@@ -7,7 +7,7 @@ look at the names and the counts of its columns. Nothing here holds or returns a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -225,8 +225,6 @@ def _inspected(
             guesses += drafted.guesses
             notes += drafted.notes
             instruments += drafted.instruments
-        highest = max((feed.rank for feed in feeds), default=0)
-        feeds = [replace(one, is_active=one.is_active and one.rank == highest) for one in feeds]
         if not feeds:
             notes.append("no column looks like an answer: write the feeds yourself")
         elif not any(feed.is_active for feed in feeds):

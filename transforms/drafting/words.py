@@ -91,6 +91,15 @@ INSTRUMENT = _words(
     "instrument questionnaire form measure scale fragebogen vragenlijst échelle",
     "skjema spørreskjema spørgeskema formulär cuestionario escala questionário instrumento",
 )
+# Of a row per answer: which item, and what was answered.
+ITEM = _words(
+    "item question variable frage vraag pregunta ítem pergunta questão",
+    "spørsmål spørgsmål fråga",
+)
+ANSWER = _words(
+    "value answer response result score antwort wert antwoord waarde réponse valeur résultat",
+    "respuesta valor resultado puntuación resposta svar verdi værdi värde",
+)
 RATER = _words("rater informant beurteiler beoordelaar évaluateur informante evaluador avaliador")
 ATTENDANCE = _words(
     "attendance attended dna noshow",
@@ -166,6 +175,12 @@ def _without_id(word: str) -> str:
 
 
 _WHO = CLIENT | PATIENT | CASE | THERAPIST | SESSION | RESPONSE
+
+
+def is_about(name: str, known: frozenset[str]) -> bool:
+    """Whether all that a name says, besides number and code words, are some known words."""
+    about = core(name)
+    return bool(about) and {*about} <= known
 
 
 def is_birth(name: str) -> bool:
@@ -291,6 +306,59 @@ PHASES = {
     )
     for word in map(folded, line.split())
 }
+
+
+# What says when in a course a row was written: the session, the visit, the day, the week.
+_ORDER = (
+    SESSION | _words("sessionnumber sitzungszahl termin séancenuméro"),
+    _words(
+        "occasion wave timepoint measurement assessment tp round visit visite besuch bezoek",
+        "messzeitpunkt mzp erhebung passage mesure meetmoment meting måling mätning",
+        "medición momento ocasión ocasião medição avaliação visita",
+    ),
+    _words("day days tag tage jour jours dag dagen dager dagar día días dia dias"),
+    _words("week weeks wk woche wochen semaine semaines weken uke uger vecka veckor"
+           " semana semanas uge month months monat mois maand mes"),
+)  # fmt: skip
+_BESIDE_ORDER = _words(
+    "study since from start offset baseline time point index seq sequence rel relative count",
+    "seit beginn zeit laufende lfd depuis sinds siden sedan desde",
+)
+
+
+@lru_cache(16_384)
+def order_rank(name: str) -> int | None:
+    """Return how finely a column of this name puts rows in order: 0 best; None if not.
+
+    Examples
+    --------
+    >>> order_rank("Sitzungsnr."), order_rank("days_since_start"), order_rank("study week")
+    (0, 2, 3)
+    >>> order_rank("weekday"), order_rank("session_date"), order_rank("phq9_s1")
+    (None, None, None)
+    """
+    about = tuple(word for word in core(name) if not word.isdigit())
+    said = {*about} - _BESIDE_ORDER
+    if {"time", "point"} <= {*about} and not said:
+        return 1
+    ranks = [rank for rank, known in enumerate(_ORDER) if said and said <= known]
+    has_number = any(map(str.isdigit, words_of(name)))
+    return min(ranks) if ranks and not has_number else None
+
+
+def visit_place(text: str) -> tuple[int, int] | None:
+    """Return the place of a visit in a course by its code; None for any other text.
+
+    Examples
+    --------
+    >>> visit_place("V2"), visit_place("Baseline"), visit_place("Woche 6"), visit_place("anxious")
+    ((1, 2), (0, 0), (1, 6), None)
+    """
+    found = words_of(text)
+    if len(found) == 2 and found[1].isdigit() and found[0] in SESSION_MARKS | {"v", "visite"}:
+        return (1, int(found[1]))
+    place = session_of(f"x {text}")
+    return place[1] if place and place[0] == ("x",) else None
 
 
 def session_of(name: str) -> tuple[tuple[str, ...], tuple[int, int]] | None:
