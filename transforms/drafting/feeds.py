@@ -26,6 +26,7 @@ from transforms.drafting.instruments import (
     instrument_of,
     is_named,
     item_groups,
+    labelled_group,
     named_like,
     plain_group,
 )
@@ -210,8 +211,10 @@ class Table:
 
     @property
     def called(self) -> tuple[str, ...]:
-        """What names the whole table besides its columns: a form, a sheet."""
-        return (self.source.sheet,) if self.source.sheet else ()
+        """What names the whole table besides its columns: a form or its URL's end, a sheet."""
+        title, sheet = self.source.title, self.source.sheet or ""
+        names = (sheet, sheet.rpartition("/")[2], title, *_abbreviations((title,)))
+        return tuple(dict.fromkeys(filter(None, names)))
 
 
 def _flat_feeds(table: Table) -> tuple[list[FeedDraft], list[Guess], list[str]]:
@@ -219,6 +222,9 @@ def _flat_feeds(table: Table) -> tuple[list[FeedDraft], list[Guess], list[str]]:
     # FHIR answers are codes of any kind; so are the choices of a web survey.
     texts = table.format.has_texts or not table.format.needs_feeds
     groups = item_groups(table.free, texts=texts) or _groups_of_texts(table)
+    labelled = labelled_group(table.free, table.source.labels, texts=texts)
+    if labelled and not any(len(one.columns) >= len(labelled.columns) for one in groups):
+        groups = [labelled]
     plain = plain_group(table.free, texts=texts) if not groups else None
     feeds, guesses, drafted = [], [], set()
     instruments: list[str] = []
@@ -273,7 +279,7 @@ def _flat_feed(
         notes = (f"instrument: perhaps {guess.value}, by chance: {guess.reason}",)
     likely = instrument if is_sure else None
     keys = _flat_keys(table, group, likely)
-    if group.pattern is None and table.format.has_any_shape:
+    if group.pattern is None and table.format.has_any_shape and not group.stem:
         notes = (*notes, "a list of appointments? See the last example of docs/clinic-yaml.md")
     if group.low is None:
         notes = (*notes, _map_texts(table, group, likely, keys))

@@ -542,6 +542,99 @@ def test_fhir_answers_alone_are_drafted_by_linkid_under_their_url(tmp_path, draf
     assert found.n_rows == {"responses": 6}
 
 
+def questionnaire(url: str, labels: list[str], title: str, **item) -> dict:
+    """A Questionnaire of nine choices whose linkIds say nothing, after a heading and a note."""
+    choices = [
+        {"linkId": LINKS[at], "type": "choice", "text": label} | item
+        for at, label in enumerate(labels)
+    ]
+    return {
+        "resourceType": "Questionnaire", "url": url, "title": title, "status": "active",
+        "item": [{"linkId": "head", "type": "display", "text": "In the last two weeks"},
+                 *choices, {"linkId": "why", "type": "string", "text": "What else?"}],
+    }  # fmt: skip
+
+
+LINKS = ["c7", "aa", "x9", "b1", "zz", "k3", "m", "q", "a0"]
+PHQ_URL = "http://clinic.example/Questionnaire/7f3a"
+
+
+def answers_by_link(url: str) -> list[dict]:
+    """Six responses; the second item is answered last."""
+    links = [LINKS[0], *LINKS[2:], LINKS[1]]
+    return [
+        {
+            "resourceType": "QuestionnaireResponse", "id": f"r{at}", "status": "completed",
+            "questionnaire": url, "subject": {"reference": f"Patient/p{at % 2}"},
+            "authored": f"2026-07-0{at + 1}",
+            "item": [{"linkId": link, "answer": [{"valueInteger": (at + n) % 4}]}
+                     for n, link in enumerate(links)],
+        }
+        for at in range(6)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("labels", "title", "expected"),
+    [
+        # The order of the form; its name is in its title.
+        (["Interest"] * 9, "Health questionnaire (PHQ-9)", LINKS),
+        # Numbers of the texts go before the order of the form.
+        ([f"{10 - n}. Question" for n in range(1, 10)], "PHQ-9", LINKS[::-1]),
+        # A code of its own names form and number.
+        ([f"PHQ9-{n} Question" for n in range(1, 10)], "Mood", LINKS),
+    ],
+)
+@pytest.mark.parametrize("is_beside", [True, False])
+def test_a_questionnaire_says_which_linkid_is_which_item(
+    tmp_path, drafted, labels, title, expected, is_beside
+):
+    form, responses = questionnaire(PHQ_URL, labels, title), answers_by_link(PHQ_URL)
+    path = tmp_path / "export.json"
+    if is_beside:
+        (tmp_path / "form.json").write_text(json.dumps(form), encoding="utf-8")
+    resources = responses if is_beside else [*responses, form]
+    entries = [{"resource": one} for one in resources]
+    path.write_text(json.dumps({"resourceType": "Bundle", "entry": entries}), encoding="utf-8")
+
+    found = drafted(path)
+
+    (feed,) = yaml.safe_load(found.text)["feeds"]
+    assert feed["set"]["instrument"] == "phq9"
+    assert feed["items"] == expected
+    assert found.n_rows == {"responses": 6}
+    assert "not there" not in found.text
+    assert "Question" not in found.text.replace("Questionnaire", "")
+
+
+def test_codes_of_a_questionnaire_number_its_items(tmp_path, drafted):
+    """Item codes of a clinic's own system, in another order than the form's."""
+    form = questionnaire(PHQ_URL, ["Text"] * 9, "Mood")
+    for at, item in enumerate(form["item"][1:-1]):
+        item["code"] = [{"system": "urn:own", "code": f"PHQ9_{9 - at}"}]
+    path = tmp_path / "export.ndjson"
+    path.write_text("\n".join(map(json.dumps, [form, *answers_by_link(PHQ_URL)])), "utf-8")
+
+    (feed,) = yaml.safe_load(drafted(path).text)["feeds"]
+
+    assert feed["set"]["instrument"] == "phq9"
+    assert feed["items"] == LINKS[::-1]
+
+
+def test_a_missing_questionnaire_is_named_by_its_url(tmp_path, con, registry):
+    path = tmp_path / "export.ndjson"
+    path.write_text("\n".join(map(json.dumps, answers_by_link(f"{PHQ_URL}|2.0"))), "utf-8")
+    (tmp_path / "other.json").write_text(
+        json.dumps(questionnaire("http://clinic.example/other", ["x"] * 9, "PHQ-9"))
+    )
+
+    text = draft_text(inspect_file(path, "fjord", registry, con=con, scratch=tmp_path).draft)
+
+    assert f"# CHECK: not there: the Questionnaire {PHQ_URL}: without it the items stand" in text
+    assert yaml.safe_load(text)["feeds" if "\nfeeds:" in text else "clinic"] == "fjord"
+    assert f'#    form: "{PHQ_URL}"' in text
+
+
 def test_fhir_answers_that_only_count_and_range_speak_for_stay_comments(tmp_path, con, registry):
     path = tmp_path / "export.ndjson"
     path.write_text(fhir("zora.{}", "http://clinic.example/Questionnaire/zora"), encoding="utf-8")
