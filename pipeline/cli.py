@@ -112,7 +112,8 @@ def _night(place: Home) -> int:
     for row in runs:
         typer.echo(summary_text(place, row["run_id"]), nl=False)
     is_done = bool(runs) and all(row["status"] in ("published", "nothing_new") for row in runs)
-    if is_done and any(read_remarks(place, row["run_id"]) for row in runs):
+    told = [one for row in runs for one in read_remarks(place, row["run_id"])]
+    if is_done and not all(one.waits for one in told):
         typer.echo("Not everything was read: see above, and `rapport status`.", err=True)
         return LEFT_OUT
     if state != "success":
@@ -140,7 +141,13 @@ def demo(
         if any(place.landing.iterdir()) and not force:
             typer.echo("landing/ already holds files: left alone. Use --force to write anyway.")
             return
-        summary = generate(place.landing, place.root / "demo", n_sessions=sessions, seed=seed)
+        summary = generate(
+            place.landing,
+            place.root / "demo",
+            n_sessions=sessions,
+            seed=seed,
+            troubled_files=True,
+        )
         typer.echo(str(summary))
 
 
