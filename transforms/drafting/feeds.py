@@ -265,7 +265,8 @@ def _groups_of_texts(table: Table) -> list[ItemGroup]:
     return [
         group
         for group in item_groups(few, texts=True)
-        if named_like(group.stem, defaults) or answer_texts(table.con, table.source, group.columns)
+        if named_like(group.stem, defaults)
+        or answer_texts(table.con, table.source, group.columns, table.registry.known.response_sets)
     ]
 
 
@@ -291,7 +292,8 @@ def _flat_feed(
 
 def _map_texts(table: Table, group: ItemGroup, instrument: Instrument | None, keys: Keys) -> str:
     """Map answers of a known response set to the codes of a questionnaire; say what is left."""
-    found = answer_texts(table.con, table.source, group.columns)
+    sets = table.registry.known.response_sets
+    found = answer_texts(table.con, table.source, group.columns, sets)
     codes = codes_of(found, instrument) if instrument else None
     if codes:
         keys["values"] = {"items": codes}

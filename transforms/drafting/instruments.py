@@ -182,7 +182,7 @@ def instrument_of(
     """
     with_items = [one for one in registry.instruments if one.items]
     named = named_like(group.stem, with_items)
-    other = words.other_questionnaire((group.stem, *called))
+    other = words.other_questionnaire((group.stem, *called), registry.known.other_questionnaires)
     if not named and not other:
         named = next(filter(None, (named_like(one, with_items) for one in called)), [])
     n = len(group.columns)

@@ -138,7 +138,8 @@ def _groups(
     """Return (value of the form's column, stem, codes); the stem is empty for bare numbers."""
     form = _forms(con, source, rows, registry)
     if rows.item.is_number:
-        return [(one, "", _codes(con, source, rows, one) or []) for one in form or [None]]
+        whole: list[str | None] = [*form] or [None]
+        return [(one, "", _codes(con, source, rows, one) or []) for one in whole]
     codes = _codes(con, source, rows, None)
     if codes is None:
         return [(None, None, [])]
@@ -158,7 +159,8 @@ def _forms(
     query = f"select distinct {cell} as form from {source.relation} where {cell} <> '' order by 1"
     found = [text for (text,) in sql.execute_quietly(con, query, step="naming forms").fetchall()]
     known = [*registry.instruments]
-    is_form = [named_like(one, known) or words.other_questionnaire((one,)) for one in found]
+    others = registry.known.other_questionnaires
+    is_form = [named_like(one, known) or words.other_questionnaire((one,), others) for one in found]
     return found if all(is_form) else []
 
 

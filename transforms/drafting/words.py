@@ -230,29 +230,21 @@ def _has_part(name: str, parts: frozenset[str]) -> bool:
     return any(part in joined for part in parts)
 
 
-# Questionnaires the registry does not have: a column called so is none of those it has.
-OTHER_QUESTIONNAIRES = _words(
-    "cesd cesdr epds cpib madrs hamd hdrs hama stai bai bsi scl scl90 sf12 sf36 whoqol whodas aces",
-    "eat26 edeq bes audit auditc dast mdq ymrs panss ybocs ocir lsas isi psqi des ctq mspss rses",
-    "gse swls panas ders tas20 aaq aaq2 ffmq maas iip iip32 shai cdi scared sdq rcads conners asrs",
-    "hads honos bprs cgi gaf pclc pclm pcl17 hscl hscl25 promis bfi tipi cssrs gds gds15 phq15",
-    "qids ids moca mmse csq8 sds bdi1 bsi18 scoff fiml dsm vas nrs nps itq hit6 rpq bpi tsk odi",
-)
-
-
-def other_questionnaire(names: tuple[str, ...]) -> str | None:
-    """Return the questionnaire, none of the registry's, that a name or a label begins with.
+def other_questionnaire(names: tuple[str, ...], others: frozenset[str]) -> str | None:
+    """Return the questionnaire, one of others the registry lacks, that a name begins with.
 
     Examples
     --------
-    >>> other_questionnaire(("CES-D_", "mood")), other_questionnaire(("phq9_",))
-    ('cesd', None)
+    >>> other_questionnaire(("CES-D_", "mood"), frozenset({"cesd"}))
+    'cesd'
+    >>> other_questionnaire(("phq9_",), frozenset({"cesd"})) is None
+    True
     """
     for name in names:
         found = words_of(name)[:4]
         for length in range(len(found), 0, -1):
             joined = "".join(found[:length])
-            if joined in OTHER_QUESTIONNAIRES:
+            if joined in others:
                 return joined
     return None
 
