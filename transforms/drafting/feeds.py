@@ -168,6 +168,11 @@ def _client(
     mapped: Keys = {"client_id": column or CHANGE_ME}
     if own_response and any(one.name == own_response for one in columns):
         mapped["response_id"] = own_response
+    if column is None and is_wide and (record := _record_of_each_row(usable)):
+        guess = Guess(
+            "client_id", record, "medium", "each row has its own, and sessions are columns"
+        )
+        return mapped | {"client_id": record}, [guess], [f"client_id is {record}: {guess.reason}"]
     if column is None:
         note = "no column names the client: write the right one for client_id"
         return mapped, [guess], [note]
@@ -182,6 +187,12 @@ def _client(
     if guess.confidence != "high":
         return mapped, [guess], [f"client_id is {column}: {guess.reason}"]
     return mapped, [guess], []
+
+
+def _record_of_each_row(columns: list[Profile]) -> str | None:
+    """Return the column called like a record or a case that differs in every row, if one does."""
+    found = [one.name for one in columns if one.is_unique and words.is_about(one.name, words.CASE)]
+    return found[0] if len(found) == 1 else None
 
 
 def _no_date() -> str:
@@ -332,8 +343,8 @@ def _total_feeds(
 def _flat_keys(table: Table, group: ItemGroup, instrument: Instrument | None) -> Keys:
     keys = _response_keys(table, instrument)
     keys["items"] = group.pattern if _is_pattern(group) else list(group.columns)
-    if instrument and (total := _submitted(table.free, group, instrument)):
-        keys["submitted"] = {instrument.primary_scale: total}
+    if total := _submitted(table.free, group, instrument):
+        keys["submitted"] = {instrument.primary_scale if instrument else "total": total}
     by_name = {one.name: one for one in table.columns}
     codes = dict.fromkeys(code for name in group.columns for code in by_name[name].missing)
     if codes:
@@ -374,13 +385,18 @@ def _row_key(source: Source, mapped: Keys, format_: Format) -> Keys:
     return {"response_id": {"join": [mapped["client_id"], *parts]}}
 
 
-def _submitted(columns: list[Profile], group: ItemGroup, instrument: Instrument) -> str | None:
+def _submitted(
+    columns: list[Profile], group: ItemGroup, instrument: Instrument | None
+) -> str | None:
     found = [
         one.name
         for one in columns
         if one.name not in group.columns
         and one.is_number
         and words.is_total(one.name)
-        and (is_named(instrument.instrument_id, one.name) or one.name.startswith(group.stem))
+        and (
+            (instrument is not None and is_named(instrument.instrument_id, one.name))
+            or (group.stem != "" and one.name.startswith(group.stem))
+        )
     ]
     return found[0] if len(found) == 1 else None
