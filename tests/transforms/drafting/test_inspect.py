@@ -560,8 +560,8 @@ PHQ_URL = "http://clinic.example/Questionnaire/7f3a"
 
 
 def answers_by_link(url: str) -> list[dict]:
-    """Six responses; the second item is answered last."""
-    links = [LINKS[0], *LINKS[2:], LINKS[1]]
+    """Six responses; the second item is answered last, the fifth by nobody."""
+    links = [LINKS[0], *LINKS[2:4], *LINKS[5:], LINKS[1]]
     return [
         {
             "resourceType": "QuestionnaireResponse", "id": f"r{at}", "status": "completed",
