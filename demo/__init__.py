@@ -35,6 +35,7 @@ from demo.relationship_forms import FILE as RELATIONSHIP_FILE
 from demo.relationship_forms import relationship_responses
 from demo.relationship_truth import relationship_effects, relationship_truth
 from demo.tables import Tables, build_tables
+from demo.troubled_files import write_troubled_files
 from demo.truth import truth_of
 from transforms.errors import ConfigError
 
@@ -89,6 +90,7 @@ def generate(
     n_sessions: int = 12_000,
     seed: int = 1,
     defects: bool = True,
+    troubled_files: bool = False,
 ) -> DemoSummary:
     """Write three demo clinics into ``landing`` and what was planted into ``truth``.
 
@@ -99,6 +101,7 @@ def generate(
     n_sessions : attended sessions over all clinics, about
     seed : same seed, same bytes
     defects : whether to plant data errors
+    troubled_files : whether to add a changed form, a file cut off and one still being sent
 
     Raises
     ------
@@ -134,7 +137,11 @@ def generate(
         truth / "truth.json",
         {"seed": seed, "n_sessions_wanted": n_sessions, "clinics": truths},
     )
-    _write_json(truth / "defects.json", {"defects": entries, "found_besides": besides})
+    planted_files = write_troubled_files(landing) if troubled_files else []
+    _write_json(
+        truth / "defects.json",
+        {"defects": entries, "found_besides": besides, "files": planted_files},
+    )
     return DemoSummary(tuple(summaries), truth / "truth.json", truth / "defects.json", seed)
 
 

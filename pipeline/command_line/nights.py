@@ -65,7 +65,7 @@ def print_night(place: Home) -> int:
         typer.echo(summary_text(place, row["run_id"]), nl=False)
     is_done = bool(runs) and all(row["status"] in ("published", "nothing_new") for row in runs)
     remarks = (one for row in runs for one in read_remarks(place, row["run_id"]))
-    if is_done and any(one.where != NOT_TOLD for one in remarks):
+    if is_done and not all(one.waits or one.where == NOT_TOLD for one in remarks):
         typer.echo("Not everything was read: see above, and `rapport status`.", err=True)
         return LEFT_OUT
     if state != "success":
@@ -92,7 +92,13 @@ def demo(
         if any(place.landing.iterdir()) and not force:
             typer.echo("landing/ already holds files: left alone. Use --force to write anyway.")
             return
-        summary = generate(place.landing, place.root / "demo", n_sessions=sessions, seed=seed)
+        summary = generate(
+            place.landing,
+            place.root / "demo",
+            n_sessions=sessions,
+            seed=seed,
+            troubled_files=True,
+        )
         typer.echo(str(summary))
 
 

@@ -25,6 +25,10 @@ EXPORTS = {
     *(".json", ".ndjson", ".jsonl", ".xml", ".parquet", ".zip", ".gz"),
 }
 LEADS_OUT = "a link that leads out of landing/; not read. Put the file itself there."
+SENDING = (
+    "still being sent (its name ends in {}); it waits. Rename it when it is whole; a transfer that "
+    "broke off leaves such a file behind."
+)
 TWICE = "the same name as another file, in other Unicode characters; not read. Rename one of them."
 
 
@@ -112,6 +116,8 @@ def _of_clinic(home: Home, clinic: Path, links: Counter[tuple[int, int]]) -> Loo
             n_noise += 1
         elif _leads_out(home, path) or _is_linked_elsewhere(path, links):
             remarks.append(Remark(where, LEADS_OUT))
+        elif path.is_file() and path.suffix.lower() in HALF_WRITTEN:
+            remarks.append(Remark(where, SENDING.format(path.suffix), waits=True))
         elif path.is_file() and not is_ignored(path):
             # The composed form sorts last, and wins.
             if (earlier := found.get(one_name(name))) is not None:

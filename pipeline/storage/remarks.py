@@ -16,10 +16,14 @@ from pipeline.home import Home
 
 @dataclass(frozen=True)
 class Remark:
-    """One place and what is the matter with it, with what to do; never a cell."""
+    """One place and what is the matter with it, with what to do; never a cell.
+
+    waits : nothing is wrong yet, such as a file that is still being sent: told, no exit code 4
+    """
 
     where: str
     what: str
+    waits: bool = False
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"

@@ -37,8 +37,10 @@ from tests.planted.recover import (
     row_mean,
     within_effect,
 )
+from transforms.clinics.yaml_file import load_clinic
 from transforms.contract import TABLES
-from transforms.errors import ConfigError
+from transforms.errors import ConfigError, FileRefused
+from transforms.intake.read_file import read_export
 
 LAKESIDE_YAML = Path(__file__).resolve().parents[2] / "config" / "clinics" / "lakeside.yml"
 DATA = "LakesideMBC_DATA_2026-10-31.csv"
@@ -751,3 +753,40 @@ def test_planted_effects_come_back_over_several_seeds(seed):
         slope, error = within_effect(process_of(courses))
 
         assert abs(slope - clinic.outcomes[0].within_effect * per_pomp) < 3.5 * error
+
+
+def test_the_troubled_files_leave_every_other_file_as_it_is(tmp_path, con):
+    """One form turned round, one workbook cut off, one file still being sent."""
+    for name, more in (("plain", False), ("troubled", True)):
+        generate(
+            tmp_path / name / "landing",
+            tmp_path / name / "truth",
+            n_sessions=600,
+            troubled_files=more,
+        )
+    plain, troubled = (
+        {str(path.relative_to(root)): path for path in root.rglob("*.*")}
+        for root in (tmp_path / "plain" / "landing", tmp_path / "troubled" / "landing")
+    )
+    listed = json.loads((tmp_path / "troubled" / "truth" / "defects.json").read_text())["files"]
+
+    assert {*troubled} - {*plain} == {f"{one['clinic_id']}/{one['file']}" for one in listed}
+    assert all(troubled[name].read_bytes() == path.read_bytes() for name, path in plain.items())
+
+    (changed, cut_off, sent) = (troubled[f"{one['clinic_id']}/{one['file']}"] for one in listed)
+    rows = list(csv.DictReader(changed.open(encoding="utf-8")))
+    earlier = {
+        (row["record_id"], row["redcap_repeat_instance"]): row
+        for row in csv.DictReader(plain[f"lakeside/{DATA}"].open(encoding="utf-8"))
+        if row["redcap_repeat_instrument"] == "srs"
+    }
+    assert len(rows) >= 30  # the form watch judges from there on
+    for row in rows:
+        before = earlier[row["record_id"], row["redcap_repeat_instance"]]
+        assert float(row["srs_2"]) == pytest.approx(10 - float(before["srs_2"]))
+        assert row["srs_1"] == before["srs_1"]
+        total = sum(float(row[f"srs_{n}"]) for n in (1, 2, 3, 4))
+        assert float(row["srs_total"]) == pytest.approx(total, abs=0.051)  # to a tenth
+    with pytest.raises(FileRefused, match="cut off"):
+        read_export(cut_off, load_clinic(LAKESIDE_YAML.parent, "summit"), con=con, scratch=tmp_path)
+    assert sent.suffix == ".part"

@@ -37,6 +37,7 @@ def column_report(
     feeds = list(feeds)
     live = _mapped((feed for feed in feeds if feed.is_active), columns)
     idle = _mapped((feed for feed in feeds if not feed.is_active), columns)
+    idle |= {one.value for feed in feeds for one in feed.idle if isinstance(one.value, str)}
     groups: dict[str, list[str]] = {}
     for one in columns:
         is_key = one.name == client and one.name not in live | idle
@@ -53,7 +54,7 @@ def column_report(
                                      break_long_words=False, break_on_hyphens=False)  # fmt: skip
 
 
-_USED, _IDLE = "used", "in the feeds that are comments"
+_USED, _IDLE = "used", "in feeds or keys that are comments"
 _CLIENT = "the client"
 _PERSONAL = "about a person or the study, left out"
 _SYSTEM = "the system's own, not needed"
@@ -84,7 +85,7 @@ def _mapped(feeds: Iterable[FeedDraft], columns: list[Profile]) -> set[str]:
     for feed in feeds:
         sessions = feed.keys.get("wide", {}).get("sessions", [])
         session = "|".join(map(re.escape, sessions)) or r"\d+"
-        for text in _texts(feed.keys):
+        for text in (*_texts(feed.keys), *feed.keys.get("when", {})):
             fits = re.compile(_PLACE.sub(partial(_filled, session), re.escape(text)))
             found |= {one.name for one in columns if fits.fullmatch(one.name)}
     return found

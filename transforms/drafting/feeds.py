@@ -26,11 +26,14 @@ from transforms.drafting.instruments import (
     instrument_of,
     is_named,
     item_groups,
+    labelled_group,
     named_like,
     plain_group,
 )
+from transforms.drafting.long_feeds import long_feeds, long_rows
+from transforms.drafting.row_order import row_order
 from transforms.drafting.wide_feeds import waves, wide_feeds
-from transforms.drafting.yaml_text import FeedDraft, Keys
+from transforms.drafting.yaml_text import FeedDraft, Idle, Keys
 from transforms.formats.format import Format
 from transforms.formats.source import Source
 from transforms.instruments.definition import Instrument
@@ -70,19 +73,28 @@ def drafted_feeds(
     """
     dated = _without_other_dates(columns, format_.time_column(source.sheet))
     wide = waves(columns) if format_.has_any_shape else []
-    people, guesses, notes = _people(dated, format_.response_column, own_client, bool(wide))
-    long = _long(columns, people) if format_.has_any_shape else None
+    people, guesses, notes, idle = _people(dated, format_.response_column, own_client, bool(wide))
+    used = {one for name, one in people["columns"].items() if name != "session_id"}
+    free = [one for one in columns if not format_.is_own_column(one.name)]
+    order = row_order(con, source, free, date=_day(dated, people), used=used)
+    long = long_rows(columns, people) if format_.has_any_shape else None
     instruments: list[str] = []
     if long:
-        feeds, more = _long_feeds(long, people)
+        column = order.column if order else None
+        feeds, more = long_feeds(con, source, long, people, registry, column)
     elif wide:
         feeds, more = wide_feeds(wide, columns, people, registry)
         if any("per_session" in feed.keys["wide"] for feed in feeds):
             notes = [note for note in notes if not note.startswith("completed_at")]
             guesses = [one for one in guesses if one.what != "completed_at"]
     else:
-        table = Table(con, source, columns, people, format_, registry)
+        known = [one for one in columns if not order or one.name != order.column]
+        table = Table(con, source, known, people, format_, registry)
         feeds, more, instruments = _flat_feeds(table)
+    if order and not (wide and not long):
+        feeds = [order.on(feed) for feed in feeds]
+        guesses = [*guesses, order.guess]
+    feeds = [replace(feed, idle=(*feed.idle, *idle)) for feed in feeds]
     if format_.feed_key and source.sheet:
         feeds = [_placed(feed, format_.feed_key, source.sheet) for feed in feeds]
         about = f"{source.sheet}: completed_at is"
@@ -111,9 +123,14 @@ def _placed(feed: FeedDraft, key: str, value: str) -> FeedDraft:
     return replace(feed, keys=dict([table, (key, value), *others]))
 
 
+def _day(columns: list[Profile], people: Keys) -> Profile | None:
+    called = people["columns"].get("completed_at")
+    return next((one for one in columns if one.name == called), None)
+
+
 def _people(
     columns: list[Profile], own_response: str | None, own_client: str | None, is_wide: bool
-) -> tuple[Keys, list[Guess], list[str]]:
+) -> tuple[Keys, list[Guess], list[str], tuple[Idle, ...]]:
     """Return the keys every feed shares: columns, dates and their format."""
     mapped, guesses, notes = _client(columns, own_response, own_client, is_wide)
     for name in ("session_id", "therapist_id", "response_id", "instrument", "rater"):
@@ -127,16 +144,18 @@ def _people(
         notes.append(f"completed_at is {day.name}: {guess.reason}")
     keys: Keys = {"columns": mapped}
     if day is None:
-        return keys | {"set": {"completed_at": DAY}}, guesses, [*notes, _no_date()]
+        return keys | {"set": {"completed_at": DAY}}, guesses, [*notes, _no_date()], ()
     mapped["completed_at"] = day.name
     written, guess = date_format(day)
     guesses.append(guess)
-    if written:
-        option = "timestamp_format" if "%H" in written or "%I" in written else "date_format"
-        keys[option] = written
-        if guess.confidence == "low":
-            notes.append(f"day or month first in {day.name}: the dates do not say ({written})")
-    return keys, guesses, notes
+    if written is None:
+        return keys, guesses, notes, ()
+    option = "timestamp_format" if "%H" in written or "%I" in written else "date_format"
+    if guess.confidence != "low":
+        return keys | {option: written}, guesses, notes, ()
+    notes.append(f"day or month first in {day.name}: the dates do not say. Take in {option}")
+    why = f"perhaps; {guess.reason}"
+    return keys, guesses, notes, (Idle(option, written, why),)
 
 
 def _client(
@@ -149,9 +168,17 @@ def _client(
     mapped: Keys = {"client_id": column or CHANGE_ME}
     if own_response and any(one.name == own_response for one in columns):
         mapped["response_id"] = own_response
+    if column is None and is_wide and (record := _record_of_each_row(usable)):
+        guess = Guess(
+            "client_id", record, "medium", "each row has its own, and sessions are columns"
+        )
+        return mapped | {"client_id": record}, [guess], [f"client_id is {record}: {guess.reason}"]
     if column is None:
         note = "no column names the client: write the right one for client_id"
         return mapped, [guess], [note]
+    if guess.confidence == "low":
+        note = f"client_id is perhaps {column}: {guess.reason}. Write the right one"
+        return mapped | {"client_id": CHANGE_ME}, [guess], [note]
     if column != own_client and column in unique and not is_wide and is_bare(column):
         reason = f"{column} differs in every row: it numbers responses, not clients"
         none = Guess("client_id", CHANGE_ME, "none", reason)
@@ -160,6 +187,12 @@ def _client(
     if guess.confidence != "high":
         return mapped, [guess], [f"client_id is {column}: {guess.reason}"]
     return mapped, [guess], []
+
+
+def _record_of_each_row(columns: list[Profile]) -> str | None:
+    """Return the column called like a record or a case that differs in every row, if one does."""
+    found = [one.name for one in columns if one.is_unique and words.is_about(one.name, words.CASE)]
+    return found[0] if len(found) == 1 else None
 
 
 def _no_date() -> str:
@@ -189,8 +222,10 @@ class Table:
 
     @property
     def called(self) -> tuple[str, ...]:
-        """What names the whole table besides its columns: a form, a sheet."""
-        return (self.source.sheet,) if self.source.sheet else ()
+        """What names the whole table besides its columns: a form or its URL's end, a sheet."""
+        title, sheet = self.source.title, self.source.sheet or ""
+        names = (sheet, sheet.rpartition("/")[2], title, *_abbreviations((title,)))
+        return tuple(dict.fromkeys(filter(None, names)))
 
 
 def _flat_feeds(table: Table) -> tuple[list[FeedDraft], list[Guess], list[str]]:
@@ -198,6 +233,9 @@ def _flat_feeds(table: Table) -> tuple[list[FeedDraft], list[Guess], list[str]]:
     # FHIR answers are codes of any kind; so are the choices of a web survey.
     texts = table.format.has_texts or not table.format.needs_feeds
     groups = item_groups(table.free, texts=texts) or _groups_of_texts(table)
+    labelled = labelled_group(table.free, table.source.labels, texts=texts)
+    if labelled and not any(len(one.columns) >= len(labelled.columns) for one in groups):
+        groups = [labelled]
     plain = plain_group(table.free, texts=texts) if not groups else None
     feeds, guesses, drafted = [], [], set()
     instruments: list[str] = []
@@ -238,33 +276,35 @@ def _groups_of_texts(table: Table) -> list[ItemGroup]:
     return [
         group
         for group in item_groups(few, texts=True)
-        if named_like(group.stem, defaults) or answer_texts(table.con, table.source, group.columns)
+        if named_like(group.stem, defaults)
+        or answer_texts(table.con, table.source, group.columns, table.registry.known.response_sets)
     ]
 
 
 def _flat_feed(
     table: Table, group: ItemGroup, instrument: Instrument | None, guess: Guess
 ) -> FeedDraft:
-    """Write a feed; a low guess is a comment, and its questionnaire is not written into it."""
-    is_low = guess.confidence == "low"
+    """Write a feed; a guess below medium is a comment, its questionnaire not written into it."""
+    is_sure = guess.confidence in ("high", "medium")
     notes = () if guess.confidence == "high" else (f"instrument: {guess.reason}",)
-    if is_low:
+    if guess.confidence == "low":
         notes = (f"instrument: perhaps {guess.value}, by chance: {guess.reason}",)
-    likely = None if is_low else instrument
+    likely = instrument if is_sure else None
     keys = _flat_keys(table, group, likely)
-    if group.pattern is None and table.format.has_any_shape:
+    if group.pattern is None and table.format.has_any_shape and not group.stem:
         notes = (*notes, "a list of appointments? See the last example of docs/clinic-yaml.md")
     if group.low is None:
         notes = (*notes, _map_texts(table, group, likely, keys))
     if keys.get("missing_codes"):
         notes = (*notes, "missing_codes: found among the answers, far from the others")
-    rank = 2 if likely else int(group.pattern is not None)
-    return FeedDraft(keys, notes, is_active=not is_low, rank=rank)
+    # Where a column names the instrument of each row, nothing is guessed.
+    return FeedDraft(keys, notes, is_active=is_sure or "instrument" in keys["columns"])
 
 
 def _map_texts(table: Table, group: ItemGroup, instrument: Instrument | None, keys: Keys) -> str:
     """Map answers of a known response set to the codes of a questionnaire; say what is left."""
-    found = answer_texts(table.con, table.source, group.columns)
+    sets = table.registry.known.response_sets
+    found = answer_texts(table.con, table.source, group.columns, sets)
     codes = codes_of(found, instrument) if instrument else None
     if codes:
         keys["values"] = {"items": codes}
@@ -296,15 +336,15 @@ def _total_feeds(
         guesses.append(guess)
         notes = (f"a score the clinic computed: {guess.reason}",)
         keys |= _dialect(table.people)
-        found.append(FeedDraft(keys, notes, is_active=is_known, rank=2 if is_known else 0))
+        found.append(FeedDraft(keys, notes, is_active=is_known))
     return found, guesses
 
 
 def _flat_keys(table: Table, group: ItemGroup, instrument: Instrument | None) -> Keys:
     keys = _response_keys(table, instrument)
     keys["items"] = group.pattern if _is_pattern(group) else list(group.columns)
-    if instrument and (total := _submitted(table.free, group, instrument)):
-        keys["submitted"] = {instrument.primary_scale: total}
+    if total := _submitted(table.free, group, instrument):
+        keys["submitted"] = {instrument.primary_scale if instrument else "total": total}
     by_name = {one.name: one for one in table.columns}
     codes = dict.fromkeys(code for name in group.columns for code in by_name[name].missing)
     if codes:
@@ -345,43 +385,18 @@ def _row_key(source: Source, mapped: Keys, format_: Format) -> Keys:
     return {"response_id": {"join": [mapped["client_id"], *parts]}}
 
 
-def _submitted(columns: list[Profile], group: ItemGroup, instrument: Instrument) -> str | None:
+def _submitted(
+    columns: list[Profile], group: ItemGroup, instrument: Instrument | None
+) -> str | None:
     found = [
         one.name
         for one in columns
         if one.name not in group.columns
         and one.is_number
         and words.is_total(one.name)
-        and (is_named(instrument.instrument_id, one.name) or one.name.startswith(group.stem))
+        and (
+            (instrument is not None and is_named(instrument.instrument_id, one.name))
+            or (group.stem != "" and one.name.startswith(group.stem))
+        )
     ]
     return found[0] if len(found) == 1 else None
-
-
-def _long(columns: list[Profile], people: Keys) -> tuple[Profile, Profile] | None:
-    """Return the columns with the item and with the answer of a file with a row per answer."""
-    found = []
-    for wanted in (r"item([ _-]?(id|no|nr|code|number))?|question([ _-]?(id|code))?",
-                   r"value|answer|response|result|score"):  # fmt: skip
-        fits = [one for one in columns if re.fullmatch(wanted, one.name.strip(), re.I)]
-        if len(fits) != 1 or fits[0].name in people["columns"].values():
-            return None
-        found.append(fits[0])
-    return found[0], found[1]
-
-
-def _long_feeds(long: tuple[Profile, Profile], people: Keys) -> tuple[list[FeedDraft], list[Guess]]:
-    item, answer = long
-    mapped = dict(people["columns"])
-    key = [mapped[name] for name in ("client_id", "completed_at", "session_id") if name in mapped]
-    shape: Keys = {"key": key, "item": item.name, "value": answer.name}
-    notes: tuple[str, ...] = ("which columns together are one response: `key`",)
-    if not item.is_number:
-        shape["items"] = f"{CHANGE_ME}{{n}}"
-        notes = (*notes, "items: write the items' codes with {n} for the number")
-    constants = _constants(None, mapped) | dict(people.get("set", {}))
-    keys: Keys = {"table": "responses", "columns": mapped, "long": shape}
-    if constants:
-        keys["set"] = constants
-    extra = {k: v for k, v in people.items() if k not in ("columns", "set")}
-    guess = Guess("a row per answer", f"{item.name}, {answer.name}", "medium", "by their names")
-    return [FeedDraft(keys | extra, notes)], [guess]

@@ -25,11 +25,11 @@ from transforms.drafting.feeds import drafted_feeds
 from transforms.drafting.yaml_text import Draft, FeedDraft
 from transforms.errors import FileRefused
 from transforms.formats.archive import unpacked
-from transforms.formats.format import file_pattern
+from transforms.formats.format import UnknownForm, file_pattern
 from transforms.formats.options import Options
 from transforms.formats.recognition.recognize import Recognized, recognize
 from transforms.formats.recognition.registry import formats
-from transforms.formats.source import WORKBOOK_SUFFIXES, Source
+from transforms.formats.source import WORKBOOK_SUFFIXES, Note, Source
 from transforms.instruments.registry import Registry
 from transforms.intake.read_file import read_export
 
@@ -102,11 +102,13 @@ def _read(
     try:
         sources = read_export(file, trial, con=con, scratch=scratch, registry=registry)
     except FileRefused as refusal:
-        forms = found.format.unexplained(file, scratch) if refusal.code == "F08" else {}
+        forms = found.format.unexplained(file, found, scratch) if refusal.code == "F08" else []
         if not forms:
             raise
         trial = trial.model_copy(update={"feeds": _form_feeds(forms)})
         sources = read_export(file, trial, con=con, scratch=scratch, registry=registry)
+        missing = [Note("missing", f"not there: {one.missing}") for one in forms if one.missing]
+        sources[0] = replace(sources[0], notes=(*sources[0].notes, *missing))
     everything = found.format.everything
     if everything and not sources[0].n_rows:
         # Every response is one that is left out: their columns are those of the others.
@@ -177,12 +179,9 @@ def _trial_clinic(file: Path, found: Recognized, clinic: str, scratch: Path) -> 
     )
 
 
-def _form_feeds(forms: dict[str, list[str]]) -> list[Feed]:
+def _form_feeds(forms: list[UnknownForm]) -> list[Feed]:
     """Map every column of some forms, and of the others what their format knows itself."""
-    feeds = [
-        Feed(table="responses", form=form, columns={}, items=columns)
-        for form, columns in forms.items()
-    ]
+    feeds = [Feed(table="responses", form=one.name, columns={}, items=one.columns) for one in forms]
     return [*feeds, Feed(table="responses")]
 
 
@@ -212,7 +211,7 @@ def _inspected(
         *_dialect_guesses(found),
         decimal_sign(everything),
     ]
-    notes: list[str] = []
+    notes = [one.text for source in sources for one in source.notes if one.kind == "missing"]
     if trial.options and trial.options == found.format.everything:
         notes.append("no response counts: all are tests, previews or unfinished, and left out")
     is_mapped = found.format.needs_feeds or any(feed.form for feed in trial.feeds)
@@ -225,8 +224,6 @@ def _inspected(
             guesses += drafted.guesses
             notes += drafted.notes
             instruments += drafted.instruments
-        highest = max((feed.rank for feed in feeds), default=0)
-        feeds = [replace(one, is_active=one.is_active and one.rank == highest) for one in feeds]
         if not feeds:
             notes.append("no column looks like an answer: write the feeds yourself")
         elif not any(feed.is_active for feed in feeds):

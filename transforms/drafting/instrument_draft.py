@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from transforms.drafting import words
 from transforms.drafting.instruments import CHANGE_ME, FEWEST_ITEMS, WIDEST, ItemGroup
 
+# What columns of any questionnaire are called.
+_NO_NAMES = {"q", "qid", "item", "question", "frage", "pregunta", "var", "col", "column", "field"}
 _TEMPLATE = """\
 instrument_id: {name}
 version: standard
@@ -46,7 +48,7 @@ citation: {change}"""
 def name_of(group: ItemGroup) -> str | None:
     """Return what a questionnaire may be called, from its columns; None if nothing names it."""
     stem = "_".join(word for word in words.words_of(group.stem) if not word.isdigit())
-    return stem if len(stem) > 1 and stem[0].isalpha() else None
+    return stem if len(stem) > 1 and stem[0].isalpha() and stem not in _NO_NAMES else None
 
 
 def instrument_lines(group: ItemGroup) -> Iterator[str]:

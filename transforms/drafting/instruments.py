@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from transforms.drafting import words
 from transforms.drafting.column_profiles import Profile
@@ -26,19 +27,26 @@ HIGHEST_OF_FEW = 20  # A number of a row soon exceeds it.
 FEWEST_ITEMS = 5  # Below that, count and range of the answers fit too many questionnaires.
 NEAR = 0.02  # Two keys whose alpha differs by less cannot be told apart.
 FEW_OUTSIDE = 0.05  # Slips of the pen; more are another form.
+_NUMBERED = re.compile(
+    r"(?P<stem>[A-Za-z][\w-]*[^\W\d]|[A-Za-z][\w-]*[-_.])?(?P<number>[1-9]\d{0,2})(?=[.):\s])"
+)
 _NUMBER = re.compile(r"\d+")
 _PART = re.compile(r"[a-z]+|\d+")
 
 
 @dataclass(frozen=True)
 class ItemGroup:
-    """Columns whose names differ in a number only. ``pattern`` is None for a plain list."""
+    """Columns whose names differ in a number only. ``pattern`` is None for a plain list.
+
+    label_stem : what the labels have before their numbers; None where they do not number it
+    """
 
     pattern: str | None
     columns: tuple[str, ...]
     numbers: tuple[int, ...]
     low: float | None
     high: float | None
+    label_stem: str | None = None
 
     @property
     def span(self) -> tuple[float, float] | None:
@@ -48,7 +56,7 @@ class ItemGroup:
     @property
     def stem(self) -> str:
         """What the names have in common."""
-        return (self.pattern or "").partition("{n}")[0]
+        return (self.pattern or "").partition("{n}")[0] or self.label_stem or ""
 
     @property
     def is_whole(self) -> bool:
@@ -84,6 +92,23 @@ def item_groups(columns: list[Profile], *, texts: bool = False) -> list[ItemGrou
         taken |= set(numbered.values())
         found.append(_group(pattern, dict(sorted(numbered.items())), usable))
     return sorted(found, key=lambda one: (-len(one.columns), places[one.columns[0]]))
+
+
+def labelled_group(
+    columns: list[Profile], labels: Mapping[str, str], *, texts: bool = False
+) -> ItemGroup | None:
+    """Return the columns whose labels number them: by a code (`PHQ9-3 …`) or a text (`3. …`).
+
+    None unless all labels have one stem, or none, and run from 1 without a hole.
+    """
+    names = {one.name: one for one in columns if _may_be_item(one, texts) and labels.get(one.name)}
+    found = {name: match for name in names if (match := _NUMBERED.match(labels[name]))}
+    numbered = {int(match["number"]): name for name, match in found.items()}
+    stems = {match["stem"] or "" for match in found.values()}
+    if len(found) < max(2, len(names)) or len(stems) != 1 or len(numbered) < len(found):
+        return None
+    group = _group(None, dict(sorted(numbered.items())), names)
+    return replace(group, label_stem=stems.pop()) if group.is_whole else None
 
 
 def plain_group(columns: list[Profile], *, texts: bool = False) -> ItemGroup | None:
@@ -157,7 +182,7 @@ def instrument_of(
     """
     with_items = [one for one in registry.instruments if one.items]
     named = named_like(group.stem, with_items)
-    other = words.other_questionnaire((group.stem, *called))
+    other = words.other_questionnaire((group.stem, *called), registry.known.other_questionnaires)
     if not named and not other:
         named = next(filter(None, (named_like(one, with_items) for one in called)), [])
     n = len(group.columns)
@@ -294,7 +319,7 @@ def _span(group: ItemGroup) -> str:
     if group.span is None:
         return "not numbers"
     low, high = group.span
-    if group.pattern is None or max(-low, high) > WIDEST:
+    if (group.pattern is None and group.label_stem is None) or max(-low, high) > WIDEST:
         return "not a questionnaire's, perhaps"
     return f"{low:g} to {high:g}"
 

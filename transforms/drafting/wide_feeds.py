@@ -15,6 +15,7 @@ from transforms.drafting.instruments import (
     instrument_of,
     named_like,
 )
+from transforms.drafting.row_order import order_of_sessions
 from transforms.drafting.yaml_text import FeedDraft, Keys
 from transforms.formats.source import plural
 from transforms.instruments.definition import Instrument
@@ -142,25 +143,19 @@ def wide_feeds(
         guesses.append(guess)
         day = next((p for p, some in dates.items() if {*one.sessions} <= {*some}), None)
         day = day or _day_spelled_alike(one, columns)
-        is_low = guess.confidence == "low"
+        is_sure = guess.confidence in ("high", "medium")
         notes: tuple[str, ...] = ()
         if guess.confidence != "high":
             notes = (f"instrument: {guess.reason}",)
-        if is_low:
+        if guess.confidence == "low":
             notes = (f"instrument: perhaps {guess.value}, by chance: {guess.reason}",)
             instrument = None
         if one.rest:
             notes += (f"not among its sessions, spelled otherwise: {', '.join(one.rest)}",)
         if day is None:
             notes += ("one date for all sessions: see `dates` and `per_session` in docs/formats",)
-        feeds.append(
-            FeedDraft(
-                _keys(one, instrument, day, people),
-                notes,
-                is_active=not is_low,
-                rank=2 if instrument else 1,
-            )
-        )
+        drafted = FeedDraft(_keys(one, instrument, day, people), notes, is_active=is_sure)
+        feeds.append(order_of_sessions(drafted))
     return feeds, guesses
 
 

@@ -91,6 +91,15 @@ INSTRUMENT = _words(
     "instrument questionnaire form measure scale fragebogen vragenlijst échelle",
     "skjema spørreskjema spørgeskema formulär cuestionario escala questionário instrumento",
 )
+# Of a row per answer: which item, and what was answered.
+ITEM = _words(
+    "item question variable frage vraag pregunta ítem pergunta questão",
+    "spørsmål spørgsmål fråga",
+)
+ANSWER = _words(
+    "value answer response result score antwort wert antwoord waarde réponse valeur résultat",
+    "respuesta valor resultado puntuación resposta svar verdi værdi värde",
+)
 RATER = _words("rater informant beurteiler beoordelaar évaluateur informante evaluador avaliador")
 ATTENDANCE = _words(
     "attendance attended dna noshow",
@@ -168,6 +177,12 @@ def _without_id(word: str) -> str:
 _WHO = CLIENT | PATIENT | CASE | THERAPIST | SESSION | RESPONSE
 
 
+def is_about(name: str, known: frozenset[str]) -> bool:
+    """Whether all that a name says, besides number and code words, are some known words."""
+    about = core(name)
+    return bool(about) and {*about} <= known
+
+
 def is_birth(name: str) -> bool:
     """Whether a date of this name is a date of birth or death."""
     return bool(_BIRTH_WHOLE & {*words_of(name)}) or _has_part(name, _BIRTH_PARTS)
@@ -215,29 +230,21 @@ def _has_part(name: str, parts: frozenset[str]) -> bool:
     return any(part in joined for part in parts)
 
 
-# Questionnaires the registry does not have: a column called so is none of those it has.
-OTHER_QUESTIONNAIRES = _words(
-    "cesd cesdr epds cpib madrs hamd hdrs hama stai bai bsi scl scl90 sf12 sf36 whoqol whodas aces",
-    "eat26 edeq bes audit auditc dast mdq ymrs panss ybocs ocir lsas isi psqi des ctq mspss rses",
-    "gse swls panas ders tas20 aaq aaq2 ffmq maas iip iip32 shai cdi scared sdq rcads conners asrs",
-    "hads honos bprs cgi gaf pclc pclm pcl17 hscl hscl25 promis bfi tipi cssrs gds gds15 phq15",
-    "qids ids moca mmse csq8 sds bdi1 bsi18 scoff fiml dsm vas nrs nps itq hit6 rpq bpi tsk odi",
-)
-
-
-def other_questionnaire(names: tuple[str, ...]) -> str | None:
-    """Return the questionnaire, none of the registry's, that a name or a label begins with.
+def other_questionnaire(names: tuple[str, ...], others: frozenset[str]) -> str | None:
+    """Return the questionnaire, one of others the registry lacks, that a name begins with.
 
     Examples
     --------
-    >>> other_questionnaire(("CES-D_", "mood")), other_questionnaire(("phq9_",))
-    ('cesd', None)
+    >>> other_questionnaire(("CES-D_", "mood"), frozenset({"cesd"}))
+    'cesd'
+    >>> other_questionnaire(("phq9_",), frozenset({"cesd"})) is None
+    True
     """
     for name in names:
         found = words_of(name)[:4]
         for length in range(len(found), 0, -1):
             joined = "".join(found[:length])
-            if joined in OTHER_QUESTIONNAIRES:
+            if joined in others:
                 return joined
     return None
 
@@ -291,6 +298,59 @@ PHASES = {
     )
     for word in map(folded, line.split())
 }
+
+
+# What says when in a course a row was written: the session, the visit, the day, the week.
+_ORDER = (
+    SESSION | _words("sessionnumber sitzungszahl termin séancenuméro"),
+    _words(
+        "occasion wave timepoint measurement assessment tp round visit visite besuch bezoek",
+        "messzeitpunkt mzp erhebung passage mesure meetmoment meting måling mätning",
+        "medición momento ocasión ocasião medição avaliação visita",
+    ),
+    _words("day days tag tage jour jours dag dagen dager dagar día días dia dias"),
+    _words("week weeks wk woche wochen semaine semaines weken uke uger vecka veckor"
+           " semana semanas uge month months monat mois maand mes"),
+)  # fmt: skip
+_BESIDE_ORDER = _words(
+    "study since from start offset baseline time point index seq sequence rel relative count",
+    "seit beginn zeit laufende lfd depuis sinds siden sedan desde",
+)
+
+
+@lru_cache(16_384)
+def order_rank(name: str) -> int | None:
+    """Return how finely a column of this name puts rows in order: 0 best; None if not.
+
+    Examples
+    --------
+    >>> order_rank("Sitzungsnr."), order_rank("days_since_start"), order_rank("study week")
+    (0, 2, 3)
+    >>> order_rank("weekday"), order_rank("session_date"), order_rank("phq9_s1")
+    (None, None, None)
+    """
+    about = tuple(word for word in core(name) if not word.isdigit())
+    said = {*about} - _BESIDE_ORDER
+    if {"time", "point"} <= {*about} and not said:
+        return 1
+    ranks = [rank for rank, known in enumerate(_ORDER) if said and said <= known]
+    has_number = any(map(str.isdigit, words_of(name)))
+    return min(ranks) if ranks and not has_number else None
+
+
+def visit_place(text: str) -> tuple[int, int] | None:
+    """Return the place of a visit in a course by its code; None for any other text.
+
+    Examples
+    --------
+    >>> visit_place("V2"), visit_place("Baseline"), visit_place("Woche 6"), visit_place("anxious")
+    ((1, 2), (0, 0), (1, 6), None)
+    """
+    found = words_of(text)
+    if len(found) == 2 and found[1].isdigit() and found[0] in SESSION_MARKS | {"v", "visite"}:
+        return (1, int(found[1]))
+    place = session_of(f"x {text}")
+    return place[1] if place and place[0] == ("x",) else None
 
 
 def session_of(name: str) -> tuple[tuple[str, ...], tuple[int, int]] | None:

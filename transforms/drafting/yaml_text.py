@@ -17,17 +17,25 @@ Keys = dict[str, Any]  # of a YAML map, each with a Value; what is put in is rea
 
 
 @dataclass(frozen=True)
+class Idle:
+    """A key of a feed that is written as a comment, and why."""
+
+    key: str
+    value: Value
+    why: str
+
+
+@dataclass(frozen=True)
 class FeedDraft:
     """One feed of the draft. ``is_active``: written as YAML, else as a comment.
 
-    rank : 2 a known questionnaire, 1 columns numbered alike, 0 any columns. Only feeds of the
-        highest rank of a file are written as YAML.
+    idle : keys that stay comments when the feed's own marks are taken off
     """
 
     keys: Keys
     notes: tuple[str, ...] = ()
     is_active: bool = True
-    rank: int = 2
+    idle: tuple[Idle, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,8 @@ def _feed_lines(feed: FeedDraft) -> Iterator[str]:
         yield f"  # CHECK: {_comment(note)}"
     for number, (key, value) in enumerate(feed.keys.items()):
         yield f"{before}{'- ' if number == 0 else '  '}{key}: {_flow(value)}"
+    for one in feed.idle:
+        yield f"{before}  # {one.key}: {_flow(one.value)}   # CHECK: {_comment(one.why)}"
 
 
 def _comment(text: str) -> str:

@@ -60,6 +60,18 @@ class Recognition:
     options: Options | None = None
 
 
+@dataclass(frozen=True)
+class UnknownForm:
+    """A form nobody mapped yet: what may be its answers, in the best order there is.
+
+    missing : what lies nowhere beside the export and would tell more; None where nothing lacks
+    """
+
+    name: str
+    columns: list[str]
+    missing: str | None = None
+
+
 class DeclaredFeed(Protocol):
     """What a format may look at in a feed of the YAML."""
 
@@ -172,12 +184,12 @@ class Format(ABC):
         """Return the forms of an export a draft needs a feed for; None is any."""
         return [None]
 
-    def unexplained(self, path: Path, scratch: Path) -> dict[str, list[str]]:
-        """Return the columns of every form that nothing beside the file explains, by its name.
+    def unexplained(self, path: Path, found: Recognition, scratch: Path) -> list[UnknownForm]:
+        """Return every form that no instrument's codes explain.
 
         Asked where a file is refused (F08) though its YAML maps nothing yet.
         """
-        return {}
+        return []
 
     def is_own_column(self, name: str) -> bool:
         """Whether the system itself writes a column: no answer, whatever it holds."""

@@ -101,6 +101,7 @@ class Source:
     member : file inside an archive that the table was read from.
     absent : those of ``columns`` that this file does not have, read as empty.
     second_names : those of ``columns`` that are another name of one of them.
+    title : what the form is called, where the export or what explains it says it.
     labels : what the form shows people of a column, where the export or its dictionary says it.
     personal : names of columns that say who answered, and were not read.
     doubled : names, in lowercase, that several columns have: none of them may be mapped so.
@@ -121,6 +122,7 @@ class Source:
     absent: tuple[str, ...] = ()
     second_names: frozenset[str] = frozenset()
     doubled: frozenset[str] = frozenset()
+    title: str = ""
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     personal: tuple[str, ...] = ()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from transforms.errors import ConfigError, DefinitionError
 from transforms.instruments.definition import Instrument
+from transforms.instruments.known import Known, load_known
 
 SCHEMA_PATH = "config/schema/instrument.schema.json"
 _REMEDIES = {
@@ -30,9 +31,10 @@ _SOURCE_REMEDY = "Say where the value comes from: paper, manual or standard"
 
 @dataclass(frozen=True)
 class Registry:
-    """All definitions, in a fixed order."""
+    """All definitions, in a fixed order. ``known``: what drafts know beside them."""
 
     instruments: tuple[Instrument, ...]
+    known: Known = field(default_factory=Known)
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -103,7 +105,8 @@ def load_registry(folder: Path) -> Registry:
     instruments = [(path.name, _read_instrument(path)) for path in paths]
     _refuse_duplicates(instruments)
     _refuse_unclear_defaults(instruments)
-    return Registry(tuple(sorted((i for _, i in instruments), key=lambda i: i.key)))
+    ordered = tuple(sorted((i for _, i in instruments), key=lambda i: i.key))
+    return Registry(ordered, load_known(folder.parent / "known"))
 
 
 def schema_text() -> str:

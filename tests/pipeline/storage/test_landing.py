@@ -80,6 +80,11 @@ def test_half_written_and_hidden_files_are_left_alone(home):
         land(home, f"harbor/{name}")
 
     assert found(home, Ledger(home)) == []
+    # What is still being sent is told, so that a transfer that broke off is not forgotten.
+    assert [(one.where, one.waits) for one in look(home).remarks] == [
+        ("landing/harbor/b.csv.part", True),
+        ("landing/harbor/c.tmp", True),
+    ]
 
 
 def test_what_lies_out_of_place_is_named_and_not_read(home):

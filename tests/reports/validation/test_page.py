@@ -8,6 +8,7 @@ import shutil
 import duckdb
 import pytest
 
+from pipeline.storage.remarks import Remark
 from reports.validation.page import Guidance, write_index, write_report
 from tests.reports.hand_made import CANARY, HOSTILE, RUN, WHOLE_KEY
 
@@ -52,6 +53,37 @@ def test_refused_and_rejected_files_carry_reason_and_remedy(page):
     assert section.index("Refused</span>") < section.index("Rejected</span>")
     assert "The file is not text and not a workbook. Export it again as CSV in UTF-8." in section
     assert "landing/linden/" in section
+
+
+def test_a_rejected_file_of_several_tables_is_told_once_with_how_to_accept_its_form(
+    analytics, tmp_path
+):
+    copy = shutil.copy(analytics, tmp_path / "analytics.duckdb")
+    with duckdb.connect(str(copy)) as connection:
+        connection.execute(
+            "UPDATE quality.dq_balance SET status = 'rejected', reason = 'F12 The form …' "
+            "WHERE file_id = 'm1'"
+        )
+        connection.execute(
+            "INSERT INTO quality.dq_balance BY NAME "
+            "SELECT * REPLACE ('clients' AS table_name) FROM quality.dq_balance "
+            "WHERE file_id = 'm1'"
+        )
+
+    page = write_report(copy, tmp_path, RUN).read_text(encoding="utf-8")
+    section = page[page.index('id="not-loaded"') : page.index('id="open"')]
+
+    assert section.count("F12 The form …") == 1
+    assert section.count("accept_form_change: [") == 1
+
+
+def test_a_file_that_waits_is_told_without_alarm(analytics, tmp_path):
+    remarks = [Remark("landing/a/b.csv.part", "it waits", waits=True), Remark("loose.csv", "move")]
+
+    page = write_report(analytics, tmp_path, RUN, remarks=remarks).read_text(encoding="utf-8")
+
+    assert '<p class="notice waits"><b>landing/a/b.csv.part</b>' in page
+    assert '<p class="notice"><b>loose.csv</b>' in page
 
 
 def test_a_file_held_back_is_not_the_clinics_to_correct(analytics, tmp_path):

@@ -10,10 +10,19 @@ from typing import cast
 from transforms.formats.fhir import reader
 from transforms.formats.fhir.codes import Codes, code_in, codes_of, registry_codes
 from transforms.formats.fhir.json_stream import Json, ResourceFile
+from transforms.formats.fhir.links import Links
 from transforms.formats.fhir.options import FhirOptions
 from transforms.formats.fhir.plan import BY_LOINC, META, FormFeed
+from transforms.formats.fhir.questionnaire import Questionnaire
 from transforms.formats.fhir.response import nodes
-from transforms.formats.format import AnyFeed, Block, Format, Recognition, file_pattern
+from transforms.formats.format import (
+    AnyFeed,
+    Block,
+    Format,
+    Recognition,
+    UnknownForm,
+    file_pattern,
+)
 from transforms.formats.head import Head
 from transforms.formats.names import fits
 from transforms.formats.options import Options
@@ -52,22 +61,36 @@ class Fhir(Format):
         )
         return reader.read(request.path, con=request.con, scratch=request.scratch, export=export)
 
-    def unexplained(self, path: Path, scratch: Path) -> dict[str, list[str]]:
-        """Return the answered linkIds of every questionnaire without LOINC codes, by its URL."""
-        found: dict[str, dict[str, None]] = {}
-        with ResourceFile(path, scratch) as file:
-            for one in file.resources():
-                url = one.resource.get("questionnaire")
-                if one.kind == "QuestionnaireResponse" and isinstance(url, str):
-                    links = found.setdefault(url.partition("|")[0], {})
-                    links |= dict.fromkeys(_answered(one.resource))
-        return {
-            url: [*links] for url, links in found.items() if links and not any(map(code_in, links))
-        }
+    def unexplained(self, path: Path, found: Recognition, scratch: Path) -> list[UnknownForm]:
+        """Return every questionnaire without LOINC codes in its linkIds, by its URL.
+
+        Its Questionnaire, in the file or beside it, says what is answered and in which order;
+        without one the answers do.
+        """
+        companions = [path.parent / name for name in self.companions(found.options)]
+        links, by_url = Links(), dict[str, dict[str, None]]()
+        for one in (*companions, path):
+            with ResourceFile(one, scratch) as file:
+                for resource in file.resources():
+                    if resource.kind == "Questionnaire":
+                        links.add(resource)
+                    url = resource.resource.get("questionnaire")
+                    if resource.kind == "QuestionnaireResponse" and isinstance(url, str):
+                        answered = by_url.setdefault(url.partition("|")[0], {})
+                        answered |= dict.fromkeys(_answered(resource.resource))
+        return [
+            _unknown_form(url, [*answered], links.questionnaires.get(url.lower()))
+            for url, answered in by_url.items()
+            if answered and not any(map(code_in, answered))
+        ]
+
+    def is_own_column(self, name: str) -> bool:
+        """Whether the reader made a column of what every response says besides its answers."""
+        return name in META
 
     def companions(self, options: Options | None) -> list[str]:
         """Return the name patterns of the companions."""
-        return cast(FhirOptions, options).companions
+        return cast(FhirOptions, options).companions if options else []
 
     def table_of(self, file_name: str, place: str | None) -> str:
         """Every questionnaire holds responses."""
@@ -82,6 +105,15 @@ class Fhir(Format):
         """Return the companions by patterns, as the deliveries to come will be called."""
         names = self.companions(options)
         return {"companions": [file_pattern(name) for name in names]} if names else {}
+
+
+def _unknown_form(
+    url: str, answered: list[str], questionnaire: Questionnaire | None
+) -> UnknownForm:
+    if questionnaire:
+        return UnknownForm(url, questionnaire.answers or answered)
+    missing = f"the Questionnaire {url}: without it the items stand in the order of the answers"
+    return UnknownForm(url, answered, missing)
 
 
 def _answered(resource: Json) -> Iterator[str]:

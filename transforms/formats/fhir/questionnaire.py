@@ -13,6 +13,7 @@ from transforms.formats.fhir.json_stream import Json
 DEEPEST = 40
 MOST_ITEMS = 5_000
 _REMEDY = "Put the right Questionnaire into the landing folder"
+_ANSWERED = ("choice", "open-choice", "coding", "integer", "decimal", "quantity", "boolean")
 # R4, R5 and what STU3 and earlier called it.
 _ORDINALS = (
     "ordinalValue",
@@ -26,7 +27,11 @@ _ORDINALS = (
 
 @dataclass(frozen=True)
 class Item:
-    """One question. ``numbers``: what an option's code is worth; ``codes``: by its display."""
+    """One question. ``numbers``: what an option's code is worth; ``codes``: by its display.
+
+    label : its own code and its text, as far as it has them; the form shows them to everybody
+    is_answer : whether it is answered by a choice or a number, and not by a computation
+    """
 
     link_id: str
     loinc: str | None = None
@@ -34,15 +39,23 @@ class Item:
     numbers: dict[str, float] = field(default_factory=Json)
     codes: dict[str, str] = field(default_factory=Json)
     is_open: bool = False
+    label: str = ""
+    is_answer: bool = True
 
 
 @dataclass(frozen=True)
 class Questionnaire:
-    """Items by linkId. ``loinc``: codes of the whole and of its groups."""
+    """Items by linkId. ``loinc``: codes of the whole and of its groups. ``title``: its name."""
 
     items: dict[str, Item]
     loinc: frozenset[str]
     is_stu3: bool
+    title: str = ""
+
+    @property
+    def answers(self) -> list[str]:
+        """LinkIds of what is answered, in the order of the form."""
+        return [link_id for link_id, item in self.items.items() if item.is_answer]
 
 
 class Malformed(Exception):  # noqa: N818 - becomes a refusal that names the place
@@ -120,7 +133,9 @@ def _parse(resource: Json) -> Questionnaire:
         loinc.update(codes)
         items[link_id] = _item(node, link_id, codes[0] if codes else None, sets)
         is_stu3 = is_stu3 or "option" in node or "options" in node
-    return Questionnaire(items, frozenset(loinc), is_stu3)
+    titles = (resource.get("title"), resource.get("name"))
+    title = next((one for one in titles if isinstance(one, str) and one), "")
+    return Questionnaire(items, frozenset(loinc), is_stu3, title)
 
 
 def _nodes(resource: Json) -> Iterator[Json]:
@@ -156,7 +171,17 @@ def _item(node: Json, link_id: str, loinc: str | None, sets: dict[str, Json]) ->
                 raise Malformed("gives one answer option two values")
     is_open = node.get("type") == "open-choice"
     codes = {display: code for display, code in codes.items() if code}
-    return Item(link_id, loinc, frozenset(options), numbers, codes, is_open)
+    is_answer = node.get("type") in _ANSWERED and node.get("readOnly") is not True
+    return Item(
+        link_id, loinc, frozenset(options), numbers, codes, is_open, _label(node), is_answer
+    )
+
+
+def _label(node: Json) -> str:
+    """Return the local code of an item and its text, with the number the form shows before it."""
+    own = [one.get("code") for one in children(node, "code") if one.get("system") != LOINC]
+    parts = [*own[:1], node.get("prefix"), node.get("text")]
+    return " ".join(part.strip() for part in parts if isinstance(part, str) and part.strip())
 
 
 def _options(node: Json, sets: dict[str, Json]) -> Iterator[tuple[str, str, set[float]]]:

@@ -32,7 +32,7 @@ from transforms.formats.fhir.plan import (
     Plan,
     plan_for,
 )
-from transforms.formats.fhir.questionnaire import Malformed
+from transforms.formats.fhir.questionnaire import Malformed, Questionnaire
 from transforms.formats.fhir.response import Envelope, nodes, scores_in_extensions
 from transforms.formats.growing_table import GrowingTable
 from transforms.formats.source import Note, Source, plural
@@ -275,7 +275,8 @@ class _Reader:
             for output in plan.outputs if plan else ():
                 table = self.tables.get(id(output))
                 if table:
-                    sources.append(table.source(con, output.sheet))
+                    source = table.source(con, output.sheet)
+                    sources.append(_labelled(source, plan.questionnaire if plan else None))
         if not sources:
             raise FileRefused(
                 "F06",
@@ -315,6 +316,15 @@ class _Reader:
             yield Note("decided", what)
         if n := self.answers.n_uncoded:
             yield Note("uncoded", f"{plural(n, 'unscored answer')} without a number left blank")
+
+
+def _labelled(source: Source, questionnaire: Questionnaire | None) -> Source:
+    """Say what the form and its items are called."""
+    if questionnaire is None:
+        return source
+    items = questionnaire.items
+    labels = {name: items[name].label for name in source.columns if name in items}
+    return replace(source, title=questionnaire.title, labels=labels)
 
 
 def _placed(file: ResourceFile, found: Found, action: Callable[[Found], None]) -> None:
