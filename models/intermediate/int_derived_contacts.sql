@@ -52,7 +52,7 @@ response_contacts as (
     where
         loose_responses.episode_key is null
         and loose_responses.session_key is null
-        and loose_responses.rater in ('client', 'therapist')
+        and loose_responses.is_around_session
 
 ),
 

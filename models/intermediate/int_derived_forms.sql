@@ -20,7 +20,17 @@ clinics as (
 
 ),
 
-{# An observer rates a recording, often weeks later: no contact happened that day. #}
+families as (
+
+    select
+        instrument_id,
+        min(family) as family
+
+    from {{ ref('stg_lake__instruments') }}
+
+    group by instrument_id
+
+),
 
 forms as (
 
@@ -47,9 +57,11 @@ forms as (
 
     inner join clinics on responses.clinic_id = clinics.clinic_id
 
+    left join families on responses.instrument_id = families.instrument_id
+
     where
         not clinics.delivers_sessions
-        and responses.rater in ('client', 'therapist')
+        and {{ is_filled_in_around_sessions('responses.rater', 'families.family') }}
 
 ),
 

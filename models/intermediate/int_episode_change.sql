@@ -1,4 +1,7 @@
-{# Jacobson and Truax (1991) per episode, with the registry's thresholds and operators. #}
+{#
+    Jacobson and Truax (1991) per episode, with the registry's thresholds and operators. Each score
+    is held against the cut-off of the form it was given on.
+#}
 
 {{ config(materialized = 'view') }}
 
@@ -21,13 +24,16 @@ changes as (
     select
         episode_outcomes.episode_key,
         episode_instruments.instrument_id as outcome_instrument_id,
+        episode_instruments.rater as outcome_rater,
         episode_outcomes.n_outcome_scores,
         episode_outcomes.outcome_pre,
         episode_outcomes.outcome_pre_at,
         episode_outcomes.post_after_early_alliance,
         episode_instruments.direction,
-        episode_instruments.cutoff_value,
-        episode_instruments.cutoff_operator,
+        episode_outcomes.outcome_pre_cutoff_value,
+        episode_outcomes.outcome_pre_cutoff_operator,
+        episode_outcomes.outcome_last_cutoff_value,
+        episode_outcomes.outcome_last_cutoff_operator,
         episode_instruments.rc_value,
         episode_instruments.rc_operator,
         {# One form is not a first and a last one. #}
@@ -52,8 +58,10 @@ judged as (
     select
         *,
         direction * (outcome_post - outcome_pre) as improvement,
-        {{ compare('outcome_pre', 'cutoff_operator', 'cutoff_value') }} as is_case_at_start,
-        {{ compare('outcome_post', 'cutoff_operator', 'cutoff_value') }} as is_case_at_end,
+        {{ compare('outcome_pre', 'outcome_pre_cutoff_operator', 'outcome_pre_cutoff_value') }}
+            as is_case_at_start,
+        {{ compare('outcome_post', 'outcome_last_cutoff_operator', 'outcome_last_cutoff_value') }}
+            as is_case_at_end,
         {{ compare('direction * (outcome_post - outcome_pre)', 'rc_operator', 'rc_value') }}
             as is_reliably_improved,
         {{ compare('direction * (outcome_pre - outcome_post)', 'rc_operator', 'rc_value') }}
@@ -68,6 +76,7 @@ classified as (
     select
         episode_key,
         outcome_instrument_id,
+        outcome_rater,
         n_outcome_scores,
         outcome_pre,
         outcome_post,
@@ -76,7 +85,8 @@ classified as (
         post_after_early_alliance,
         improvement,
         rc_value as jt_rc_value,
-        cutoff_value as jt_cutoff_value,
+        outcome_pre_cutoff_value as jt_cutoff_value_at_start,
+        outcome_last_cutoff_value as jt_cutoff_value,
         is_case_at_start as jt_is_case_at_start,
         is_reliably_improved,
         is_reliably_deteriorated,

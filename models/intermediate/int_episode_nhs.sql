@@ -115,6 +115,7 @@ specific as (
         on
             measures.instrument_id = specific_scales.instrument_id
             and measures.version = specific_scales.version
+            and measures.rater = specific_scales.rater
             and specific_scales.rater = 'client'
             and specific_scales.is_primary
             and specific_scales.nhs_rc_value is not null

@@ -1,4 +1,7 @@
-{# First and last client-rated outcome scores of each episode, and the NHS pair beside them. #}
+{#
+    First and last scores of each episode on its outcome instrument, each with the cut-off of the
+    form it was given on, and the client's own NHS pair beside them.
+#}
 
 with
 
@@ -40,7 +43,9 @@ forms as (
         scores.response_key,
         scores.completed_at,
         scores.score,
-        not coalesce(scores.is_prorated, false) as is_whole,
+        own_scales.cutoff_value,
+        own_scales.cutoff_operator,
+        scores.rater = 'client' and not coalesce(scores.is_prorated, false) as is_for_nhs,
         episode_instruments.episode_key is not null as is_chosen,
         cast(scores.completed_at as date) > early_alliance.last_date as is_after_early_alliance
 
@@ -53,11 +58,19 @@ forms as (
             and scores.rater = scales.rater
             and scores.scale = scales.scale
 
+    left join scales as own_scales
+        on
+            scores.instrument_id = own_scales.instrument_id
+            and scores.own_version = own_scales.version
+            and scores.rater = own_scales.rater
+            and scores.scale = own_scales.scale
+
     left join episode_instruments
         on
             scores.episode_key = episode_instruments.episode_key
             and scores.instrument_id = episode_instruments.instrument_id
             and scores.version = episode_instruments.version
+            and scores.rater = episode_instruments.rater
             and episode_instruments.role = 'outcome'
 
     left join early_alliance on scores.episode_key = early_alliance.episode_key
@@ -65,7 +78,7 @@ forms as (
     {{ anti_join() }} unordered on scores.episode_key = unordered.episode_key
 
     where
-        scores.rater = 'client'
+        scores.rater in ('client', 'observer')
         and scales.family = 'outcome'
         and scales.is_primary
         and scores.score is not null
@@ -77,24 +90,28 @@ by_episode as (
 
     select
         episode_key,
-        count(*) as n_scores_any,
+        count(distinct response_key) as n_scores_any,
         min(completed_at) as first_score_at,
         {{ count_in_time('completed_at', 'is_chosen') }} as n_outcome_scores,
         min(completed_at) filter (where is_chosen) as outcome_pre_at,
         max(completed_at) filter (where is_chosen) as outcome_last_at,
-        {{ first_by('score', 'completed_at', 'response_key') }}
-        filter (where is_chosen) as outcome_pre,
-        {{ last_by('score', 'completed_at', 'response_key') }}
-        filter (where is_chosen) as outcome_last,
+        {% for column, name in [
+            ('score', ''), ('cutoff_value', '_cutoff_value'), ('cutoff_operator', '_cutoff_operator')
+        ] %}
+            {{ first_by(column, 'completed_at', 'response_key') }}
+            filter (where is_chosen) as outcome_pre{{ name }},
+            {{ last_by(column, 'completed_at', 'response_key') }}
+            filter (where is_chosen) as outcome_last{{ name }},
+        {% endfor %}
         {{ last_by('score', 'completed_at', 'response_key') }}
         filter (where is_chosen and is_after_early_alliance) as post_after_early_alliance,
         {% for measure in ['phq9', 'gad7'] %}
-            {{ count_in_time('completed_at', "is_whole and instrument_id = '" ~ measure ~ "'") }}
+            {{ count_in_time('completed_at', "is_for_nhs and instrument_id = '" ~ measure ~ "'") }}
                 as n_{{ measure }},
             {{ first_by('score', 'completed_at', 'response_key') }}
-            filter (where is_whole and instrument_id = '{{ measure }}') as {{ measure }}_first,
+            filter (where is_for_nhs and instrument_id = '{{ measure }}') as {{ measure }}_first,
             {{ last_by('score', 'completed_at', 'response_key') }}
-            filter (where is_whole and instrument_id = '{{ measure }}') as {{ measure }}_last
+            filter (where is_for_nhs and instrument_id = '{{ measure }}') as {{ measure }}_last
             {%- if not loop.last %},{% endif %}
         {% endfor %}
 

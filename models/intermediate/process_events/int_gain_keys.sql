@@ -31,7 +31,9 @@ followed as (
 
     from episode_instruments
 
-    where role = 'outcome'
+    where
+        role = 'outcome'
+        and rater = 'client'
 
     union all
 
