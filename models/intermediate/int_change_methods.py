@@ -5,7 +5,7 @@ from transforms.instruments.change_methods import ChangeRule, change_rule
 
 
 def model(dbt, session):
-    """Cross methods, primary outcome scales as clients or carers rate them, and the sample of this installation."""
+    """Cross methods, primary outcome scales of clients and carers, and the sample here."""
     samples = {
         _use(row): row
         for row in _rows(dbt.ref("int_change_reference"), "instrument_id, version, rater")
@@ -21,8 +21,7 @@ def model(dbt, session):
         change_rule(method, scale, samples[_use(scale)])
         for method in methods
         for scale in scales
-        if _use(scale) in samples
-        and method["instrument_id"] in (None, scale["instrument_id"])
+        if _use(scale) in samples and method["instrument_id"] in (None, scale["instrument_id"])
     ]
     return table_of(ChangeRule, rules)
 

@@ -40,9 +40,7 @@ def sweep(home: Home, ledger: Ledger) -> int:
     )
 
 
-def set_aside_unknown(
-    home: Home, ledger: Ledger, run_id: str, expected: set[File]
-) -> list[Remark]:
+def set_aside_unknown(home: Home, ledger: Ledger, run_id: str, expected: set[File]) -> list[Remark]:
     """Move lake files the ledger never heard of out of the lake; say which and where they lie.
 
     A delivery goes with its markers, so what it had replaced is current again. Nothing is deleted.
@@ -61,9 +59,9 @@ def set_aside_unknown(
     if unknown and not delivered:
         raise LedgerError(
             f"lake/ holds {plural(len(unknown), 'file')} of deliveries and the ledger knows none: "
-            "ledger.sqlite was lost, or is another home's. Restore it from the back-up; if there is "
-            "none, `mv lake lake.before` and `rapport run`: all that lies in landing/ is read anew. "
-            "The published release is unchanged."
+            "ledger.sqlite was lost, or is another home's. Restore it from the back-up; if there "
+            "is none, `mv lake lake.before` and `rapport run`: all that lies in landing/ is read "
+            "anew. The published release is unchanged."
         )
     return [_set_aside(home, run_id, path) for path in unknown]
 
@@ -75,7 +73,8 @@ def _set_aside(home: Home, run_id: str, path: Path) -> Remark:
     path.replace(target)
     return Remark(
         str(where),
-        f"the ledger never heard of it, so it was moved to {target.relative_to(home.root)}, unread. "
+        "the ledger never heard of it, so it was moved, unread, to "
+        f"{target.relative_to(home.root)}. "
         "Restore the ledger that belongs to it and move it back, deliver its export again, or "
         "delete it",
     )

@@ -14,8 +14,8 @@ def lake():
     with duckdb.connect() as con:
         con.execute(
             "create table int_followed_scores (episode_key text, response_key text, "
-            "instrument_id text, version text, own_version text, rater text, scale text, score double, "
-            "is_prorated boolean, completed_at timestamp)"
+            "instrument_id text, version text, own_version text, rater text, scale text, "
+            "score double, is_prorated boolean, completed_at timestamp)"
         )
         for day, score, is_prorated in FORMS:
             con.execute(

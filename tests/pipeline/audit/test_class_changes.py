@@ -41,8 +41,9 @@ def write(
         )
         con.execute(
             "create table core.dim_change_methods as select 'phq9' as instrument_id, "
-            "'standard' as version, 'client' as rater, 'registry' as method, 6.0 as critical, '>=' as operator, "
-            f"{cutoff} as start_cutoff, '>=' as start_operator, {cutoff} as end_cutoff, "
+            "'standard' as version, 'client' as rater, 'registry' as method, 6.0 as critical, "
+            f"'>=' as operator, {cutoff} as start_cutoff, '>=' as start_operator, "
+            f"{cutoff} as end_cutoff, "
             "'>=' as end_operator, 'points' as kind, null as sd, null as mean, 1.0 as post_weight"
         )
         con.execute(
