@@ -41,7 +41,16 @@ _PARTS = {
         """SELECT run_id, run_at, clinic_id, source_file, table_name, change, column_name, message,
             remedy, is_blocking
         FROM quality.dq_form_changes
+        WHERE change <> 'too_few_forms'
         ORDER BY run_at DESC, is_blocking DESC, clinic_id, source_file, change, column_name""",
+    ),
+    "too_few": (
+        "dq_form_changes",
+        """SELECT clinic_id, message, remedy
+        FROM quality.dq_form_changes
+        WHERE change = 'too_few_forms' AND run_id = $run_id
+        QUALIFY row_number() OVER (PARTITION BY clinic_id, instrument_id ORDER BY message DESC) = 1
+        ORDER BY clinic_id, message""",
     ),
     "repaired": (
         "dq_quarantine",

@@ -473,12 +473,12 @@ def test_an_item_pattern_stays_within_its_form(read):
 
 
 INTAKE = """\
-"Variable / Field Name","Form Name","Field Type","Field Label","Choices"
+"Variable / Field Name","Form Name","Field Type","Field Label","Choices, Calculations, OR Slider Labels"
 pid,intake,text,Number,
 counsellor,intake,text,Seen by,
 seen_on,contact,text,Date,
 how,contact,text,Place,
-"""
+"""  # noqa: E501
 CONTACTS = """\
 pid,redcap_event_name,counsellor,intake_complete,seen_on,how,contact_complete
 11,intake_arm_1,K4,2,,,0
