@@ -147,6 +147,8 @@ def write_identities(
                 f"null::varchar as therapist_id, null::uuid as therapist_key "
                 f"from {relation} {joined}"
             )
+        elif table.column(column).id_space == "client":
+            parts.append(f"select id, key, null, null, null from {relation}")
         elif column == "therapist_id":
             parts.append(f"select null, null, null, id, key from {relation}")
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
