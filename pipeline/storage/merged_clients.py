@@ -71,6 +71,13 @@ def refuse_unclear_merges(con: duckdb.DuckDBPyConnection, home: Home, staged: Pa
         )
 
 
+def merged_with(con: duckdb.DuckDBPyConnection, home: Home, client_key: UUID) -> int:
+    """Return under how many other identifiers this client stands."""
+    final, _ = resolved(_stated(con, home))
+    person = final.get(client_key, client_key)
+    return len({person, *(old for old, new in final.items() if new == person)}) - 1
+
+
 def resolved(merges: Mapping[UUID, UUID]) -> tuple[Merges, set[UUID]]:
     """Return the identifier each one stands under in the end, and those that lead in a circle."""
     final: Merges = {}

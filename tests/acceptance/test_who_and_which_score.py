@@ -255,7 +255,7 @@ def test_what_too_few_forms_cannot_tell_is_said(ask, published):
     )
 
     assert notes.keys() == {"phq8", "phq9", "ors"}
-    assert "9 forms so far, fewer than 30" in notes["phq8"]
+    assert "9 form(s) so far, fewer than 30" in notes["phq8"]
     assert states == [("not_applicable",)]
     page = max((place.reports).glob("*/index.html")).read_text(encoding="utf-8")
     assert "Too few forms to tell" not in page  # nothing of the second night's files

@@ -21,7 +21,6 @@ from transforms.form_changes.profile import (
     added,
     family,
 )
-from transforms.formats.source import plural
 
 ROW_RULE_CHANGES = ("fewer_rows", "more_rows", "stale_delivery", "empty_delivery")
 TOO_FEW = "too_few_forms"  # no change: nobody can tell yet
@@ -92,7 +91,7 @@ def undecided(new: Profile, earlier: Sequence[Profile], limits: Limits) -> list[
             Change(
                 TOO_FEW,
                 "responses",
-                f"{form.instrument_id}: {plural(n_forms, 'form')} so far, {what} can be told",
+                f"{form.instrument_id}: {n_forms:,} form(s) so far, {what} can be told",
                 "Compare its codes with the form by hand; every delivery is looked at again",
                 False,
                 instrument_id=form.instrument_id,

@@ -396,10 +396,10 @@ def test_a_wrong_threshold_is_refused_with_its_key(tmp_path):
 @pytest.mark.parametrize(
     ("n_before", "n_new", "told"),
     [
-        (0, 29, "29 forms so far, fewer than 30: neither wrong codes (S41) nor changed ones"),
-        (14, 15, "29 forms so far, fewer than 30: neither wrong codes (S41) nor changed ones"),
-        (0, 30, "30 forms so far, fewer than 60: changed codes"),
-        (30, 29, "59 forms so far, fewer than 60: changed codes"),
+        (0, 29, "29 form(s) so far, fewer than 30: neither wrong codes (S41) nor changed ones"),
+        (14, 15, "29 form(s) so far, fewer than 30: neither wrong codes (S41) nor changed ones"),
+        (0, 30, "30 form(s) so far, fewer than 60: changed codes"),
+        (30, 29, "59 form(s) so far, fewer than 60: changed codes"),
         (30, 30, None),
         (0, 60, None),
     ],
