@@ -46,10 +46,9 @@ _PARTS = {
     ),
     "too_few": (
         "dq_form_changes",
-        """SELECT clinic_id, message, remedy
+        """SELECT DISTINCT clinic_id, message, remedy
         FROM quality.dq_form_changes
         WHERE change = 'too_few_forms' AND run_id = $run_id
-        QUALIFY row_number() OVER (PARTITION BY clinic_id, instrument_id ORDER BY message DESC) = 1
         ORDER BY clinic_id, message""",
     ),
     "repaired": (

@@ -91,7 +91,7 @@ def undecided(new: Profile, earlier: Sequence[Profile], limits: Limits) -> list[
             Change(
                 TOO_FEW,
                 "responses",
-                f"{form.instrument_id}: {n_forms:,} form(s) so far, {what} can be told",
+                f"{' '.join(filter(None, form.key))}: {n_forms:,} form(s) so far, {what} can be told",
                 "Compare its codes with the form by hand; every delivery is looked at again",
                 False,
                 instrument_id=form.instrument_id,

@@ -414,5 +414,7 @@ def test_too_few_forms_to_tell_are_said_with_how_many_there_are(n_before, n_new,
 
     found = undecided(second, [first], LIMITS)
 
-    assert [change.message for change in found] == ([f"gad7: {told} can be told"] if told else [])
+    assert [change.message for change in found] == (
+        [f"gad7 standard client: {told} can be told"] if told else []
+    )
     assert not any(change.is_blocking for change in found)
