@@ -87,11 +87,12 @@ def undecided(new: Profile, earlier: Sequence[Profile], limits: Limits) -> list[
             if n_forms < limits.min_forms
             else f"fewer than {2 * limits.min_forms}: changed codes"
         )
+        named = " ".join(filter(None, form.key))
         found.append(
             Change(
                 TOO_FEW,
                 "responses",
-                f"{' '.join(filter(None, form.key))}: {n_forms:,} form(s) so far, {what} can be told",
+                f"{named}: {n_forms:,} form(s) so far, {what} can be told",
                 "Compare its codes with the form by hand; every delivery is looked at again",
                 False,
                 instrument_id=form.instrument_id,
