@@ -19,7 +19,15 @@ scores as (
 
 bridges as (
 
-    select * from {{ ref('version_bridges') }}
+    select
+        instrument_id,
+        version,
+        nullif(scale, '') as scale,
+        continues_instrument_id,
+        continues_as,
+        continues_scale
+
+    from {{ ref('version_bridges') }}
 
 ),
 
