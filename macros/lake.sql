@@ -42,3 +42,21 @@
 {% macro duckdb__anti_join() -%}
     anti join
 {%- endmacro %}
+
+{# CTE of the client identifiers that were given up, each with the one that stays. #}
+{% macro merged_clients() -%}
+merged_clients as (
+
+    select * from {{ lake('merged_clients') }}
+
+)
+{%- endmacro %}
+
+{% macro left_join_merged(rows) -%}
+    left join merged_clients on {{ rows }}.client_key = merged_clients.client_key
+{%- endmacro %}
+
+{# The client of a row: after a merge the one that stays, for what came before as well. #}
+{% macro one_person(rows) -%}
+    coalesce(merged_clients.merged_into_key, {{ rows }}.client_key)
+{%- endmacro %}

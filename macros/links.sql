@@ -1,4 +1,12 @@
 {#
+    Whether a form is filled in around a session. An observer rates a recording, often weeks later;
+    a parent or carer, who rates the outcome, is at home on the day.
+#}
+{% macro is_filled_in_around_sessions(rater, family) -%}
+    ({{ rater }} in ('client', 'therapist') or {{ family }} = 'outcome')
+{%- endmacro %}
+
+{#
     Two CTEs that give the rows of CTE `rows` without an episode_key the delivered episode whose
     dates fit: `dated_candidates` and `dated_episodes` (one row per key). An episode's window begins
     with the referral, so that a baseline of the waiting time is in it. A row fits from

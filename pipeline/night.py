@@ -103,8 +103,11 @@ def open_run() -> Said:
     for remark in remarks:
         say(str(remark))
     deliveries = new_deliveries(home, ledger, now, state, looked, wrong.keys(), remarks)
-    keep_remarks(home, run_id, remarks + _tell_at_the_start(home, ledger, now))
-    leftovers.name_unknown(home, ledger, {(d.clinic_id, d.file_id) for d in deliveries})
+    expected = {(delivery.clinic_id, delivery.file_id) for delivery in deliveries}
+    set_aside = leftovers.set_aside_unknown(home, ledger, run_id, expected)
+    for remark in set_aside:
+        say(str(remark))
+    keep_remarks(home, run_id, [*remarks, *set_aside, *_tell_at_the_start(home, ledger, now)])
     is_new = bool(deliveries) or is_stale(home, ledger, state)
     ledger.open_run(run_id, now, state)
     if not is_new:

@@ -173,6 +173,8 @@ TABLES: dict[str, Table] = {
             key_parts=("client_id",),
             columns=(
                 _id("client_id", "client", required=True),
+                # The identifier that stays, where two were one person.
+                Column("merged_into", "id", key_name="merged_into_key", id_space="client"),
                 Column("birth_date", "date", stays_in_vault=True),
                 Column("gender"),
                 Column("first_language"),
@@ -226,11 +228,13 @@ def lake_columns(table: Table) -> dict[str, str]:
 
 
 def canonical_table(name: str) -> str | None:
-    """Return the canonical table a file or sheet name starts with.
+    """Return the canonical table a file or sheet name starts with; aliases are rows of clients.
 
     Examples
     --------
     >>> canonical_table("Responses_2024-05.csv")
     'responses'
     """
+    if name.lower().startswith("aliases"):
+        return "clients"
     return next((table for table in TABLES if name.lower().startswith(table)), None)

@@ -59,11 +59,20 @@ class ScalePooled(Check):
             from {rows_of(sources.staged)} as delivered {INSTRUMENT_JOIN}
             where instrument.number in (from {_POOLED}) and coalesce({", ".join(items)}) is not null
         """
+        # Of fewer forms nobody can tell: they are not in scope, and a note of the report says so.
+        names = "columns('^(instrument_id|version|rater)$')"
+        held = f"union all by name select {names} from ({sources.held})" if sources.held else ""
         scope = f"""
+            with enough as (
+                select number
+                from (select {names} from {sources.staged.relation} {held}) as delivered
+                {INSTRUMENT_JOIN}
+                group by number having count(*) >= {self.min_forms}
+            )
             select file_id, sum(n_forms) as n_scope from (
                 select distinct file_id, number, n_forms
                 from {ANSWERS} inner join context_instrument using (number)
-                where item_max is not null
+                where item_max is not null and number in (from enough)
             ) group by file_id
         """
         reason = "no form of the instrument, in any file of the clinic, uses one end of its scale"

@@ -1,6 +1,7 @@
 {#
     The reference sample a change method falls back on where the registry has no norms: first and
-    last scores of the ended episodes of all clinics.
+    last scores of the ended episodes of all clinics. A version that only begins or ends courses of
+    another one is in use as well, without a sample.
 #}
 
 with
@@ -21,11 +22,28 @@ courses as (
 
 ),
 
+in_use as (
+
+    {% for column in ['version', 'pre_version', 'post_version'] %}
+    select
+        instrument_id,
+        {{ column }} as version,
+        rater
+
+    from measures
+
+    {% if not loop.last %}union distinct{% endif %}
+
+    {% endfor %}
+
+),
+
 first_scores as (
 
     select
         instrument_id,
         version,
+        rater,
         count(*) as n_first_scores,
         stddev_samp(score_pre) as sd_of_first_scores
 
@@ -33,7 +51,8 @@ first_scores as (
 
     group by
         instrument_id,
-        version
+        version,
+        rater
 
 ),
 
@@ -42,6 +61,7 @@ pairs as (
     select
         measures.instrument_id,
         measures.version,
+        measures.rater,
         count(*) as n_pairs,
         avg(measures.score_pre) as mean_pre,
         avg(measures.score_post) as mean_post,
@@ -59,13 +79,15 @@ pairs as (
 
     group by
         measures.instrument_id,
-        measures.version
+        measures.version,
+        measures.rater
 
 )
 
 select
-    first_scores.instrument_id,
-    first_scores.version,
+    in_use.instrument_id,
+    in_use.version,
+    in_use.rater,
     first_scores.sd_of_first_scores,
     pairs.mean_pre,
     pairs.mean_post,
@@ -74,9 +96,16 @@ select
     coalesce(pairs.n_pairs, 0) as n_pairs,
     pairs.covariance / nullif(pairs.sd_pre * pairs.sd_post, 0) as correlation
 
-from first_scores
+from in_use
+
+left join first_scores
+    on
+        in_use.instrument_id = first_scores.instrument_id
+        and in_use.version = first_scores.version
+        and in_use.rater = first_scores.rater
 
 left join pairs
     on
-        first_scores.instrument_id = pairs.instrument_id
-        and first_scores.version = pairs.version
+        in_use.instrument_id = pairs.instrument_id
+        and in_use.version = pairs.version
+        and in_use.rater = pairs.rater

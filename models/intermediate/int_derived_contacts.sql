@@ -52,7 +52,7 @@ response_contacts as (
     where
         responses.delivered_episode_key is null
         and responses.session_key is null
-        and responses.rater in ('client', 'therapist')
+        and responses.is_around_session
 
 ),
 

@@ -26,7 +26,17 @@ sessions as (
 
 ),
 
-{# An observer rates a recording, often weeks later: no contact happened that day. #}
+families as (
+
+    select
+        instrument_id,
+        min(family) as family
+
+    from {{ ref('stg_lake__instruments') }}
+
+    group by instrument_id
+
+),
 
 forms as (
 
@@ -55,7 +65,9 @@ forms as (
 
     {{ anti_join() }} sessions on responses.clinic_id = sessions.clinic_id
 
-    where responses.rater in ('client', 'therapist')
+    left join families on responses.instrument_id = families.instrument_id
+
+    where {{ is_filled_in_around_sessions('responses.rater', 'families.family') }}
 
 ),
 

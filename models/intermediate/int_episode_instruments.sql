@@ -1,8 +1,9 @@
 {#
     The instrument each episode is followed with, by role: client_alliance, therapist_alliance,
-    outcome. One scored at least twice before one scored once. Then, for the outcome, the order
-    config/primary_measures.csv declares: first for the episode's problem, then for any. Then the most
-    scored forms, both thresholds, name and version.
+    outcome. One scored at least twice before one scored once. Then, for the outcome, the client's
+    own rating before a parent's or carer's, and the order config/primary_measures.csv declares: first
+    for the episode's problem, then for any. Then the most scored forms, both thresholds, name and
+    version. A form that a bridged course reads as another instrument does not stand for its own.
 #}
 
 with
@@ -46,7 +47,7 @@ roles as (
     select
         *,
         case
-            when family = 'outcome' and rater = 'client' then 'outcome'
+            when family = 'outcome' and rater in ('client', 'observer') then 'outcome'
             when family = 'alliance' and rater = 'client' then 'client_alliance'
             when family = 'alliance' and rater = 'therapist' then 'therapist_alliance'
         end as role
@@ -64,6 +65,7 @@ counted as (
         roles.role,
         scores.instrument_id,
         scores.version,
+        scores.rater,
         {{ count_in_time('scores.completed_at') }} as n_scores
 
     from scores
@@ -79,6 +81,7 @@ counted as (
 
     where
         roles.role is not null
+        and scores.is_continued_elsewhere is not true
         and scores.score is not null
         and scores.episode_key is not null
 
@@ -86,7 +89,8 @@ counted as (
         scores.episode_key,
         roles.role,
         scores.instrument_id,
-        scores.version
+        scores.version,
+        scores.rater
 
 ),
 
@@ -112,6 +116,7 @@ ranked as (
             partition by counted.episode_key, roles.role
             order by
                 case when counted.n_scores >= 2 then 0 else 1 end,
+                case when roles.rater = 'observer' then 1 else 0 end,
                 coalesce(of_problem.preference, 1000),
                 coalesce(of_any.preference, 1000),
                 counted.n_scores desc,
@@ -129,6 +134,7 @@ ranked as (
         on
             counted.instrument_id = roles.instrument_id
             and counted.version = roles.version
+            and counted.rater = roles.rater
             and counted.role = roles.role
 
     left join episodes on counted.episode_key = episodes.episode_key

@@ -1,4 +1,7 @@
-{# First and last score of every client-rated outcome instrument an episode was followed with. #}
+{#
+    First and last score of every outcome instrument an episode was followed with, by the client or
+    by a parent or carer. `pre_version` and `post_version` are those whose cut-offs judge them.
+#}
 
 with
 
@@ -26,6 +29,8 @@ forms as (
         scores.episode_key,
         scores.instrument_id,
         scores.version,
+        scores.own_version,
+        scores.rater,
         scores.response_key,
         scores.completed_at,
         scores.score,
@@ -43,7 +48,7 @@ forms as (
     {{ anti_join() }} unordered on scores.episode_key = unordered.episode_key
 
     where
-        scores.rater = 'client'
+        scores.rater in ('client', 'observer')
         and scales.family = 'outcome'
         and scales.is_primary
         and scores.score is not null
@@ -57,6 +62,7 @@ measured as (
         episode_key,
         instrument_id,
         version,
+        rater,
         {{ count_in_time('completed_at') }} as n_scores,
         min(completed_at) as pre_at,
         max(completed_at) as post_at,
@@ -67,6 +73,8 @@ measured as (
         filter (where is_whole) as whole_score_post,
         {{ first_by('score', 'completed_at', 'response_key') }} as score_pre,
         {{ last_by('score', 'completed_at', 'response_key') }} as score_post,
+        {{ first_by('own_version', 'completed_at', 'response_key') }} as pre_version,
+        {{ last_by('own_version', 'completed_at', 'response_key') }} as post_version,
         {{ first_by('response_key', 'completed_at', 'response_key') }} as pre_response_key,
         {{ last_by('response_key', 'completed_at', 'response_key') }} as post_response_key
 
@@ -75,7 +83,8 @@ measured as (
     group by
         episode_key,
         instrument_id,
-        version
+        version,
+        rater
 
 )
 

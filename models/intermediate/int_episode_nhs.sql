@@ -29,6 +29,8 @@ measures as (
 
     select * from {{ ref('int_episode_measures') }}
 
+    where rater = 'client'
+
 ),
 
 nhs_measures as (

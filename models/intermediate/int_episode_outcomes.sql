@@ -1,6 +1,7 @@
 {#
     First and last score on the instrument an episode's outcome is followed with, and the class of
-    the change: Jacobson and Truax (1991), with the registry's thresholds and operators.
+    the change: Jacobson and Truax (1991), with the registry's thresholds and operators. Each score
+    is held against the cut-off of the form it was given on.
 #}
 
 with
@@ -19,6 +20,12 @@ episode_instruments as (
 
 ),
 
+scales as (
+
+    select * from {{ ref('int_scales') }}
+
+),
+
 measured as (
 
     select
@@ -29,7 +36,11 @@ measured as (
         {{ first_by('scores.score', 'scores.completed_at', 'scores.response_key') }}
             as outcome_pre,
         {{ last_by('scores.score', 'scores.completed_at', 'scores.response_key') }}
-            as outcome_last
+            as outcome_last,
+        {{ first_by('scores.own_version', 'scores.completed_at', 'scores.response_key') }}
+            as outcome_pre_version,
+        {{ last_by('scores.own_version', 'scores.completed_at', 'scores.response_key') }}
+            as outcome_last_version
 
     from scores
 
@@ -52,12 +63,15 @@ changes as (
     select
         measured.episode_key,
         episode_instruments.instrument_id as outcome_instrument_id,
+        episode_instruments.rater as outcome_rater,
         measured.n_outcome_scores,
         measured.outcome_pre,
         measured.outcome_pre_at,
         episode_instruments.direction,
-        episode_instruments.cutoff_value,
-        episode_instruments.cutoff_operator,
+        pre_scales.cutoff_value as pre_cutoff_value,
+        pre_scales.cutoff_operator as pre_cutoff_operator,
+        last_scales.cutoff_value as last_cutoff_value,
+        last_scales.cutoff_operator as last_cutoff_operator,
         episode_instruments.rc_value,
         episode_instruments.rc_operator,
         {# One form is not a first and a last one. #}
@@ -70,6 +84,20 @@ changes as (
 
     inner join episode_instruments on measured.episode_key = episode_instruments.episode_key
 
+    left join scales as pre_scales
+        on
+            episode_instruments.instrument_id = pre_scales.instrument_id
+            and measured.outcome_pre_version = pre_scales.version
+            and episode_instruments.rater = pre_scales.rater
+            and episode_instruments.scale = pre_scales.scale
+
+    left join scales as last_scales
+        on
+            episode_instruments.instrument_id = last_scales.instrument_id
+            and measured.outcome_last_version = last_scales.version
+            and episode_instruments.rater = last_scales.rater
+            and episode_instruments.scale = last_scales.scale
+
 ),
 
 judged as (
@@ -77,8 +105,10 @@ judged as (
     select
         *,
         direction * (outcome_post - outcome_pre) as improvement,
-        {{ compare('outcome_pre', 'cutoff_operator', 'cutoff_value') }} as is_case_at_start,
-        {{ compare('outcome_post', 'cutoff_operator', 'cutoff_value') }} as is_case_at_end,
+        {{ compare('outcome_pre', 'pre_cutoff_operator', 'pre_cutoff_value') }}
+            as is_case_at_start,
+        {{ compare('outcome_post', 'last_cutoff_operator', 'last_cutoff_value') }}
+            as is_case_at_end,
         {{ compare('direction * (outcome_post - outcome_pre)', 'rc_operator', 'rc_value') }}
             as is_reliably_improved,
         {{ compare('direction * (outcome_pre - outcome_post)', 'rc_operator', 'rc_value') }}
@@ -93,6 +123,7 @@ classified as (
     select
         episode_key,
         outcome_instrument_id,
+        outcome_rater,
         n_outcome_scores,
         outcome_pre,
         outcome_post,
@@ -100,7 +131,8 @@ classified as (
         outcome_post_at,
         improvement,
         rc_value as jt_rc_value,
-        cutoff_value as jt_cutoff_value,
+        pre_cutoff_value as jt_cutoff_value_at_start,
+        last_cutoff_value as jt_cutoff_value,
         is_case_at_start as jt_is_case_at_start,
         is_reliably_improved,
         is_reliably_deteriorated,

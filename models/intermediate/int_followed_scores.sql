@@ -1,7 +1,10 @@
 {#
-    Scores as a course reads them. Where a client's form changed on the way to a version that
-    config/version_bridges.csv says continues it, the earlier forms count as the later version;
-    any other change of version begins a series of its own. `own_version` is the form's.
+    Scores as a course reads them, by config/version_bridges.csv. Where a client's form changed on
+    the way to a version that continues it, the earlier forms count as the later version. Where it
+    changed to or from another instrument that shares a scale with it, the scores of that scale count
+    as the other instrument's, if every form has the items and the two follow each other; what the
+    form says of its own is then `is_continued_elsewhere`. Any other change begins a series of its
+    own. `own_version` is the one whose cut-off judges the score.
 #}
 
 {{ config(materialized = 'view') }}
@@ -14,69 +17,141 @@ scores as (
 
 ),
 
+bridges as (
+
+    select
+        instrument_id,
+        version,
+        nullif(scale, '') as scale,
+        continues_instrument_id,
+        continues_as,
+        continues_scale
+
+    from {{ ref('version_bridges') }}
+
+),
+
 versions as (
 
-    select distinct
+    select
         episode_key,
         instrument_id,
         version,
-        rater
+        rater,
+        min(completed_at) as first_at,
+        max(completed_at) as last_at
 
     from scores
 
     where episode_key is not null
 
+    group by
+        episode_key,
+        instrument_id,
+        version,
+        rater
+
 ),
 
-bridges as (
+{# A total alone cannot be taken apart. #}
 
-    select * from {{ ref('version_bridges') }}
+without_items as (
+
+    select distinct
+        scores.episode_key,
+        scores.instrument_id,
+        scores.version,
+        scores.rater
+
+    from scores
+
+    inner join bridges
+        on
+            scores.instrument_id = bridges.instrument_id
+            and scores.version = bridges.version
+            and scores.scale = bridges.scale
+
+    where coalesce(scores.n_answered, 0) = 0
 
 ),
 
 bridged as (
 
     select
-        earlier.episode_key,
-        earlier.instrument_id,
-        earlier.version,
-        earlier.rater,
-        bridges.continues_as
+        changed.episode_key,
+        changed.instrument_id,
+        changed.version,
+        changed.rater,
+        bridges.scale,
+        bridges.continues_instrument_id,
+        bridges.continues_as,
+        bridges.continues_scale
 
-    from versions as earlier
+    from versions as changed
 
     inner join bridges
         on
-            earlier.instrument_id = bridges.instrument_id
-            and earlier.version = bridges.version
+            changed.instrument_id = bridges.instrument_id
+            and changed.version = bridges.version
 
-    inner join versions as later
+    inner join versions as other
         on
-            earlier.episode_key = later.episode_key
-            and earlier.instrument_id = later.instrument_id
-            and earlier.rater = later.rater
-            and bridges.continues_as = later.version
+            changed.episode_key = other.episode_key
+            and changed.rater = other.rater
+            and bridges.continues_instrument_id = other.instrument_id
+            and bridges.continues_as = other.version
+
+    {{ anti_join() }} without_items
+        on
+            changed.episode_key = without_items.episode_key
+            and changed.instrument_id = without_items.instrument_id
+            and changed.version = without_items.version
+            and changed.rater = without_items.rater
+
+    where
+        bridges.scale is null
+        or changed.last_at < other.first_at
+        or other.last_at < changed.first_at
+
+),
+
+followed as (
+
+    select
+        scores.*,
+        bridged.continues_instrument_id,
+        bridged.continues_as,
+        bridged.continues_scale,
+        coalesce(bridged.scale = scores.scale, false) as is_shared_scale,
+        coalesce(bridged.scale <> scores.scale, false) as is_continued_elsewhere
+
+    from scores
+
+    left join bridged
+        on
+            scores.episode_key = bridged.episode_key
+            and scores.instrument_id = bridged.instrument_id
+            and scores.version = bridged.version
+            and scores.rater = bridged.rater
 
 )
 
 select
-    scores.episode_key,
-    scores.session_key,
-    scores.response_key,
-    scores.instrument_id,
-    scores.version as own_version,
-    scores.rater,
-    scores.scale,
-    scores.score,
-    scores.is_prorated,
-    scores.completed_at,
-    coalesce(bridged.continues_as, scores.version) as version
+    episode_key,
+    session_key,
+    response_key,
+    rater,
+    score,
+    is_prorated,
+    completed_at,
+    is_continued_elsewhere,
+    case when is_shared_scale then continues_as else version end as own_version,
+    case when is_shared_scale then continues_scale else scale end as scale,
+    case when is_continued_elsewhere then instrument_id
+        else coalesce(continues_instrument_id, instrument_id)
+    end as instrument_id,
+    case when is_continued_elsewhere then version
+        else coalesce(continues_as, version)
+    end as version
 
-from scores
-
-left join bridged
-    on
-        scores.episode_key = bridged.episode_key
-        and scores.instrument_id = bridged.instrument_id
-        and scores.version = bridged.version
-        and scores.rater = bridged.rater
+from followed

@@ -26,6 +26,7 @@ timings as (
     select
         instrument_id,
         rater,
+        min(family) as family,
         min(timing) as timing,
         case min(timing)
             when 'before_session' then 0
@@ -50,8 +51,10 @@ loose as (
         responses.clinic_id,
         responses.response_key,
         responses.client_key,
-        responses.instrument_id,
-        responses.rater,
+        {{ is_filled_in_around_sessions('responses.rater', 'timings.family') }} as is_around_session,
+        timings.timing,
+        timings.days_min,
+        timings.days_max,
         responses.completed_at,
         responses.completed_at_utc,
         derived_forms.session_key as derived_session_key,
@@ -68,6 +71,11 @@ loose as (
     left join {{ ref('int_derived_forms') }} as derived_forms
         on responses.response_key = derived_forms.response_key
 
+    left join timings
+        on
+            responses.instrument_id = timings.instrument_id
+            and responses.rater = timings.rater
+
 ),
 
 {# An observer rates a recording, often weeks later: its date says nothing about the session. #}
@@ -77,7 +85,7 @@ nearby_sessions as (
     select
         loose.response_key,
         sessions.session_key,
-        timings.timing,
+        loose.timing,
         abs({{ days_between('loose.completed_date', 'sessions.session_date') }}) as days_apart,
         {{ has_time('loose.completed_at') }}
         and {{ has_time('sessions.session_at') }} as is_timed,
@@ -92,22 +100,17 @@ nearby_sessions as (
 
     from loose
 
-    inner join timings
-        on
-            loose.instrument_id = timings.instrument_id
-            and loose.rater = timings.rater
-
     inner join {{ ref('int_sessions') }} as sessions
         on
             loose.client_key = sessions.client_key
             and loose.clinic_id = sessions.clinic_id
 
     where
-        loose.rater in ('client', 'therapist')
+        loose.is_around_session
         and loose.derived_session_key is null
         and sessions.is_attended
         and {{ days_between('loose.completed_date', 'sessions.session_date') }}
-        between timings.days_min and timings.days_max
+        between loose.days_min and loose.days_max
 
 ),
 
@@ -163,6 +166,7 @@ placed as (
         loose.clinic_id,
         loose.response_key,
         loose.client_key,
+        loose.is_around_session,
         loose.completed_date,
         chosen.session_key,
         chosen.therapist_key,
@@ -190,6 +194,7 @@ linked as (
 
     select
         placed.response_key,
+        placed.is_around_session,
         placed.session_key,
         placed.therapist_key,
         placed.is_ambiguous,
@@ -221,6 +226,7 @@ resolved as (
             else 'none'
         end as session_link,
         coalesce(sessions.session_date, linked.contact_date) as contact_date,
+        linked.is_around_session,
         responses.rater,
         responses.completed_at,
         responses.completed_at_utc,

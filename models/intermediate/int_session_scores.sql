@@ -44,7 +44,9 @@ forms as (
         end as part,
         {{ pomp('scores.score', 'scales.score_min', 'scales.score_max') }} as pomp,
         episode_instruments.role,
-        scores.rater = 'client' and scales.family = 'outcome' and scales.is_primary
+        scores.rater in ('client', 'observer')
+        and scales.family = 'outcome'
+        and scales.is_primary
             as is_outcome_form,
         scores.rater = 'client' and scales.family = 'alliance' and scales.is_primary
             as is_alliance_form,
@@ -97,8 +99,8 @@ by_session as (
         max(completed_at) filter (
             where role = 'outcome' and part = 'total'
         ) as outcome_completed_at,
-        count(*) filter (where is_primary) as n_forms,
-        count(*) filter (where is_primary and is_back_filled) as n_forms_back_filled,
+        count(distinct response_key) filter (where is_primary) as n_forms,
+        count(distinct response_key) filter (where is_primary and is_back_filled) as n_forms_back_filled,
         coalesce(
             bool_or(
                 is_outcome_form

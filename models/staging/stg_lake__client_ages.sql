@@ -6,20 +6,24 @@ lake_rows as (
 
 ),
 
+{{ merged_clients() }},
+
 selected as (
 
     select
 
         ---------- ids
-        client_key,
+        {{ one_person('lake_rows') }} as client_key,
 
         ---------- numerics
-        age_years,
+        lake_rows.age_years,
 
         ---------- timestamps
-        start_date
+        lake_rows.start_date
 
     from lake_rows
+
+    {{ left_join_merged('lake_rows') }}
 
 )
 

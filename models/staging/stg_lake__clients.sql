@@ -12,13 +12,18 @@ superseded as (
 
 ),
 
+{{ merged_clients() }},
+
 current_rows as (
 
     select
 
         ---------- ids
         lake_rows.clinic_id,
-        lake_rows.client_key,
+        {{ one_person('lake_rows') }} as client_key,
+
+        ---------- booleans
+        merged_clients.client_key is not null as is_merged,
 
         ---------- strings
         lake_rows.gender,
@@ -32,6 +37,8 @@ current_rows as (
         lake_rows.file_id
 
     from lake_rows
+
+    {{ left_join_merged('lake_rows') }}
 
     {{ without_superseded('lake_rows', 'client_key') }}
 

@@ -17,6 +17,8 @@ superseded as (
 
 ),
 
+{{ merged_clients() }},
+
 current_rows as (
 
     select
@@ -24,7 +26,7 @@ current_rows as (
         ---------- ids
         lake_rows.clinic_id,
         lake_rows.episode_key,
-        lake_rows.client_key,
+        {{ one_person('lake_rows') }} as client_key,
         lake_rows.therapist_key,
 
         ---------- strings
@@ -50,6 +52,8 @@ current_rows as (
         lake_rows.received_at
 
     from lake_rows
+
+    {{ left_join_merged('lake_rows') }}
 
     {{ without_superseded('lake_rows', 'episode_key') }}
 

@@ -6,40 +6,44 @@ lake_rows as (
 
 ),
 
+{{ merged_clients() }},
+
 selected as (
 
     select
 
         ---------- ids
-        alert_key,
-        clinic_id,
-        client_key,
-        episode_key,
-        session_key,
-        therapist_key,
-        response_key,
-        instrument_id,
+        lake_rows.alert_key,
+        lake_rows.clinic_id,
+        {{ one_person('lake_rows') }} as client_key,
+        lake_rows.episode_key,
+        lake_rows.session_key,
+        lake_rows.therapist_key,
+        lake_rows.response_key,
+        lake_rows.instrument_id,
 
         ---------- strings
-        alert_kind,
-        rule,
-        definition_version,
-        status,
-        closed_reason,
-        acknowledged_by,
-        source_file,
+        lake_rows.alert_kind,
+        lake_rows.rule,
+        lake_rows.definition_version,
+        lake_rows.status,
+        lake_rows.closed_reason,
+        lake_rows.acknowledged_by,
+        lake_rows.source_file,
 
         ---------- numerics
-        threshold,
-        source_line,
+        lake_rows.threshold,
+        lake_rows.source_line,
 
         ---------- timestamps
-        raised_at,
-        status_at,
-        acknowledged_at,
-        last_published_at
+        lake_rows.raised_at,
+        lake_rows.status_at,
+        lake_rows.acknowledged_at,
+        lake_rows.last_published_at
 
     from lake_rows
+
+    {{ left_join_merged('lake_rows') }}
 
 )
 

@@ -6,36 +6,40 @@ lake_rows as (
 
 ),
 
+{{ merged_clients() }},
+
 selected as (
 
     select
 
         ---------- ids
-        clinic_id,
-        file_id,
-        row_key,
-        client_key,
-        rule_id,
-        run_id,
+        lake_rows.clinic_id,
+        lake_rows.file_id,
+        lake_rows.row_key,
+        {{ one_person('lake_rows') }} as client_key,
+        lake_rows.rule_id,
+        lake_rows.run_id,
 
         ---------- strings
-        table_name,
-        source_file,
-        source_sheet,
-        column_name,
-        reason,
-        severity,
+        lake_rows.table_name,
+        lake_rows.source_file,
+        lake_rows.source_sheet,
+        lake_rows.column_name,
+        lake_rows.reason,
+        lake_rows.severity,
 
         ---------- numerics
-        source_line,
+        lake_rows.source_line,
 
         ---------- booleans
-        takes_row_out,
+        lake_rows.takes_row_out,
 
         ---------- timestamps
-        seen_at
+        lake_rows.seen_at
 
     from lake_rows
+
+    {{ left_join_merged('lake_rows') }}
 
 )
 

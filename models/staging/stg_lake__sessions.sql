@@ -12,6 +12,8 @@ superseded as (
 
 ),
 
+{{ merged_clients() }},
+
 current_rows as (
 
     select
@@ -19,7 +21,7 @@ current_rows as (
         ---------- ids
         lake_rows.clinic_id,
         lake_rows.session_key,
-        lake_rows.client_key,
+        {{ one_person('lake_rows') }} as client_key,
         lake_rows.episode_key,
         lake_rows.therapist_key,
 
@@ -47,6 +49,8 @@ current_rows as (
         lake_rows.received_at
 
     from lake_rows
+
+    {{ left_join_merged('lake_rows') }}
 
     {{ without_superseded('lake_rows', 'session_key') }}
 

@@ -55,14 +55,15 @@ def compare_with_published(home: Home, run_id: str, build: Path) -> int:
     """Add the classes that moved to the build's ``quality.dq_what_changed``; return how many.
 
     Nothing is compared without a published release, or with one made before the table of changes
-    existed. One line with counts goes to the run's log.
+    told raters apart. One line with counts goes to the run's log.
     """
     if not home.published.exists():
         return 0
     published = home.published.resolve()
     with duckdb.connect(str(build)) as con:
         con.execute(f"attach {quoted(published)} as earlier (read_only)")
-        if not _has(con, "earlier", "core.fct_episode_change"):
+        # Releases from before raters were told apart have no such column, and no carers' classes.
+        if not _has(con, "earlier", "core.fct_episode_change", "rater"):
             return 0
         con.execute(_CLASSES.format(name="classes_before", database="earlier."))
         con.execute(_CLASSES.format(name="classes_after", database=""))
@@ -87,13 +88,14 @@ def compare_with_published(home: Home, run_id: str, build: Path) -> int:
     return int(n_moved)
 
 
-def _has(con: duckdb.DuckDBPyConnection, database: str, table: str) -> bool:
+def _has(con: duckdb.DuckDBPyConnection, database: str, table: str, column: str = "") -> bool:
     schema, name = table.split(".")
     query = (
-        "select 1 from duckdb_tables() where schema_name = ? and table_name = ? "
-        "and (database_name = ? or ? = 'main')"
+        "select 1 from duckdb_columns() where schema_name = ? and table_name = ? "
+        "and (database_name = ? or ? = 'main') and (column_name = ? or ? = '')"
     )
-    return con.execute(query, [schema, name, database, database]).fetchone() is not None
+    asked = [schema, name, database, database, column, column]
+    return con.execute(query, asked).fetchone() is not None
 
 
 # Every class with the forms it rests on; the NHS pair rests on four scores.
@@ -104,6 +106,7 @@ _CLASSES = """
         changes.episode_key,
         changes.instrument_id,
         changes.version,
+        changes.rater,
         changes.method,
         concat_ws('/', changes.pre_response_key, changes.post_response_key) as forms,
         changes.score_pre,
@@ -117,18 +120,18 @@ _CLASSES = """
         concat_ws('/', methods.sd, methods.mean, methods.post_weight) as sample
     from {database}core.fct_episode_change as changes
     left join (
-        select instrument_id, version,
-            string_agg(definition_version, '/' order by rater, definition_version)
-                as definition_version
+        select instrument_id, version, rater,
+            string_agg(definition_version, '/' order by definition_version) as definition_version
         from {database}core.dim_instruments
-        where rater = 'client'
-        group by instrument_id, version
+        group by instrument_id, version, rater
     ) as instruments
         on changes.instrument_id = instruments.instrument_id
         and changes.version = instruments.version
+        and changes.rater = instruments.rater
     left join {database}core.dim_change_methods as methods
         on changes.instrument_id = methods.instrument_id
         and changes.version = methods.version
+        and changes.rater = methods.rater
         and changes.method = methods.method
     union all
     select
@@ -136,6 +139,7 @@ _CLASSES = """
         episode_key,
         'phq9, gad7' as instrument_id,
         '' as version,
+        'client' as rater,
         'nhs_talking_therapies' as method,
         concat_ws('/', nhs_phq9_pre, nhs_phq9_post, nhs_anxiety_pre, nhs_anxiety_post) as forms,
         null,
@@ -164,18 +168,20 @@ _MOVED = """
             classes_after.clinic_id,
             classes_after.episode_key,
             classes_after.instrument_id,
-            classes_after.version
+            classes_after.version,
+            classes_after.rater
         from classes_after
         inner join classes_before
             on classes_after.episode_key = classes_before.episode_key
             and classes_after.instrument_id = classes_before.instrument_id
             and classes_after.version = classes_before.version
+            and classes_after.rater = classes_before.rater
             and classes_after.forms = classes_before.forms
     ),
     methods as (
-        select distinct instrument_id, version, method from classes_after
+        select distinct instrument_id, version, rater, method from classes_after
         union
-        select distinct instrument_id, version, method from classes_before
+        select distinct instrument_id, version, rater, method from classes_before
     ),
     compared as (
         select
@@ -196,15 +202,18 @@ _MOVED = """
         inner join methods
             on same_forms.instrument_id = methods.instrument_id
             and same_forms.version = methods.version
+            and same_forms.rater = methods.rater
         left join classes_before as before
             on same_forms.episode_key = before.episode_key
             and methods.instrument_id = before.instrument_id
             and methods.version = before.version
+            and methods.rater = before.rater
             and methods.method = before.method
         left join classes_after as after
             on same_forms.episode_key = after.episode_key
             and methods.instrument_id = after.instrument_id
             and methods.version = after.version
+            and methods.rater = after.rater
             and methods.method = after.method
     ),
     counted as (

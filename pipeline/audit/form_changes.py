@@ -30,11 +30,13 @@ from transforms.errors import FileRefused
 from transforms.form_changes.answer_shift import Definition
 from transforms.form_changes.compare import (
     ROW_RULE_CHANGES,
+    TOO_FEW,
     Change,
     Key,
     changes,
     has_reference,
     lost,
+    undecided,
 )
 from transforms.form_changes.limits import load_limits
 from transforms.form_changes.profile import Form, Profile
@@ -96,6 +98,9 @@ class FormWatch:
         found = changes(profile, earlier, self._limits, self._known)
         found += self._deletions(con, profile, staged)
         found += [self._too_short(one) for one in short]
+        # A snapshot holds the forms of the files before it once more.
+        so_far = [] if snapshot_of(profile, "responses") else earlier
+        found += undecided(profile, so_far, self._limits)
         if self._clinic.accepts_change_in(Path(delivery.source_file).name):
             is_new = any(change.is_blocking for change in found)
             profile = replace(profile, is_new_reference=is_new)
@@ -249,7 +254,10 @@ def write_form_changes(
     return blocking
 
 
-def _rule(change: Change) -> str:
+def _rule(change: Change) -> str | None:
+    """Return the rule that counts a change; None of what is only a note."""
+    if change.change == TOO_FEW:
+        return None
     if change.is_blocking:
         return "F12"
     return "F03" if change.change in ROW_RULE_CHANGES else "F13"

@@ -43,9 +43,10 @@ CLASSES = """
         changes.is_case_at_start, changes.is_case_at_end, methods.end_operator,
         methods.end_cutoff, changes.change_class, methods.source
     from core.fct_episode_change as changes
-    inner join core.dim_change_methods as methods using (instrument_id, version, method)
+    inner join core.dim_change_methods as methods using (instrument_id, version, rater, method)
     where changes.client_key = $client and ($episode is null or changes.episode_key = $episode)
-    order by changes.episode_key, changes.instrument_id, changes.version, changes.method
+    order by
+        changes.episode_key, changes.instrument_id, changes.version, changes.rater, changes.method
 """
 ALERTS = """
     select

@@ -21,6 +21,7 @@ import duckdb
 
 from pipeline.audit.search import Found, Wanted, landing_files, redact, search
 from pipeline.home import Home
+from pipeline.progress import say
 from pipeline.steps.publish import published_run, releases
 from pipeline.steps.quality_tables import write_quality_tables
 from pipeline.steps.report_page import write_index
@@ -28,6 +29,7 @@ from pipeline.storage.configuration import read_clinic
 from pipeline.storage.duckdb_session import duck, quoted
 from pipeline.storage.form_profiles import profile_what_is_left
 from pipeline.storage.ledger import Ledger
+from pipeline.storage.merged_clients import merged_with
 from pipeline.storage.parquet import copy_query
 from pipeline.storage.roles import hand_over, read_roles
 from pipeline.vault import erased, identities
@@ -35,6 +37,7 @@ from pipeline.vault.erased import Erasure
 from pipeline.vault.keys import open_vault
 from transforms.contract import TABLES
 from transforms.errors import BuildError, NothingToDoError
+from transforms.formats.source import plural
 from transforms.intake.client_ids import visible
 from transforms.intake.pseudonyms import GroupKey
 from transforms.sql import name, only_row, text
@@ -83,6 +86,11 @@ def begin(home: Home, ledger: Ledger, clinic_id: str, client_id: str) -> Erasure
             raise NothingToDoError(
                 f"erase: nothing is held of a client of {clinic_id} with this identifier. Write it "
                 "exactly as the clinic's export does. Nothing was changed."
+            )
+        if others := merged_with(con, home, client_key):
+            say(
+                f"erase: this client stands under {plural(others, 'other identifier')} as well "
+                "(merged). What stands under those stays until they are erased too."
             )
         erasure.is_purged = not is_held  # erased before: only to be proved once more
         erasure.keys = _keys(con, home, erasure.client_key)
@@ -276,10 +284,14 @@ def _counts(
 
 
 def _count(con: duckdb.DuckDBPyConnection, path: Path, client_key: str) -> int:
-    found = con.execute(
-        f"select count(*) from read_parquet({quoted(path)}) "
-        f"where client_key = {text(client_key)}::uuid"
-    )
+    relation = f"read_parquet({quoted(path)}, hive_partitioning = false)"
+    columns = {
+        column for column, *_ in con.execute(f"describe select * from {relation}").fetchall()
+    }
+    # A row that merges another identifier into the person's goes with the person.
+    persons = columns & {"client_key", "merged_into_key"}
+    theirs = " or ".join(f"{column} = {text(client_key)}::uuid" for column in sorted(persons))
+    found = con.execute(f"select count(*) from {relation} where {theirs}")
     n_rows: int = only_row(found)[0]
     return n_rows
 

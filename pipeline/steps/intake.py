@@ -21,6 +21,7 @@ from pipeline.steps.scores import write_scores
 from pipeline.storage.configuration import read_clinic, read_registry, rules
 from pipeline.storage.duckdb_session import duck, quoted
 from pipeline.storage.landing import Delivery, is_as_hashed, still_written
+from pipeline.storage.merged_clients import refuse_unclear_merges
 from pipeline.vault.erased import keep_out
 from pipeline.vault.facts import client_aliases, delivered_ages, therapist_flags
 from pipeline.vault.identities import keep
@@ -207,6 +208,8 @@ def _stage(night: _Night, delivery: Delivery, sources: list[Source]) -> IntakeRe
         rows[table] = staged.n_rows - erased[table]
         paths[table], read[table] = staged.path, mappings
         notes += [note.text for note in staged.notes]
+        if table == "clients":
+            refuse_unclear_merges(con, home, staged.path)
         if table == "responses":
             night.score(staged.path)
     _require_as_hashed(home, delivery)

@@ -12,6 +12,7 @@ from pipeline.audit.form_changes import FORM_CHANGES
 from pipeline.home import Home
 from pipeline.storage.configuration import read_clinic
 from pipeline.storage.ledger import Ledger
+from pipeline.storage.merged_clients import write_merged_clients
 from pipeline.storage.parquet import write_rows
 from transforms.errors import ConfigError
 from transforms.statistics.withheld import Record
@@ -121,6 +122,7 @@ def write_quality_tables(con: duckdb.DuckDBPyConnection, home: Home, ledger: Led
     write_rows(folder / "files.parquet", rows, FILES)
     named = [clinics[clinic_id] for clinic_id in sorted(clinics)]
     write_rows(folder / "clinics.parquet", named, CLINICS)
+    write_merged_clients(con, home)
     write_rows(folder / "rule_results" / "empty.parquet", [], RULE_RESULTS)
     write_rows(folder / "form_changes" / "empty.parquet", [], FORM_CHANGES)
     write_rows(folder / "quarantine" / "empty.parquet", [], QUARANTINE)

@@ -118,8 +118,18 @@ def sweep(home: Home, dead: set[tuple[str, str]]) -> int:
 
 
 def unknown(home: Home, known: set[tuple[str, str]]) -> list[Path]:
-    """Return lake files of deliveries that are not among those known."""
-    return [path for path, delivery in _delivered(home) if delivery not in known]
+    """Return files that a release would read and that belong to no delivery known.
+
+    A file of a known delivery that lies in another folder than its own is not known either.
+    """
+    return [
+        path
+        for folder in FOLDERS
+        for path in sorted((home.lake / folder).rglob("[!.]*.*"))
+        if path.is_file()
+        and path.name != "empty.parquet"
+        and not (path.parent.parent == home.lake / folder and _delivery(path) in known)
+    ]
 
 
 def forget(home: Home, clinic_id: str, file_id: str) -> None:
@@ -301,7 +311,11 @@ def _delivered(home: Home) -> Iterator[tuple[Path, tuple[str, str]]]:
     for folder in FOLDERS:
         for path in (home.lake / folder).glob("clinic=*/*.*"):
             if not path.name.startswith("."):
-                yield path, (path.parent.name.removeprefix("clinic="), path.stem)
+                yield path, _delivery(path)
+
+
+def _delivery(path: Path) -> tuple[str, str]:
+    return path.parent.name.removeprefix("clinic="), path.stem
 
 
 def _same(name: str, new: set[str], old: set[str]) -> str:

@@ -1,11 +1,15 @@
-"""What killed runs and withdrawn files left in the lake: deleted by what the ledger proves."""
+"""What is in the lake and should not be: deleted where the ledger proves it, else set aside."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pipeline.home import Home
-from pipeline.progress import say
 from pipeline.storage import lake, quarantine
 from pipeline.storage.ledger import GOING_ON, File, Ledger, restored_id
+from pipeline.storage.remarks import Remark
+from transforms.errors import LedgerError
+from transforms.formats.source import plural
 from transforms.statistics.withheld import Record
 
 
@@ -14,7 +18,7 @@ def sweep(home: Home, ledger: Ledger) -> int:
 
     Dead is what a run that has ended began and never settled, and what a file left that is not
     accepted. What was withdrawn stays as history with the markers that say so, without findings.
-    What the ledger never heard of is left alone: it may be newer than the ledger.
+    What the ledger never heard of is not dead: it may be newer than the ledger.
     """
     files = ledger.all_files()
     ended = {run["run_id"] for run in ledger.all_runs() if run["status"] not in GOING_ON}
@@ -36,22 +40,44 @@ def sweep(home: Home, ledger: Ledger) -> int:
     )
 
 
-def name_unknown(home: Home, ledger: Ledger, expected: set[File]) -> list[str]:
-    """Name lake files the ledger never heard of, with what to do; return their paths.
+def set_aside_unknown(home: Home, ledger: Ledger, run_id: str, expected: set[File]) -> list[Remark]:
+    """Move lake files the ledger never heard of out of the lake; say which and where they lie.
+
+    A delivery goes with its markers, so what it had replaced is current again. Nothing is deleted.
 
     Parameters
     ----------
     expected : files this run reads: what lies there of them is written anew
+
+    Raises
+    ------
+    LedgerError
+        The ledger knows no delivery at all: it is not these files that are strange.
     """
-    known = {_key(row) for row in ledger.all_files()} | ledger.all_loading().keys() | expected
-    unknown = [str(path.relative_to(home.root)) for path in lake.unknown(home, known)]
-    if unknown:
-        say(
-            f"{len(unknown)} file(s) the ledger never heard of, such as {unknown[0]}: left alone, "
-            "and no release is made with them. Restore the ledger that belongs to this lake, or "
-            "move them out of lake/."
+    delivered = {_key(row) for row in ledger.all_files()} | ledger.all_loading().keys()
+    unknown = lake.unknown(home, delivered | expected)
+    if unknown and not delivered:
+        raise LedgerError(
+            f"lake/ holds {plural(len(unknown), 'file')} of deliveries and the ledger knows none: "
+            "ledger.sqlite was lost, or is another home's. Restore it from the back-up; if there "
+            "is none, `mv lake lake.before` and `rapport run`: all that lies in landing/ is read "
+            "anew. The published release is unchanged."
         )
-    return unknown
+    return [_set_aside(home, run_id, path) for path in unknown]
+
+
+def _set_aside(home: Home, run_id: str, path: Path) -> Remark:
+    where = path.relative_to(home.root)
+    target = home.quarantine / "unknown" / run_id / where
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path.replace(target)
+    return Remark(
+        str(where),
+        "the ledger never heard of it, so it was moved, unread, to "
+        f"{target.relative_to(home.root)}. "
+        "Restore the ledger that belongs to it and move it back, deliver its export again, or "
+        "delete it",
+    )
 
 
 def _key(row: Record) -> File:

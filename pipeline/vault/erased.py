@@ -109,24 +109,28 @@ def keep_out(
     tombstones = _tombstones(home)
     rows = f"read_parquet({quoted(staged)})"
     columns = [name for name, *_ in con.execute(f"describe select * from {rows}").fetchall()]
-    if not tombstones or "client_key" not in columns:
-        return 0
-    stone = pseudonym(f"'{_PREFIX}' || client_key::varchar")
-    found = con.execute(
-        f"select client_key::varchar, count(*) from {rows} where client_key is not null "
-        f"group by client_key having {stone} in ({texts(tombstones)})",
-        key.parameters,
-    ).fetchall()
-    if found:
-        theirs = texts(client_key for client_key, _ in found)
-        for path in (staged, identities):
-            copy_query(
-                con,
-                f"select * from read_parquet({quoted(path)}) "
-                f"where client_key is null or client_key::varchar not in ({theirs})",
-                path,
-            )
-    return sum(count for _, count in found)
+    n_rows = 0
+    # A row that merges somebody into an erased person names that person as well.
+    for column in ("client_key", "merged_into_key"):
+        if not tombstones or column not in columns:
+            continue
+        stone = pseudonym(f"'{_PREFIX}' || {column}::varchar")
+        found = con.execute(
+            f"select {column}::varchar, count(*) from {rows} where {column} is not null "
+            f"group by {column} having {stone} in ({texts(tombstones)})",
+            key.parameters,
+        ).fetchall()
+        if found:
+            theirs = texts(person for person, _ in found)
+            for path, named in ((staged, column), (identities, "client_key")):
+                copy_query(
+                    con,
+                    f"select * from read_parquet({quoted(path)}) "
+                    f"where {named} is null or {named}::varchar not in ({theirs})",
+                    path,
+                )
+        n_rows += sum(count for _, count in found)
+    return n_rows
 
 
 def _folder(home: Home) -> Path:

@@ -41,7 +41,15 @@ _PARTS = {
         """SELECT run_id, run_at, clinic_id, source_file, table_name, change, column_name, message,
             remedy, is_blocking
         FROM quality.dq_form_changes
+        WHERE change <> 'too_few_forms'
         ORDER BY run_at DESC, is_blocking DESC, clinic_id, source_file, change, column_name""",
+    ),
+    "too_few": (
+        "dq_form_changes",
+        """SELECT DISTINCT clinic_id, message, remedy
+        FROM quality.dq_form_changes
+        WHERE change = 'too_few_forms' AND run_id = $run_id
+        ORDER BY clinic_id, message""",
     ),
     "repaired": (
         "dq_quarantine",

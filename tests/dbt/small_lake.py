@@ -22,6 +22,7 @@ from pipeline.storage.lake import (
     SCORES,
     THERAPIST_FLAGS,
 )
+from pipeline.storage.merged_clients import MERGED
 from pipeline.storage.risk_flags import SCHEMA as FLAGS
 from tests.conftest import ROOT
 from transforms.contract import TABLES, lake_columns
@@ -229,6 +230,7 @@ class SmallLake:
             self._write(con, "quality/quarantine/rows", "quarantine", QUARANTINE)
             events = "quality/quarantine_events/rows"
             self._write(con, events, "quarantine_events", QUARANTINE_EVENTS)
+            self._write(con, "quality/merged_clients", "merged_clients", _types(con, MERGED))
             self._write(con, "quality/waivers", "waivers", WAIVERS)
             self._write(con, "quality/rules", "rules", RULES)
             self._write(con, "quality/approvals/rows", "approvals", APPROVALS)

@@ -29,7 +29,7 @@ def clinic():
     )
     con.execute(
         "create table int_episode_instruments as select ?::uuid as episode_key, 'outcome' as role, "
-        "'phq9' as instrument_id, 'standard' as version",
+        "'phq9' as instrument_id, 'standard' as version, 'client' as rater",
         [EPISODE],
     )
     con.execute(

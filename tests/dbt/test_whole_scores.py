@@ -14,23 +14,24 @@ def lake():
     with duckdb.connect() as con:
         con.execute(
             "create table int_followed_scores (episode_key text, response_key text, "
-            "instrument_id text, version text, rater text, scale text, score double, "
-            "is_prorated boolean, completed_at timestamp)"
+            "instrument_id text, version text, own_version text, rater text, scale text, "
+            "score double, is_prorated boolean, completed_at timestamp)"
         )
         for day, score, is_prorated in FORMS:
             con.execute(
                 "insert into int_followed_scores values "
-                "('e1', ?, 'phq9', 'v', 'client', 'total', ?, ?, ?::timestamp)",
+                "('e1', ?, 'phq9', 'v', 'v', 'client', 'total', ?, ?, ?::timestamp)",
                 [day, score, is_prorated, day],
             )
         con.execute(
             "create table int_scales as select 'phq9' as instrument_id, 'v' as version, "
-            "'client' as rater, 'total' as scale, 'outcome' as family, true as is_primary"
+            "'client' as rater, 'total' as scale, 'outcome' as family, true as is_primary, "
+            "10.0 as cutoff_value, '>=' as cutoff_operator"
         )
         con.execute(
             "create table int_episode_instruments as select 'e1' as episode_key, "
             "'phq9' as instrument_id, 'v' as version, 'client' as rater, 'total' as scale, "
-            "'outcome' as role, -1 as direction, 10 as cutoff_value, '>=' as cutoff_operator, "
+            "'outcome' as role, -1 as direction, "
             "6 as rc_value, '>=' as rc_operator"
         )
         con.execute("create table int_unordered_episodes (episode_key text)")

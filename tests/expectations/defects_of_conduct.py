@@ -283,6 +283,20 @@ BREAKS = [
     ),
     ("N12", both(second_session(), lake("sessions", "s2")), [("s5", "session_at")]),
     # Earlier in the day than the one the lake holds: that one stays all the same.
+    # Two groups of one therapist at one time are a double booking; one group is none (below).
+    (
+        "N03",
+        both(
+            second_session(
+                session_at=datetime(2025, 1, 17, 10, 0),
+                client_key=key("bert"),
+                episode_key=key("e2"),
+                group_key=key("g2"),
+            ),
+            cells("sessions", "s2", group_key=key("g1")),
+        ),
+        None,
+    ),
     (
         "N12",
         both(second_session(session_at=datetime(2025, 1, 17, 8, 0)), lake("sessions", "s2")),
@@ -362,6 +376,18 @@ KEEPS = [
         cells("responses", "r1", **PSQ, submitted_occurrence=1, submitted_intensity=3),
     ),
     ("N03", second_session(session_at=datetime(2025, 1, 17, 10, 50), therapist_key=key("t2"))),
+    (
+        "N03",
+        both(
+            second_session(
+                session_at=datetime(2025, 1, 17, 10, 0),
+                client_key=key("bert"),
+                episode_key=key("e2"),
+                group_key=key("g1"),
+            ),
+            cells("sessions", "s2", group_key=key("g1")),
+        ),
+    ),
     (
         "N03",
         second_session(

@@ -83,7 +83,9 @@ INSERT INTO quality.dq_form_changes VALUES
      'phq9', 'recoded_items', 'item_3', 'The answers of this column start at 1 now.',
      'Export raw codes.', true),
     ('2026-11-22T050000-a1b2', '2026-11-22 05:00', 'harbor', 'h2', 'sessions_2026-11.csv',
-     'sessions', NULL, 'added_column', 'room', 'A new column.', 'Nothing; it is not read.', false);
+     'sessions', NULL, 'added_column', 'room', 'A new column.', 'Nothing; it is not read.', false),
+    ('2026-11-22T050000-a1b2', '2026-11-22 05:00', 'harbor', 'h3', 'phq9_2026-11.csv',
+     'responses', 'phq9', 'too_few_forms', NULL, 'phq9: 12 forms so far.', 'Compare.', false);
 INSERT INTO quality.dq_what_changed VALUES
     ('2026-11-22T050000-a1b2', '2026-11-22 05:00', '2026-11-21T050000-old0', 'harbor', 'phq9', '1',
      'registry', 'late_form', 'unchanged', 'reliably_improved', 3, 210);

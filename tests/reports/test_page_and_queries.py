@@ -255,6 +255,10 @@ def test_decisions_changes_and_repairs(ask, page):
         [r["clinic_id"], r["source_file"], r["column_name"]]
         for r in ask("Whose export has changed its form?")
     ]
+    assert page.tables["too-few"] == [
+        [r["clinic_id"], r["message"], r["remedy"]]
+        for r in ask("Of which forms are there too few to tell?")
+    ]
     assert [row[1:2] + row[3:4] for row in page.tables["repaired"]] == [
         [r["clinic_id"], count(r["n_rows"])] for r in ask("What has left quarantine, and how fast?")
     ]

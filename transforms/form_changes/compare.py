@@ -23,6 +23,7 @@ from transforms.form_changes.profile import (
 )
 
 ROW_RULE_CHANGES = ("fewer_rows", "more_rows", "stale_delivery", "empty_delivery")
+TOO_FEW = "too_few_forms"  # no change: nobody can tell yet
 # Tables a clinic adds to every day. Others may rightly come unchanged.
 GROWING = ("responses", "sessions")
 _DEPENDS = 8  # deliveries whose number of rows makes the median
@@ -71,6 +72,33 @@ def changes(
     for form in new.forms:
         found += _answers(form, [profile.form(form.key) for profile in earlier], new, limits, known)
     return _once(found)
+
+
+def undecided(new: Profile, earlier: Sequence[Profile], limits: Limits) -> list[Change]:
+    """Say of which instruments there are too few forms so far to find wrong or changed codes."""
+    found = []
+    for form in new.forms:
+        before = [old.form(form.key) for old in earlier]
+        n_forms = form.n_forms + sum(old.n_forms for old in before if old is not None)
+        if not 0 < n_forms < 2 * limits.min_forms:
+            continue
+        what = (
+            f"fewer than {limits.min_forms}: neither wrong codes (S41) nor changed ones"
+            if n_forms < limits.min_forms
+            else f"fewer than {2 * limits.min_forms}: changed codes"
+        )
+        named = " ".join(filter(None, form.key))
+        found.append(
+            Change(
+                TOO_FEW,
+                "responses",
+                f"{named}: {n_forms:,} form(s) so far, {what} can be told",
+                "Compare its codes with the form by hand; every delivery is looked at again",
+                False,
+                instrument_id=form.instrument_id,
+            )
+        )
+    return found
 
 
 def has_reference(new: Profile, earlier: Sequence[Profile]) -> bool:

@@ -40,6 +40,7 @@ class ChangeRule:
 
     instrument_id: str
     version: str
+    rater: str
     method: str
     kind: str
     label: str
@@ -82,7 +83,7 @@ def change_rule(method: Row, scale: Row, sample: Sample | None) -> Columns:
         sd_post, correlation); None or fewer than FEWEST_REFERENCE_EPISODES pairs: not used
     """
     place = {
-        **{name: scale[name] for name in ("instrument_id", "version", "direction")},
+        **{name: scale[name] for name in ("instrument_id", "version", "rater", "direction")},
         **{name: method[name] for name in ("method", "kind", "label", "cutoff", "source")},
         "evidence": method["evidence"],
         "n_reference": int(sample["n_pairs"]) if sample else 0,

@@ -27,9 +27,14 @@ _UNIT = "\x1f"
 
 @dataclass(frozen=True)
 class KeyTables:
-    """Temporary tables (id, key), one per space of identifiers that repeat in a table."""
+    """Temporary tables (id, key), one per space of identifiers that repeat in a table.
+
+    ``joint`` holds the session identifiers that stand with several clients: one appointment of a
+    couple, a family or a group, whose rows share a group key made of it. Empty for other tables.
+    """
 
     relations: dict[str, str]
+    joint: str = ""
 
     @classmethod
     def build(
@@ -54,12 +59,35 @@ class KeyTables:
                     step=f"pseudonyms of {column.name}",
                 )
                 relations[column.name] = relation
-        return cls(relations)
+        joint = _joint_sessions(con, mappings, clinic, key) if table.name == "sessions" else ""
+        return cls(relations, joint)
 
     def drop(self, con: duckdb.DuckDBPyConnection) -> None:
         """Forget the identifiers."""
-        for relation in self.relations.values():
+        for relation in [*self.relations.values(), *([self.joint] if self.joint else [])]:
             con.execute(f"drop table {relation}")
+
+
+def _joint_sessions(
+    con: duckdb.DuckDBPyConnection, mappings: list[ColumnMapping], clinic: Clinic, key: GroupKey
+) -> str:
+    """Hash the session identifiers of a file that several clients share; return the table."""
+    relation = sql.new_relation("joint_sessions")
+    cells = " union all ".join(
+        f"select {clean_cell(mapping, clinic, 'session_id')} as id, "
+        f"{clean_cell(mapping, clinic, 'client_id')} as client "
+        f"from {mapping.source.relation} where {row_filter(mapping, clinic)}"
+        for mapping in mappings
+    )
+    message = id_message("group", clinic.clinic, "id")
+    sql.execute_quietly(
+        con,
+        f"create temp table {relation} as select id, {pseudonym(message)} as key from "
+        f"(select id from ({cells}) group by id having min(client) <> max(client))",
+        key.parameters,
+        step="appointments of several clients",
+    )
+    return relation
 
 
 def keyed_by(column: Column, stem: str) -> str:
@@ -119,6 +147,8 @@ def write_identities(
                 f"null::varchar as therapist_id, null::uuid as therapist_key "
                 f"from {relation} {joined}"
             )
+        elif table.column(column).id_space == "client":
+            parts.append(f"select id, key, null, null, null from {relation}")
         elif column == "therapist_id":
             parts.append(f"select null, null, null, id, key from {relation}")
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

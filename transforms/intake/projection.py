@@ -210,7 +210,9 @@ class _Part:
 
     def _key(self, column: Column) -> str:
         if column.name in self.keys.relations:
-            return f"k_{column.name}.key" if self._is_given(column.name) else "null"
+            own = f"k_{column.name}.key" if self._is_given(column.name) else "null"
+            is_joint = column.name == "group_id" and self.keys.joint
+            return f"coalesce({own}, joint.key)" if is_joint else own
         named = f"{self._id_prefix()}{keyed_by(column, 't_')}"
         own = pseudonym(id_message(column.id_space, self.clinic.clinic, named))
         if column.required:
@@ -261,6 +263,8 @@ class _Part:
             for column, relation in self.keys.relations.items()
             if self._is_given(column)
         ]
+        if self.keys.joint:
+            joined.append(f"left join {self.keys.joint} as joint on joint.id = cells.t_session_id")
         if self.table.name == "responses":
             joined.append(self._default_join(defaults.versions, "default_versions"))
         if self.table.name == "responses" and self._is_given("version"):

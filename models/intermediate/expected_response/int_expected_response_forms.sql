@@ -50,7 +50,9 @@ instruments as (
 
     from {{ ref('int_episode_instruments') }}
 
-    where role = 'outcome'
+    where
+        role = 'outcome'
+        and rater = 'client'
 
 ),
 

@@ -1,4 +1,4 @@
-{# Sums of first and last scores of ended courses with at least two attended sessions. #}
+{# Sums of clients' own first and last scores of ended courses with at least two attended sessions. #}
 
 with
 
@@ -6,7 +6,9 @@ measures as (
 
     select * from {{ ref('int_episode_measures') }}
 
-    where n_scores >= 2
+    where
+        n_scores >= 2
+        and rater = 'client'
 
 ),
 

@@ -1,7 +1,8 @@
 {#
     Per clinic, instrument, method and metric: how many, of how many. Ended courses with at least
     two attended treatment sessions. Recovery is of those who were a case at the start,
-    improvement and deterioration are of everybody judged. NHS Talking Therapies: of finished
+    improvement and deterioration are of everybody judged. A carer's rating counts where the course
+    is judged by it. NHS Talking Therapies: of finished
     courses, recovery of finished less those known not to be a case.
 #}
 
@@ -34,7 +35,9 @@ judged as (
 
     inner join episodes on changes.episode_key = episodes.episode_key
 
-    where changes.change_class is not null
+    where
+        changes.change_class is not null
+        and (changes.rater = 'client' or changes.is_primary_outcome)
 
 ),
 

@@ -82,7 +82,9 @@ followed as (
 
     from episode_instruments
 
-    where role = 'outcome'
+    where
+        role = 'outcome'
+        and rater = 'client'
 
     union all
 

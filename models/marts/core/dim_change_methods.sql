@@ -9,6 +9,7 @@ methods as (
 select
     instrument_id,
     version,
+    rater,
     method,
     label,
     kind,

@@ -1,8 +1,23 @@
 with
 
+{# Of several records of one person that of the identifier that stays. #}
+
 clients as (
 
-    select * from {{ ref('stg_lake__clients') }}
+    select *
+
+    from (
+        select
+            *,
+            row_number() over (
+                partition by clinic_id, client_key
+                order by case when is_merged then 1 else 0 end, file_id, source_line
+            ) as record_number
+
+        from {{ ref('stg_lake__clients') }}
+    ) as records
+
+    where record_number = 1
 
 ),
 

@@ -34,7 +34,8 @@ chosen as (
     select
         episode_key,
         instrument_id,
-        version
+        version,
+        rater
 
     from {{ ref('int_episode_instruments') }}
 
@@ -50,9 +51,9 @@ indexed as (
         methods.direction,
         methods.critical,
         methods.operator,
-        {{ compare('measures.score_pre', 'methods.start_operator', 'methods.start_cutoff') }}
+        {{ compare('measures.score_pre', 'at_start.start_operator', 'at_start.start_cutoff') }}
             as is_case_at_start,
-        {{ compare('measures.score_post', 'methods.end_operator', 'methods.end_cutoff') }}
+        {{ compare('measures.score_post', 'at_end.end_operator', 'at_end.end_cutoff') }}
             as is_case_at_end,
         methods.direction * (
             methods.post_weight * measures.score_post
@@ -68,6 +69,17 @@ indexed as (
         on
             measures.instrument_id = methods.instrument_id
             and measures.version = methods.version
+            and measures.rater = methods.rater
+
+    {# A bridged course begins on another version: each score against the range of its own form. #}
+    {% for form, version in [('at_start', 'pre_version'), ('at_end', 'post_version')] %}
+    left join methods as {{ form }}
+        on
+            measures.instrument_id = {{ form }}.instrument_id
+            and measures.{{ version }} = {{ form }}.version
+            and measures.rater = {{ form }}.rater
+            and methods.method = {{ form }}.method
+    {% endfor %}
 
 ),
 
@@ -108,9 +120,12 @@ select
     episodes.course_status,
     classified.instrument_id,
     classified.version,
+    classified.rater,
     classified.method,
     coalesce(
-        classified.instrument_id = chosen.instrument_id and classified.version = chosen.version,
+        classified.instrument_id = chosen.instrument_id
+        and classified.version = chosen.version
+        and classified.rater = chosen.rater,
         false
     ) as is_primary_outcome,
     classified.n_scores,

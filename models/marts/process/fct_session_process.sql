@@ -31,15 +31,15 @@ timings as (
     select
         instrument_id,
         version,
+        rater,
         min(timing) as timing
 
     from {{ ref('stg_lake__instruments') }}
 
-    where rater = 'client'
-
     group by
         instrument_id,
-        version
+        version,
+        rater
 
 ),
 
@@ -56,6 +56,7 @@ alliance_instruments as (
         on
             episode_instruments.instrument_id = timings.instrument_id
             and episode_instruments.version = timings.version
+            and episode_instruments.rater = timings.rater
 
     where episode_instruments.role = 'client_alliance'
 
@@ -75,6 +76,7 @@ outcome_instruments as (
         on
             episode_instruments.instrument_id = timings.instrument_id
             and episode_instruments.version = timings.version
+            and episode_instruments.rater = timings.rater
 
     where episode_instruments.role = 'outcome'
 

@@ -41,19 +41,20 @@ def write(
         )
         con.execute(
             "create table core.dim_change_methods as select 'phq9' as instrument_id, "
-            "'standard' as version, 'registry' as method, 6.0 as critical, '>=' as operator, "
-            f"{cutoff} as start_cutoff, '>=' as start_operator, {cutoff} as end_cutoff, "
+            "'standard' as version, 'client' as rater, 'registry' as method, 6.0 as critical, "
+            f"'>=' as operator, {cutoff} as start_cutoff, '>=' as start_operator, "
+            f"{cutoff} as end_cutoff, "
             "'>=' as end_operator, 'points' as kind, null as sd, null as mean, 1.0 as post_weight"
         )
         con.execute(
             "create table core.fct_episode_change (clinic_id text, episode_key uuid, "
-            "instrument_id text, version text, method text, pre_response_key uuid, "
+            "instrument_id text, version text, rater text, method text, pre_response_key uuid, "
             "post_response_key uuid, score_pre double, score_post double, change_class text)"
         )
         for episode, (first, last, change_class) in classes.items():
             con.execute(
                 "insert into core.fct_episode_change values "
-                "('harbor', ?, 'phq9', 'standard', 'registry', ?, ?, 15, 8, ?)",
+                "('harbor', ?, 'phq9', 'standard', 'client', 'registry', ?, ?, 15, 8, ?)",
                 [key(episode), key(first), key(last), change_class],
             )
         con.execute(f"create table core.fct_episodes {NHS}")

@@ -145,7 +145,7 @@ def test_a_step_repeated_in_its_own_run_settles_nothing_twice(clinic):
     assert clinic.days() == [1, 2]
 
 
-def test_the_sweep_leaves_what_a_live_run_writes_and_what_nobody_knows(home, con, stage, capsys):
+def test_the_sweep_leaves_what_a_live_run_writes_and_what_nobody_knows(home, con, stage):
     """Of seven files: dead are the one of an ended run, the rejected and the held one."""
     lake.write_empty_tables(home)
     ledger = Ledger(home)
@@ -169,10 +169,31 @@ def test_the_sweep_leaves_what_a_live_run_writes_and_what_nobody_knows(home, con
     left = [name for (name,) in con.execute(query).fetchall()]
     assert left == ["accepted", "again", "live", "unknown"]
 
-    unknown = ["lake/clients/clinic=harbor/unknown.parquet"]
-    assert leftovers.name_unknown(home, ledger, set()) == unknown
-    assert "1 file(s) the ledger never heard of, such as lake/clients" in capsys.readouterr().err
-    assert leftovers.name_unknown(home, ledger, {("harbor", "unknown")}) == []
+    assert leftovers.set_aside_unknown(home, ledger, "live", {("harbor", "unknown")}) == []
+    shutil.copy(stage("clients", [{"file_id": "loose"}]), home.lake / "clients" / "loose.parquet")
+    told = leftovers.set_aside_unknown(home, ledger, "live", set())
+    assert [remark.where for remark in told] == [
+        "lake/clients/clinic=harbor/unknown.parquet",
+        "lake/clients/loose.parquet",
+    ]
+    left = [name for (name,) in con.execute(query).fetchall()]
+    assert left == ["accepted", "again", "live"]
+    aside = home.quarantine / "unknown" / "live" / "lake" / "clients"
+    assert (aside / "clinic=harbor" / "unknown.parquet").exists()
+    assert (aside / "loose.parquet").exists()
+    assert "unread, to quarantine/unknown/live/lake/clients/clinic=harbor" in told[0].what
+
+
+def test_a_lost_ledger_is_named_with_the_command_that_mends_it(home, stage):
+    """Nothing is moved where the ledger knows no delivery: the lake is right, the ledger is not."""
+    lake.write_empty_tables(home)
+    target = lake.lake_file(home, "clients", "harbor", "known.parquet")
+    target.parent.mkdir(exist_ok=True)
+    shutil.copy(stage("clients", [{"file_id": "known"}]), target)
+
+    with pytest.raises(LedgerError, match="mv lake"):
+        leftovers.set_aside_unknown(home, Ledger(home), "live", set())
+    assert target.exists()
 
 
 def test_a_full_disk_is_one_sentence(home):

@@ -16,7 +16,7 @@ import pytest
 from demo import generate
 from transforms.errors import ConfigError
 from transforms.form_changes.answer_shift import Definition, shifts
-from transforms.form_changes.compare import changes
+from transforms.form_changes.compare import changes, undecided
 from transforms.form_changes.limits import load_limits
 from transforms.form_changes.profile import (
     Form,
@@ -391,3 +391,30 @@ def test_a_wrong_threshold_is_refused_with_its_key(tmp_path):
 
     with pytest.raises(ConfigError, match=r"form_change\.yml: row_band"):
         load_limits(path)
+
+
+@pytest.mark.parametrize(
+    ("n_before", "n_new", "told"),
+    [
+        (0, 29, "29 form(s) so far, fewer than 30: neither wrong codes (S41) nor changed ones"),
+        (14, 15, "29 form(s) so far, fewer than 30: neither wrong codes (S41) nor changed ones"),
+        (0, 30, "30 form(s) so far, fewer than 60: changed codes"),
+        (30, 29, "59 form(s) so far, fewer than 60: changed codes"),
+        (30, 30, None),
+        (0, 60, None),
+    ],
+)
+def test_too_few_forms_to_tell_are_said_with_how_many_there_are(n_before, n_new, told):
+    """Thirty forms say something of a coding, thirty on either side of a change."""
+    key = ("gad7", "standard", "client")
+    first, second = (
+        delivery(name, forms=[form_of(key, np.ones((n, 7)))] if n else [])
+        for name, n in (("responses_1.csv", n_before), ("responses_2.csv", n_new))
+    )
+
+    found = undecided(second, [first], LIMITS)
+
+    assert [change.message for change in found] == (
+        [f"gad7 standard client: {told} can be told"] if told else []
+    )
+    assert not any(change.is_blocking for change in found)

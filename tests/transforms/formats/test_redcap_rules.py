@@ -470,3 +470,79 @@ def test_an_item_pattern_stays_within_its_form(read):
 
     assert "visit_date" not in source.columns
     assert "sex" not in source.columns
+
+
+INTAKE = """\
+"Variable / Field Name","Form Name","Field Type","Field Label","Choices, Calculations, OR Slider Labels"
+pid,intake,text,Number,
+counsellor,intake,text,Seen by,
+seen_on,contact,text,Date,
+how,contact,text,Place,
+"""  # noqa: E501
+CONTACTS = """\
+pid,redcap_event_name,counsellor,intake_complete,seen_on,how,contact_complete
+11,intake_arm_1,K4,2,,,0
+11,week_4_arm_1,,0,2026-02-02,room,2
+11,week_4_r_arm_1,,0,2026-02-05,phone,2
+12,intake_arm_1,K4,2,,,0
+12,again_arm_1,K5,2,,,0
+12,week_4_arm_1,,0,2026-02-03,room,2
+13,week_4_arm_1,,0,2026-02-04,room,2
+"""
+CONTACT = {
+    "table": "sessions",
+    "form": "contact",
+    "set": {"attendance": "attended"},
+    "columns": {
+        "session_id": {"join": ["pid", "redcap_event_name"]},
+        "client_id": "pid",
+        "therapist_id": "counsellor",
+        "session_at": "seen_on",
+    },
+}
+
+
+def test_a_therapist_of_the_intake_form_is_that_of_the_records_sessions(staged):
+    """Two therapists of one record are nobody's choice of ours; record 13 names none."""
+    found = staged(
+        CONTACTS, "therapist_key", table="sessions", feeds=[CONTACT], dictionary=INTAKE, decimal="."
+    )
+
+    assert found == [(KEY.pseudonym_of("therapist|K4"),)] * 2 + [(None,), (None,)]
+
+
+def test_a_rows_own_therapist_comes_before_the_records(staged):
+    export = CONTACTS.replace("12,week_4_arm_1,,0", "12,week_4_arm_1,K5,0")
+
+    found = staged(
+        export, "therapist_key", table="sessions", feeds=[CONTACT], dictionary=INTAKE, decimal="."
+    )
+
+    assert found[2] == (KEY.pseudonym_of("therapist|K5"),)
+
+
+def test_the_intake_form_is_given_where_it_was_filled_in_only(read, con):
+    """What a record says once does not make a form of every row."""
+    intake = CONTACT | {"form": "intake", "columns": CONTACT["columns"] | {"session_at": "seen_on"}}
+
+    _, sources = read(CONTACTS, CONTACT, intake, dictionary=INTAKE, decimal=".")
+
+    by_form = {source.sheet: source.n_rows for source in sources}
+    assert by_form == {"contact": 4, "intake": 3}
+
+
+@pytest.mark.parametrize(
+    ("events", "n_sessions"), [({}, 4), ({"week_4_r_arm_1": "week_4_arm_1"}, 3)]
+)
+def test_an_event_held_again_is_the_same_session_where_the_yaml_says_so(staged, events, n_sessions):
+    keys = staged(
+        *(CONTACTS, "session_key"),
+        table="sessions",
+        feeds=[CONTACT],
+        dictionary=INTAKE,
+        decimal=".",
+        redcap={"events": events},
+    )
+
+    assert len(keys) == 4
+    assert len({*keys}) == n_sessions

@@ -29,6 +29,7 @@ METHOD = {
 CORE10 = {
     "instrument_id": "core10",
     "version": "standard",
+    "rater": "client",
     "direction": -1,
     "score_min": 0.0,
     "rc_value": 6.0,

@@ -373,6 +373,27 @@ def test_a_couples_appointment_is_one_session_of_each(staging):
     assert staging.rows("responses", "session_key") == [(sessions[of("client|8")],)]
 
 
+def test_clients_of_one_appointment_share_a_group_and_nobody_else_does(staging):
+    """S1 is a couple's; S2 stands twice for one client, who is no group; S3 names its own."""
+    staging.deliver(
+        "sessions.csv",
+        "session_id,client_id,therapist_id,session_at,attendance,group_id\n"
+        + "".join(
+            f"{session},{client},T1,2026-05-01 10:30,attended,{group}\n"
+            for session, client, group in (
+                *(("S1", 7, ""), ("S1", 8, ""), ("S2", 9, ""), ("S2", 9, "")),
+                *(("S3", 7, "G9"), ("S3", 8, "G9")),
+            )
+        ),
+    )
+
+    assert [key for (key,) in staging.rows("sessions", "group_key")] == [
+        *[of("group|harbor|S1")] * 2,
+        *[None] * 2,
+        *[of("group|harbor|G9")] * 2,
+    ]
+
+
 def test_a_placeholder_is_no_client_and_is_named(staging):
     """The cell's text goes nowhere; a session called NULL is none."""
     staging.deliver(

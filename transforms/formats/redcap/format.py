@@ -90,6 +90,7 @@ class Redcap(Format):
             missing_codes=tuple(sorted(codes)),
             mapped=frozenset().union(*(_mapped(feed, dictionary) for feed in feeds)),
             named={form: _named(form, feeds) for form in forms},
+            of_record=frozenset().union(*(feed.identifiers for feed in feeds)),
         )
         try:
             return _checked(request, sources, dictionary, forms)

@@ -22,3 +22,8 @@ class RedcapOptions(Options):
         description="Forms saved as Incomplete, and surveys that were never sent off. Many clinics "
         "never set the status: then keep.",
     )
+    events: dict[str, str] = Field(
+        default_factory=dict,
+        description="Events that are another one held again, such as week_4_r_arm_1: week_4_arm_1. "
+        "Their rows are read as rows of that event.",
+    )

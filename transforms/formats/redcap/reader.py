@@ -21,6 +21,7 @@ from transforms import sql
 from transforms.errors import FileRefused
 from transforms.formats.redcap.dictionary import Dictionary, read_dictionary
 from transforms.formats.redcap.labels import (
+    EVENT,
     PLACE,
     RAW,
     REPEAT,
@@ -61,6 +62,7 @@ def read(
     missing_codes: tuple[str, ...] = (),
     mapped: frozenset[str] = frozenset(),
     named: Mapping[str | None, frozenset[str]] | None = None,
+    of_record: frozenset[str] = frozenset(),
 ) -> list[Source]:
     """Read an export; return one Source per form it has columns of.
 
@@ -74,6 +76,8 @@ def read(
         not is empty: batches of one project need not have the same columns.
     named : of each form the columns its feeds name one by one. One of another form is read from
         the same row: a questionnaire may be spread over two forms.
+    of_record : those of them that are identifiers. Where the row has none, that of another form is
+        the record's, filled in once (a therapist at intake), if all its rows agree.
 
     Raises
     ------
@@ -86,10 +90,50 @@ def read(
         _refuse_other_project(whole, dictionary)
         if rules.labels == "map":
             whole = decoded(con, whole, dictionary, missing_codes)
-        return _forms(con, whole, options, dictionary, rules, mapped, named or {})
+        of_record &= {name for name in whole.columns if _form_of(name, dictionary)}
+        whole = _with_record(con, _in_events(con, whole, rules), dictionary, of_record)
+        cells = {
+            form: {one: _of_record(one) if one in of_record else sql.name(one) for one in names}
+            for form, names in (named or {}).items()
+        }
+        return _forms(con, whole, options, dictionary, rules, mapped, cells)
     except FileRefused:
         whole.drop(con)
         raise
+
+
+def _in_events(con: duckdb.DuckDBPyConnection, whole: Source, rules: RedcapOptions) -> Source:
+    """Read rows of an event that is another one held again as rows of that event."""
+    if not rules.events or EVENT not in whole.columns:
+        return whole
+    cell = sql.name(EVENT)
+    cases = " ".join(f"when {sql.text(a)} then {sql.text(b)}" for a, b in rules.events.items())
+    return _seen_through(con, whole, f"* replace (case {cell} {cases} else {cell} end as {cell})")
+
+
+def _with_record(
+    con: duckdb.DuckDBPyConnection, whole: Source, dictionary: Dictionary, columns: frozenset[str]
+) -> Source:
+    """Put what a record says once of itself beside its rows; what it says twice is nobody's."""
+    if not columns:
+        return whole
+    same = f"over (partition by {sql.name(dictionary.record_id)})"
+    cells = []
+    for name in sorted(columns):
+        cell = sql.name(name)
+        agreed = f"case when min({cell}) {same} = max({cell}) {same} then min({cell}) {same} end"
+        cells.append(f"coalesce({cell}, {agreed}) as {_of_record(name)}")
+    return _seen_through(con, whole, f"*, {', '.join(cells)}")
+
+
+def _of_record(column: str) -> str:
+    return sql.name(f"{column} of the record")
+
+
+def _seen_through(con: duckdb.DuckDBPyConnection, whole: Source, selected: str) -> Source:
+    view = sql.new_relation("record")
+    con.execute(f"create temp view {view} as select {selected} from {whole.relation}")
+    return replace(whole, relation=view, drops=(f"drop view {view}", *whole.drops))
 
 
 def _read_whole(
@@ -112,7 +156,7 @@ def _forms(
     dictionary: Dictionary,
     rules: RedcapOptions,
     mapped: frozenset[str],
-    named: Mapping[str | None, frozenset[str]],
+    named: Mapping[str | None, Mapping[str, str]],
 ) -> list[Source]:
     by_form, unknown = _columns_by_form(whole.columns, dictionary)
     notes = whole.notes
@@ -131,7 +175,7 @@ def _forms(
     notes += _unknown_repeat_notes(con, whole, dictionary)
     sources = [
         _form_source(
-            con, whole, form, by_form[form], dictionary, rules, mapped, named.get(form, frozenset())
+            con, whole, form, by_form[form], dictionary, rules, mapped, named.get(form, {})
         )
         for form in wanted
     ]
@@ -204,7 +248,7 @@ def _form_source(
     dictionary: Dictionary,
     rules: RedcapOptions,
     mapped: frozenset[str],
-    named: frozenset[str],
+    named: Mapping[str, str],
 ) -> Source:
     place = [column for column in PLACE if column in whole.columns]
     absent = [
@@ -216,7 +260,9 @@ def _form_source(
     # A repeated form has rows of its own, in which those of another are empty.
     foreign = [name for name in whole.columns if name in named and name not in own]
     kept = (dictionary.record_id, *place, *columns, *foreign)
-    cells = [*map(sql.name, kept), *(f"null::varchar as {sql.name(name)}" for name in absent)]
+    cells = [sql.name(name) for name in (dictionary.record_id, *place, *columns)]
+    cells += [f"{named[name]} as {sql.name(name)}" for name in foreign]
+    cells += [f"null::varchar as {sql.name(name)}" for name in absent]
     belongs = _belongs(form, columns, dictionary, place)
     unfinished = _unfinished(form, columns) if rules.incomplete == "drop" else "false"
     view = sql.new_relation("source")
