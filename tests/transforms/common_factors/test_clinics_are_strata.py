@@ -138,6 +138,28 @@ def moments_of(rows: dict) -> dict[str, np.ndarray]:
     return rows | {"pair_count": sizes} | sums
 
 
+def pairs_of(rows: dict) -> dict[str, np.ndarray]:
+    """Pairs of sessions as int_cf_symptom_lag_sessions has them."""
+    found = sessions_of(rows, per_client=8)
+    client = found["client"]
+
+    def mean(column):
+        return (np.bincount(client, weights=column) / np.bincount(client))[client]
+
+    return {
+        "stratum": rows["stratum"][client],
+        "client_code": client,
+        "therapist_code": rows["therapist_code"][client],
+        "session_number": found["session"],
+        "predictor": found["alliance"],
+        "predictor_within": found["alliance"] - mean(found["alliance"]),
+        "predictor_between": mean(found["alliance"]) - found["alliance"].mean(),
+        "last_score": found["before"],
+        "last_within": found["before"] - mean(found["before"]),
+        "outcome": found["outcome"],
+    }
+
+
 def lines_of(rows: dict) -> dict[str, np.ndarray]:
     found = sessions_of(rows)
     client, s, y = found["client"], found["session"], found["alliance"]
@@ -271,7 +293,7 @@ TABLES = {
     "alliance_outcome": of_table(ALLIANCE_OUTCOME, 0, dict, *PAIR),
     "within_between_alliance": of_table(WITHIN_BETWEEN_ALLIANCE, 0, moments_of, *PAIR, direction=1),
     "homework": of_table(HOMEWORK, 0, moments_of, "measure", "outcome_instrument_id", direction=1),
-    "symptom_lag": of_table(ALLIANCE_SYMPTOM_LAG, 0, moments_of, "lag_direction", *PAIR),
+    "symptom_lag": of_table(ALLIANCE_SYMPTOM_LAG, 0, pairs_of, "lag_direction", *PAIR),
     "within_between_therapist": of_table(WITHIN_BETWEEN_THERAPIST, 0, dict, *PAIR),
     "measures": of_table(MEASURE_OUTCOME, 0, measured, *MEASURE),
     "empathy": of_table(MEASURE_OUTCOME, 1, raters, *EMPATHY),
