@@ -1,4 +1,8 @@
-{# First and last score of every client-rated outcome instrument an episode was followed with. #}
+{#
+    First and last score of every client-rated outcome instrument an episode was followed with, and
+    its trend over all of them: the slope per form times the root of the forms' sum of squares, in
+    points. Of two scores that is their difference over the root of 2.
+#}
 
 with
 
@@ -29,6 +33,10 @@ forms as (
         scores.response_key,
         scores.completed_at,
         scores.score,
+        cast(dense_rank() over (
+            partition by scores.episode_key, scores.instrument_id, scores.version
+            order by scores.completed_at
+        ) as double) as occasion,
         not coalesce(scores.is_prorated, false) as is_whole
 
     from scores
@@ -67,6 +75,8 @@ measured as (
         filter (where is_whole) as whole_score_post,
         {{ first_by('score', 'completed_at', 'response_key') }} as score_pre,
         {{ last_by('score', 'completed_at', 'response_key') }} as score_post,
+        sqrt(count(*)) * covar_pop(score, occasion) / nullif(stddev_pop(occasion), 0)
+            as score_trend,
         {{ first_by('response_key', 'completed_at', 'response_key') }} as pre_response_key,
         {{ last_by('response_key', 'completed_at', 'response_key') }} as post_response_key
 
