@@ -42,7 +42,9 @@ forms as (
         scores.score,
         not coalesce(scores.is_prorated, false) as is_whole,
         episode_instruments.episode_key is not null as is_chosen,
-        cast(scores.completed_at as date) > early_alliance.last_date as is_after_early_alliance
+        cast(scores.completed_at as date) > early_alliance.last_date as is_after_early_alliance,
+        cast(scores.completed_at as date) <= early_alliance.first_date
+            as is_up_to_early_alliance
 
     from scores
 
@@ -86,6 +88,8 @@ by_episode as (
         filter (where is_chosen) as outcome_pre,
         {{ last_by('score', 'completed_at', 'response_key') }}
         filter (where is_chosen) as outcome_last,
+        {{ last_by('score', 'completed_at', 'response_key') }}
+        filter (where is_chosen and is_up_to_early_alliance) as last_up_to_early_alliance,
         {{ last_by('score', 'completed_at', 'response_key') }}
         filter (where is_chosen and is_after_early_alliance) as post_after_early_alliance,
         {% for measure in ['phq9', 'gad7'] %}

@@ -75,6 +75,7 @@ def network(world: str, seed: int = 1) -> dict[str, np.ndarray]:
         "therapist_view": 30 + level + 0.5 * own + draw.normal(0, 6, n),
         "is_at_ceiling": np.zeros(n),
         "pre_score": pre,
+        "score_before_alliance": pre + 0.5 * gain + draw.normal(0, 2, n),
         "post_score": post,
         "improvement": post - pre,
         "age_years": draw.normal(40, 9, n),
@@ -309,7 +310,7 @@ TABLES = {
     ),
 }
 # What a row says beside its estimate and must be within clinics as well.
-SIDES = ("zero_order_r", "spearman_r", "improvement_vs_unrepaired", "repair_r")
+SIDES = ("adjusted_r", "zero_order_r", "spearman_r", "improvement_vs_unrepaired", "repair_r")
 SIDES += ("reliably_improved_percent_vs_unrepaired", "dropout_percent_vs_unrepaired")
 # Shares and class means are of all clients, not an association; levels of variance are not linear.
 NOT_COMPARED = ("risk_", "share_", "icc_nested", "a2", "a4", "b3", "b4", "b5")

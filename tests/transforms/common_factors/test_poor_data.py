@@ -112,6 +112,7 @@ def scored(rows: dict) -> dict:
         "alliance_pomp": rows["alliance"],
         "is_at_ceiling": (rows["alliance"] >= 95).astype(float),
         "pre_score": rows["pre"],
+        "score_before_alliance": (rows["pre"] + rows["post"]) / 2,
         "post_score": rows["post"],
         "deprivation": unknown,
         "is_event": rows["event"],
