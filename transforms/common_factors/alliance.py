@@ -56,19 +56,23 @@ def alliance_outcome(strata: Columns, rows: Columns) -> list[Record]:
 def _alliance_outcome_of(part: Columns) -> Record:
     alliance, therapists = part["alliance_pomp"], part["therapist_code"]
     found = correlations_within_clinics(part, alliance, part["post_score"], part["pre_score"])
-    return found | side_fields_of(_adjusted_r(part), "adjusted_r") | {
-        "alliance_mean": float(alliance.mean()),
-        "alliance_sd": float(alliance.std(ddof=1)) if len(alliance) > 1 else None,
-        "ceiling_percent": 100 * float(part["is_at_ceiling"].mean()),
-        "n_clients": len(alliance),
-        "n_therapists": count_distinct(therapists),
-    }
+    return (
+        found
+        | side_fields_of(_adjusted_r(part), "adjusted_r")
+        | {
+            "alliance_mean": float(alliance.mean()),
+            "alliance_sd": float(alliance.std(ddof=1)) if len(alliance) > 1 else None,
+            "ceiling_percent": 100 * float(part["is_at_ceiling"].mean()),
+            "n_clients": len(alliance),
+            "n_therapists": count_distinct(therapists),
+        }
+    )
 
 
 def _adjusted_r(part: Columns) -> Estimate:
     """Return the correlation at equal last score up to the alliance, within clinics.
 
-    What had changed by then may have made the alliance; at equal first score it counts as its effect.
+    What had changed by then may have made the alliance; at equal first score it is its effect.
     """
     clinics = clinics_of(part)
     names = ("alliance_pomp", "post_score", "score_before_alliance")

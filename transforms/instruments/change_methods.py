@@ -35,8 +35,9 @@ class ChangeRule:
     """One method for one instrument version, ready to be joined to episodes.
 
     ``basis`` is what SQL makes of the index: 'none', 'first_score' (percent of it) or 'all_scores'
-    (of the trend over all instead of the last). ``why_not`` says what the registry lacks; all numbers are None then.
-    Cases are ``score <operator> value``; a rule without them knows no recovery.
+    (of the trend over all instead of the last). ``why_not`` says what the registry lacks; all
+    numbers are None then. Cases are ``score <operator> value``; a rule without them knows no
+    recovery.
     """
 
     instrument_id: str

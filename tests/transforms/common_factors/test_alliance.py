@@ -135,7 +135,7 @@ def test_adjusted_is_at_equal_last_score_up_to_the_alliance(clients):
 
 
 def test_what_changed_before_the_alliance_is_not_its_effect():
-    """The alliance follows the change so far and moves nothing: r .2 at equal first score, 0 else."""
+    """The alliance follows the change so far and moves nothing: r .2 at equal first score."""
     draw = np.random.default_rng(8)
     n = 4000
     pre = draw.normal(0, 1, n)
