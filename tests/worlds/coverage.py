@@ -1,4 +1,4 @@
-"""How often do the models of the within-client effect hold what was planted, in five worlds?
+"""How often do the models of the within-client effect hold what was planted, world by world?
 
 ``nice python -m tests.worlds.coverage 200`` writes tests/worlds/coverage.json, which
 docs/methods/within-client-effect.md and the parity book show. The estimators are handed the
@@ -11,6 +11,7 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from transforms.common_factors.symptom_lag import Models, lag_models
 from transforms.statistics.estimate import Estimate
 
 RESULT = Path(__file__).with_name("coverage.json")
+PAGE = Path(__file__).parents[2] / "docs" / "methods" / "within-client-effect.md"
+MARKS = ("<!-- worlds -->\n", "<!-- end of worlds -->")
 EFFECT, FEEDBACK, TREND = 0.25, 0.4, 0.15
 WORLDS = {
     "no effect": World(),
@@ -26,6 +29,13 @@ WORLDS = {
     "feedback": World(feedback=FEEDBACK),
     "client trends": World(client_trend=TREND),
     "short series": World(effect=EFFECT, feedback=FEEDBACK, sessions=(6, 6)),
+}
+# What the data of clinics are like besides, with an effect planted.
+FURTHER = {
+    "clinics differ in level": World(effect=EFFECT, clinic_alliance=1.5, clinic_outcome=1.5),
+    "missing by symptom": World(effect=EFFECT, missing=0.2, missing_by_symptom=1.0),
+    "ceiling": World(effect=EFFECT, ceiling=0.3),
+    "late first form": World(effect=EFFECT, late_first_form=0.5),
 }
 MODELS = ("within", "dynamic_panel", "client_trends")
 DIRECTIONS = {"alliance_to_symptom": True, "symptom_to_alliance": False}
@@ -115,11 +125,45 @@ def main() -> None:
         "clients": World().clinics * World().clients,
         "worlds": {
             f"{name}: {direction}": covered(world, direction, range(n_seeds))
-            for name, world in WORLDS.items()
+            for name, world in (WORLDS | FURTHER).items()
             for direction in DIRECTIONS
         },
     }
     RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_page(result)
+
+
+def write_page(result: dict[str, Any]) -> None:
+    """Put the result between the marks of the methods page."""
+    text = PAGE.read_text(encoding="utf-8")
+    before, rest = text.split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    page = before + MARKS[0] + table_of(result) + MARKS[1] + after
+    PAGE.write_text(page, encoding="utf-8")
+
+
+def table_of(result: dict[str, Any]) -> str:
+    """Return the result as a Markdown table: bias (coverage in percent) per world and model."""
+    lines = [
+        f"{result['seeds']} networks of {result['clients']} clients in four clinics each, "
+        f"{result['date']}, `{result['command']}`. Bias, and how many of 100 intervals hold the "
+        "truth; `agree`: networks of 100 in which all three lie on one side, in brackets those in "
+        "which that side is wrong.",
+        "",
+        "| world, direction | truth | `within` | `dynamic_panel` | `client_trends` | `agree` |",
+        "|---|---|---|---|---|---|",
+    ]
+    for place, found in result["worlds"].items():
+        cells = [f"{found[m]['bias']:+.3f} ({100 * found[m]['coverage']:.0f})" for m in MODELS]
+        said = found["agreement"]
+        agree = f"{100 * said.get('agree', 0):.0f} ({100 * said['wrong sentence']:.1f})"
+        name = ", ".join(place.replace("_", " ").split(": "))
+        truth = f"{found['within']['truth']:.2f}"
+        lines.append(f"| {' | '.join([name, truth, *cells, agree])} |")
+    largest = max(
+        found[model]["monte_carlo_error"] for found in result["worlds"].values() for model in MODELS
+    )
+    return "\n".join([*lines, "", f"Monte-Carlo error of a bias: {largest:.3f} at most.", ""])
 
 
 if __name__ == "__main__":
