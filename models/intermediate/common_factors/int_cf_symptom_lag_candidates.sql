@@ -53,6 +53,7 @@ judged as (
         lag_directions.lag_direction,
         counts.alliance_instrument_id,
         counts.outcome_instrument_id,
+        counts.pair_count,
         case
             when counts.episode_key is null
                 then 'no rated session beside the outcome it is compared with'
