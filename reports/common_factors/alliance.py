@@ -38,8 +38,8 @@ def _say_outcome(rows: list[Row]) -> list[Markup]:
         lead, held = ("adjusted_r", LAST) if row["adjusted_r"] is not None else ("estimate", FIRST)
         low, high = ENDS[lead]
         said.append(
-            Markup("{}{}: {}, at equal {} (r\u00a0=\u00a0{}, {}, {} clients).").format(
-                *(row.warning, forms, _direction(row[low], row[high]), held, row.show(lead, "r")),
+            Markup("{}{}: at equal {}, {} (r\u00a0=\u00a0{}, {}, {} clients).").format(
+                *(row.warning, forms, held, _direction(row[low], row[high]), row.show(lead, "r")),
                 *(row.interval("r", low, high), row.show("n_clients", "count")),
             )
         )

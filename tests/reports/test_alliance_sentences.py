@@ -79,13 +79,14 @@ def outcome(adjusted, low, high):
 def test_the_page_leads_with_what_early_change_does_not_explain():
     said = plain(OUTCOME.say([outcome(0.05, -0.05, 0.15)]))
 
-    assert "no clear link" in said
-    assert "at equal last score before the alliance was rated (r\u00a0=\u00a00.05" in said
-    assert "At equal first score, as most studies have it, r\u00a0=\u00a00.30." in said
+    assert "PHQ-9: at equal last score before the alliance was rated, no clear link" in said
+    assert "(r = 0.05, 95 % interval" in said
+    assert "At equal first score, as most studies have it, r = 0.30." in said
     assert said.index("0.05") < said.index("0.30")
 
 
 def test_without_an_adjusted_one_the_page_says_what_it_has():
     said = plain(OUTCOME.say([outcome(None, None, None)]))
 
-    assert "ended better, at equal first score (r\u00a0=\u00a00.30" in said
+    assert "at equal first score, clients who rated the early alliance higher ended better" in said
+    assert "(r = 0.30" in said
