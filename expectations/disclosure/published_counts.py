@@ -24,9 +24,10 @@ from transforms.statistics.arrays import Bools, Floats
 SCHEMA = "common_factors"
 # Counts of other things than clients and what they did: they say nothing about one. That a clinic
 # has few therapists is no secret; whose clients they are, is.
-NOT_PEOPLE = ("n_therapists", "n_modalities", "n_clinics")
+NOT_PEOPLE = ("n_therapists", "n_modalities", "n_clinics", "n_instruments")
 # Text that describes a row and is no part of its key.
 WORDS = (
+    "agreement",
     "caution",
     "confounding",
     "definition_version",
