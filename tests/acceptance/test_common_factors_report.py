@@ -65,7 +65,8 @@ def test_published_figures_are_quoted_as_the_table_has_them(answered):
 
 
 UNITS = (
-    "session 3|of 100 against|drop of [12] SD|per 10 alliance points of 100|alliance points of 100 per"
+    "session 3|of 100 against|drop of [12] SD|"
+    "per 10 alliance points of 100|alliance points of 100 per point"
 )
 
 
