@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import numpy as np
 
 from expectations.catalogue import Catalogue
 from expectations.published.measures import Measure, measured_rules
@@ -17,7 +18,12 @@ from expectations.rows.delivery import Lake
 from transforms.instruments.definition import Instrument
 from transforms.instruments.registry import Registry
 from transforms.sql import only_row
-from transforms.statistics.reliability import ItemMoments, cronbach_alpha, item_rest_correlations
+from transforms.statistics.reliability import (
+    ItemMoments,
+    cronbach_alpha,
+    item_rest_correlations,
+    mcdonald_omega,
+)
 
 TABLE = "responses"
 FEWEST_ITEMS = 3
@@ -86,7 +92,9 @@ def _odd_alphas(
         n_scope += 1
         is_too_low = published >= lowest > alpha
         if is_too_low or abs(alpha - published) > margin + 1e-9:
-            broken.append(f"{each.instrument.instrument_id} {each.scale} {alpha:.2f}")
+            omega = mcdonald_omega(each.moments)
+            beside = "" if omega is None else f", omega {omega:.2f}"
+            broken.append(f"{each.instrument.instrument_id} {each.scale} {alpha:.2f}{beside}")
     return Measure("S11", clinic_id, TABLE, n_scope, len(broken), ", ".join(broken) or None)
 
 
@@ -139,20 +147,20 @@ def _moments(
     turned = set(instrument.grid.reverse)
     items = [f"{'-' if n in turned else ''}item_{n}" for n in numbers]
     complete = " and ".join(f"item_{n} is not null" for n in numbers)
-    variances = ", ".join(f"var_samp({item})" for item in items)
-    covariances = ", ".join(f"covar_samp({item}, total)" for item in items)
+    first, second = np.triu_indices(len(items))
+    covariances = ", ".join(
+        f"covar_samp({items[a]}, {items[b]})" for a, b in zip(first, second, strict=True)
+    )
     moments = con.execute(
         f"""
-        select count(*), var_samp(total), {variances}, {covariances}
-        from (
-            select *, {" + ".join(items)} as total
-            from recent_forms
-            where instrument_id = ? and version is not distinct from ?
-                and rater is not distinct from ? and {complete}
-        )
+        select count(*), {covariances}
+        from recent_forms
+        where instrument_id = ? and version is not distinct from ?
+            and rater is not distinct from ? and {complete}
         """,
         list(form),
     )
-    n, total, *rest = only_row(moments)
-    known = tuple(value or 0.0 for value in rest)
-    return ItemMoments(n, known[: len(items)], known[len(items) :], total or 0.0)
+    n, *found = only_row(moments)
+    matrix = np.zeros((len(items), len(items)))
+    matrix[first, second] = matrix[second, first] = [value or 0.0 for value in found]
+    return ItemMoments(n, matrix)

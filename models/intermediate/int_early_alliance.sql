@@ -1,7 +1,7 @@
 {#
     Client-rated alliance early in treatment: the mean over sessions 3 to 5, else the latest one
-    up to session 5; and the last outcome score that came after it. One row per episode with a
-    rated attended session up to the fifth.
+    up to session 5; and the last outcome scores up to its first rating and after its last. One
+    row per episode with a rated attended session up to the fifth.
 #}
 
 with
@@ -85,11 +85,16 @@ by_episode as (
 
 ),
 
-outcomes_after as (
+outcomes as (
 
     select
         by_episode.episode_key,
-        {{ last_by('scores.score', 'scores.completed_at', 'scores.response_key') }} as last_score
+        {{ last_by('scores.score', 'scores.completed_at', 'scores.response_key') }}
+        filter (where cast(scores.completed_at as date) <= by_episode.first_date)
+            as last_up_to_early_alliance,
+        {{ last_by('scores.score', 'scores.completed_at', 'scores.response_key') }}
+        filter (where cast(scores.completed_at as date) > by_episode.last_date)
+            as post_after_early_alliance
 
     from by_episode
 
@@ -103,9 +108,7 @@ outcomes_after as (
             and outcome_instruments.rater = scores.rater
             and outcome_instruments.scale = scores.scale
 
-    where
-        scores.score is not null
-        and cast(scores.completed_at as date) > by_episode.last_date
+    where scores.score is not null
 
     group by by_episode.episode_key
 
@@ -113,8 +116,9 @@ outcomes_after as (
 
 select
     by_episode.*,
-    outcomes_after.last_score as post_after_early_alliance
+    outcomes.last_up_to_early_alliance,
+    outcomes.post_after_early_alliance
 
 from by_episode
 
-left join outcomes_after on by_episode.episode_key = outcomes_after.episode_key
+left join outcomes on by_episode.episode_key = outcomes.episode_key

@@ -1,6 +1,8 @@
 {#
     First and last score of every outcome instrument an episode was followed with, by the client or
-    by a parent or carer. `pre_version` and `post_version` are those whose cut-offs judge them.
+    by a parent or carer, and its trend over all of them: the slope per form times the root of the
+    forms' sum of squares, in points. Of two scores that is their difference over the root of 2.
+    `pre_version` and `post_version` are those whose cut-offs judge them.
 #}
 
 with
@@ -34,6 +36,11 @@ forms as (
         scores.response_key,
         scores.completed_at,
         scores.score,
+        cast(dense_rank() over (
+            partition by
+                scores.episode_key, scores.instrument_id, scores.version, scores.rater
+            order by scores.completed_at
+        ) as double) as occasion,
         not coalesce(scores.is_prorated, false) as is_whole
 
     from scores
@@ -75,6 +82,8 @@ measured as (
         {{ last_by('score', 'completed_at', 'response_key') }} as score_post,
         {{ first_by('own_version', 'completed_at', 'response_key') }} as pre_version,
         {{ last_by('own_version', 'completed_at', 'response_key') }} as post_version,
+        sqrt(count(*)) * covar_pop(score, occasion) / nullif(stddev_pop(occasion), 0)
+            as score_trend,
         {{ first_by('response_key', 'completed_at', 'response_key') }} as pre_response_key,
         {{ last_by('response_key', 'completed_at', 'response_key') }} as post_response_key
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from reports.common_factors.blocks import (
-    ESTIMATE,
     TOO_FEW,
     Block,
     Column,
@@ -19,7 +18,14 @@ from reports.drawing.wording import (
     Row,
     form,
     form_name,
+    plainly,
 )
+
+FIRST, LAST = "first score", "last score before the alliance was rated"
+ENDS = {
+    "adjusted_r": ("adjusted_r_ci_low", "adjusted_r_ci_high"),
+    "estimate": ("ci_low", "ci_high"),
+}
 
 
 def _pair(row: Row) -> str:
@@ -37,20 +43,28 @@ def _say_outcome(rows: list[Row]) -> list[Markup]:
         if not row.is_shown:
             said.append(TOO_FEW.format(forms))
             continue
+        lead, held = ("adjusted_r", LAST) if row["adjusted_r"] is not None else ("estimate", FIRST)
+        low, high = ENDS[lead]
         said.append(
-            Markup("{}{}: {} (r\u00a0=\u00a0{}, {}, {} clients).").format(
-                *(row.warning, forms, _direction(row), row.show("estimate", "r")),
-                *(row.interval("r"), row.show("n_clients", "count")),
+            Markup("{}{}: at equal {}, {} (r\u00a0=\u00a0{}, {}, {} clients).").format(
+                *(row.warning, forms, held, _direction(row[low], row[high]), row.show(lead, "r")),
+                *(row.interval("r", low, high), row.show("n_clients", "count")),
             )
         )
-    return said + where_clinics_disagree(rows, _pair)
+        if lead != "estimate":
+            said.append(
+                Markup("At equal {}, as most studies have it, r\u00a0=\u00a0{}.").format(
+                    FIRST, row.show("estimate", "r")
+                )
+            )
+    return said + where_clinics_disagree(rows, lambda row: f"{_pair(row)}, at equal {FIRST}")
 
 
-def _direction(row: Row) -> str:
-    if row["ci_low"] is None or row["ci_low"] <= 0 <= row["ci_high"]:
+def _direction(low: float | None, high: float | None) -> str:
+    if low is None or high is None or low <= 0 <= high:
         return "no clear link; the interval includes none at all"
-    if row["ci_low"] > 0:
-        return "clients who rated the early alliance higher ended better, at an equal first score"
+    if low > 0:
+        return "clients who rated the early alliance higher ended better"
     return (
         "clients who rated the early alliance higher ended worse; first check whether a scale is "
         "turned round"
@@ -66,7 +80,8 @@ def _zone(rows: list[Row]) -> tuple[float, float] | None:
 
 OUTCOME = Block(
     """select
-    alliance_instrument_id, outcome_instrument_id, estimate, ci_low, ci_high, ci_level,
+    alliance_instrument_id, outcome_instrument_id, adjusted_r, adjusted_r_ci_low,
+    adjusted_r_ci_high, estimate, ci_low, ci_high, ci_level,
     n_clients, n_therapists, precision_label, not_estimable_reason, clinics_disagree,
     benchmark_value, benchmark_ci_low, benchmark_ci_high, benchmark_source,
     benchmark_is_comparable, benchmark_why_not
@@ -76,20 +91,105 @@ order by alliance_instrument_id, outcome_instrument_id""",
     (
         Column("alliance_instrument_id", "Alliance form", "form"),
         Column("outcome_instrument_id", "Outcome form", "form"),
-        *ESTIMATE,
+        Column("adjusted_r", "At equal last score before", "r"),
+        Column("adjusted_r_ci_low", "from", "r"),
+        Column("adjusted_r_ci_high", "to", "r"),
+        Column("estimate", "At equal first score", "r"),
+        Column("ci_low", "from", "r"),
+        Column("ci_high", "to", "r"),
         Column("n_clients", "Clients", "count"),
         Column("n_therapists", "Therapists", "count"),
         Column("precision_label", "Precision"),
     ),
     _say_outcome,
     lambda rows: forest(
-        firm_bars(rows, _pair),
+        [
+            Bar(f"{_pair(row)}, {held}", row[lead], row[low], row[high], row.is_firm)
+            for row in rows
+            for lead, held in (("adjusted_r", "last before"), ("estimate", "first"))
+            for low, high in [ENDS[lead]]
+            if row[lead] is not None
+        ],
         axis="partial correlation; right of 0: better alliance, better outcome",
-        alt="Early alliance and outcome: correlation with interval per pair of forms; "
+        alt="Early alliance and outcome: correlations with intervals per pair of forms, at equal "
+        "last score before the alliance and at equal first score; "
         "the numbers are in the table below the plot",
         zone=_zone(rows),
         zone_label="published interval" if _zone(rows) else "",
     ),
+)
+
+
+BETTER = {
+    "alliance_to_symptom": "after a session with a better alliance than usual for the client, "
+    "the next score is {}",
+    "symptom_to_alliance": "after a score that was better than usual for the client, the "
+    "alliance of that session is {}",
+}
+UNDECIDED = {
+    "differ": "the models do not agree, so nothing is said about a direction",
+    "cannot_tell": "no model tells it from none, or one cannot be estimated",
+}
+
+
+def _say_direction(rows: list[Row]) -> list[Markup]:
+    shown = [row for row in rows if row["parameter"] == "dynamic_panel" and row["agreement"]]
+    if not shown:
+        return nothing(rows, "Which comes first")
+    said = [
+        Markup("{}{} and {}: {}{}.").format(
+            *(row.warning, form(row["alliance_instrument_id"])),
+            *(form(row["outcome_instrument_id"]), _agreed(row), _by_how_much(row)),
+        )
+        for row in shown
+    ]
+    named = [row for row in shown if row["agreement"] == "agree"]
+    return said + where_clinics_disagree(
+        named, lambda row: f"{plainly(row['lag_direction'])}, {_pair(row)}"
+    )
+
+
+def _agreed(row: Row) -> str:
+    claim = BETTER[row["lag_direction"]]
+    if row["agreement"] == "agree" and row["estimate"] is not None:
+        return claim.format("better" if row["estimate"] > 0 else "worse") + ", by all three models"
+    return f"whether {claim.format('better')}: {UNDECIDED[row['agreement']]}"
+
+
+def _by_how_much(row: Row) -> Markup:
+    if row["agreement"] != "agree" or row["estimate"] is None:
+        return Markup("")
+    return Markup(" ({} {}, {}, {} clients)").format(
+        *(row.show("estimate", "ratio"), row["unit"], row.interval("ratio")),
+        row.show("n_clients", "count"),
+    )
+
+
+DIRECTION = Block(
+    """select
+    lag_direction, alliance_instrument_id, outcome_instrument_id, parameter, unit, estimate,
+    ci_low, ci_high, ci_level, agreement, n_clients, precision_label, not_estimable_reason,
+    clinics_disagree
+from common_factors.cf_alliance_symptom_lag
+where
+    scope_level = {level} and scope_id = {scope}
+    and parameter in ('within', 'dynamic_panel', 'client_trends')
+order by lag_direction, alliance_instrument_id, outcome_instrument_id, parameter""",
+    (
+        Column("lag_direction", "Direction", "words"),
+        Column("alliance_instrument_id", "Alliance form", "form"),
+        Column("outcome_instrument_id", "Outcome form", "form"),
+        Column("parameter", "Model", "words"),
+        Column("estimate", "Estimate", "ratio"),
+        Column("ci_low", "from", "ratio"),
+        Column("ci_high", "to", "ratio"),
+        Column("unit", "Unit"),
+        Column("agreement", "Do the models agree", "words"),
+        Column("n_clients", "Clients", "count"),
+        Column("precision_label", "Precision"),
+    ),
+    _say_direction,
+    lambda rows: None,
 )
 
 

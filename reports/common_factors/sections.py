@@ -21,10 +21,11 @@ SECTIONS = (
     Section(
         "alliance",
         "Alliance and outcome",
-        "Do clients with a better early alliance end better off?",
-        (alliance.OUTCOME,),
+        "Do clients with a better early alliance end better off, and which comes first?",
+        (alliance.OUTCOME, alliance.DIRECTION),
         (
-            "Cause: clients who improve early may rate the alliance higher because of it.",
+            "Cause: clients who improve early may rate the alliance higher because of it. A "
+            "direction is named only where three models with different weaknesses agree.",
             "Clients who left before they rated the alliance or before a later score.",
         ),
     ),

@@ -16,6 +16,8 @@ from scipy.stats import binom
 from tests.parity.coverage import RESULT
 from tests.parity.entries import ENTRIES, NOT_COVERED, PUBLISHED, UNIT_TESTS, Entry
 from tests.parity.recorder import Comparison, Heard, Recorder
+from tests.worlds.coverage import RESULT as WORLDS
+from tests.worlds.coverage import table_of
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "docs" / "parity.md"
@@ -75,7 +77,7 @@ def _lines(heard: dict[str, Heard]) -> list[str]:
         *("| domain | why |", "|---|---|"),
         *(f"| {tag} | {why} |" for tag, why in NOT_COVERED),
     ]
-    return lines + _coverage()
+    return [*lines, *_coverage(), *_worlds()]
 
 
 def _rows_of(entry: Entry, heard: Heard) -> list[str]:
@@ -91,6 +93,17 @@ def _rows_of(entry: Entry, heard: Heard) -> list[str]:
 def _numbers(part: Comparison) -> str:
     unit = " relative" if part.is_relative else ""
     return f"{part.n_numbers} | {part.largest:.1e} | {part.tolerance:.0e}{unit} |"
+
+
+def _worlds() -> list[str]:
+    """Return what the second generator, which is not the demo's, says of the panel models."""
+    kept = json.loads(WORLDS.read_text(encoding="utf-8"))
+    return [
+        "\n## Worlds the estimators were not built on\n",
+        "Within-client effect of `cf_alliance_symptom_lag`; what it means is on its "
+        "[page](methods/within-client-effect.md).\n",
+        table_of(kept).rstrip(),
+    ]
 
 
 def _coverage() -> list[str]:

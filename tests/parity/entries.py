@@ -14,6 +14,7 @@ _CHANGE = "tests/transforms/instruments/test_change.py::"
 _METHODS = "tests/transforms/instruments/test_change_methods.py::"
 _ASSOCIATION = "tests/transforms/statistics/test_correlation.py::"
 _AGREEMENT = "tests/transforms/statistics/test_agreement_estimators.py::"
+_PANEL = "tests/transforms/statistics/test_dynamic_panel.py::"
 _GAINS = "tests/dbt/test_process_events.py::"
 
 
@@ -99,10 +100,22 @@ ENTRIES = (
           _ASSOCIATION + "test_between_and_pooled_correlations_of_the_same_rows_differ", "R1"),
     Entry("Within, between and pooled slope", "transforms/statistics/correlation.py", "worked by hand", "12",
           _ASSOCIATION + "test_toy_panel_falls_within_and_rises_between", "R2"),
+    Entry("Difference GMM, one step, robust; m2; Hansen", "transforms/statistics/dynamic_panel.py",
+          "plm 2.6-2 pgmm, R 4.2.2", "394 sessions of 60",
+          _PANEL + "test_arellano_and_bond_equal_pgmm"),
+    Entry("Difference GMM over gaps", "transforms/statistics/dynamic_panel.py", "numpy, plain matrices",
+          "80 clients", _PANEL + "test_differences_over_gaps_equal_plain_matrices"),
+    Entry("Client trends by forward deviations", "transforms/statistics/dynamic_panel.py",
+          "numpy, plain matrices", "80 clients", _PANEL + "test_client_trends_equal_plain_matrices"),
     Entry("Cronbach's alpha, item-rest r", "transforms/statistics/reliability.py", "psych 2.2.9",
           "answers.csv",
           "tests/expectations/published/test_item_statistics.py::"
           "test_alpha_and_item_rest_correlations_are_those_of_psych"),
+    Entry("McDonald's omega", "transforms/statistics/reliability.py", "lavaan 0.6.14", "omega.csv",
+          "tests/expectations/published/test_item_statistics.py::test_omega_is_that_of_lavaan"),
+    Entry("McDonald's omega, standardized", "transforms/statistics/reliability.py", "psych 2.2.9",
+          "omega.csv", "tests/expectations/published/test_item_statistics.py::"
+          "test_omega_of_standardized_items_is_that_of_psych"),
     Entry("Two one-sided tests, independent", "transforms/statistics/equivalence.py", "R equivalence, printed",
           "12", "tests/transforms/statistics/test_equivalence.py::"
           "test_independent_samples_equal_the_published_values", "R5"),
@@ -139,6 +152,10 @@ ENTRIES = (
           "–", _METHODS + "test_cut_off_c_of_the_published_norms", "§6.2, K8"),
     Entry("JT, EN, GLN and HA indices", "transforms/instruments/change_indices.py", "R 4.2.2, own formulas",
           "change_methods.csv", _METHODS + "test_every_index_equals_r"),
+    Entry("Reliable trend over all scores (SQL)", "transforms/instruments/change_indices.py",
+          "metafor 3.8-1, known variances", "5 and 4 scores",
+          "tests/dbt/test_reliable_trend.py::"
+          "test_the_trend_is_the_z_of_a_line_through_scores_of_known_error"),
     Entry("SE of the difference of published samples", "transforms/instruments/change_indices.py",
           "clinicalsignificance, printed", "–",
           _METHODS + "test_one_standard_error_of_difference_is_an_index_of_one", "§6.2"),

@@ -21,6 +21,7 @@ from transforms.statistics.correlation import (
     partial_correlation,
     pearson,
 )
+from transforms.statistics.estimate import Estimate
 from transforms.statistics.heterogeneity import CORRELATION, IDENTITY
 from transforms.statistics.reml import GroupTotals
 from transforms.statistics.withheld import Facts, Record
@@ -47,21 +48,38 @@ def alliance_outcome(strata: Columns, rows: Columns) -> list[Record]:
     ----------
     strata : columns stratum, clinic_id, clinic_group and both instruments
     rows : one entry per client
-        stratum, therapist_code, alliance_pomp (0–100), is_at_ceiling (0/1), and pre_score and
-        post_score turned so that higher is better.
+        stratum, therapist_code, alliance_pomp (0–100), is_at_ceiling (0/1), and pre_score,
+        score_before_alliance and post_score turned so that higher is better.
     """
     return records_by_scope(strata, rows, INSTRUMENTS, lambda _, part: [_alliance_outcome_of(part)])
 
 
 def _alliance_outcome_of(part: Columns) -> Record:
     alliance, therapists = part["alliance_pomp"], part["therapist_code"]
-    return correlations_within_clinics(part, alliance, part["post_score"], part["pre_score"]) | {
-        "alliance_mean": float(alliance.mean()),
-        "alliance_sd": float(alliance.std(ddof=1)) if len(alliance) > 1 else None,
-        "ceiling_percent": 100 * float(part["is_at_ceiling"].mean()),
-        "n_clients": len(alliance),
-        "n_therapists": count_distinct(therapists),
-    }
+    found = correlations_within_clinics(part, alliance, part["post_score"], part["pre_score"])
+    return (
+        found
+        | side_fields_of(_adjusted_r(part), "adjusted_r")
+        | {
+            "alliance_mean": float(alliance.mean()),
+            "alliance_sd": float(alliance.std(ddof=1)) if len(alliance) > 1 else None,
+            "ceiling_percent": 100 * float(part["is_at_ceiling"].mean()),
+            "n_clients": len(alliance),
+            "n_therapists": count_distinct(therapists),
+        }
+    )
+
+
+def _adjusted_r(part: Columns) -> Estimate:
+    """Return the correlation at equal last score up to the alliance, within clinics.
+
+    What had changed by then may have made the alliance; at equal first score it is its effect.
+    """
+    clinics = clinics_of(part)
+    names = ("alliance_pomp", "post_score", "score_before_alliance")
+    columns = [clinic_effects.centered(part[name], clinics) for name in names]
+    lost = clinic_effects.extra_clinics(clinics)
+    return partial_correlation(*columns, level=LEVEL, lost=lost)
 
 
 def correlations_within_clinics(
@@ -156,8 +174,8 @@ def totals_from_sums(part: Columns) -> GroupTotals:
 
 
 def scale_of_parameter(row: Facts) -> str:
-    """Return the scale on which clinics are compared: the concurrent correlation's own."""
-    return CORRELATION if row["parameter"] == PARAMETERS[-1] else IDENTITY
+    """Return the scale on which clinics are compared: a correlation's own, or the slope's."""
+    return CORRELATION if row["parameter"] == "repeated_measures_r" else IDENTITY
 
 
 class AllianceOutcomeRow(Row, total=False):
@@ -165,6 +183,9 @@ class AllianceOutcomeRow(Row, total=False):
 
     alliance_instrument_id: str
     outcome_instrument_id: str
+    adjusted_r: float
+    adjusted_r_ci_low: float
+    adjusted_r_ci_high: float
     cluster_ci_low: float
     cluster_ci_high: float
     zero_order_r: float
@@ -180,7 +201,10 @@ class AllianceOutcomeRow(Row, total=False):
     n_therapists: int
 
 
-EARLY = ("therapist_code", "alliance_pomp", "is_at_ceiling", "pre_score", "post_score")
+EARLY = (
+    *("therapist_code", "alliance_pomp", "is_at_ceiling"),
+    *("pre_score", "score_before_alliance", "post_score"),
+)
 ALLIANCE_OUTCOME = CfTable(
     AllianceOutcomeRow,
     (ByStratum(alliance_outcome, INSTRUMENTS, EARLY),),

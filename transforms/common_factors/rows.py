@@ -95,9 +95,10 @@ def parameters(names: Iterable[str]) -> list[Record]:
 
 
 def counts_of(part: Columns) -> Record:
-    """Return the columns a record has even without an estimate, of rows that are clients."""
+    """Return the columns a record has even without an estimate; rows are clients or name theirs."""
     n = len(next(iter(part.values())))
-    counts = {"ci_level": LEVEL, "n_used": n, "n_clients": n}
+    n_clients = count_distinct(part["client_code"]) if "client_code" in part else n
+    counts = {"ci_level": LEVEL, "n_used": n, "n_clients": n_clients}
     if "therapist_code" in part:
         counts["n_therapists"] = count_distinct(part["therapist_code"])
     return counts

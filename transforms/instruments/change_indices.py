@@ -4,9 +4,10 @@ Every index in use is linear in the first and the last score:
 
     index = (post_weight · post + pre_weight · pre + constant), times the instrument's direction
 
-and reliable when ``index <operator> critical`` (worse: the same of −index). Formulas: Jacobson &
-Truax 1991 (doi:10.1037/0022-006X.59.1.12); the others as R ``clinicalsignificance`` (calc_rci.R)
-states them. Scores are raw points, SDs are points, reliabilities 0 to 1.
+(``post`` of a trend is the trend over all scores) and reliable when ``index <operator> critical``
+(worse: the same of −index). Formulas: Jacobson & Truax 1991 (doi:10.1037/0022-006X.59.1.12); the
+others, but the trend, as R ``clinicalsignificance`` (calc_rci.R) states them. Scores are raw
+points, SDs are points, reliabilities 0 to 1.
 """
 
 from __future__ import annotations
@@ -54,6 +55,16 @@ def jacobson_truax(*, sd: float, reliability: float) -> LinearIndex:
     """Return RC = (post − pre) / Sdiff."""
     error = standard_error_of_difference(sd, reliability)
     return LinearIndex(1 / error, -1 / error)
+
+
+def reliable_trend(*, sd: float, reliability: float) -> LinearIndex:
+    """Return trend / SEM, with the trend over all scores in the place of the last one.
+
+    The trend is slope·√Σ(t − t̄)² over forms t = 1 … n, whose SE is SEM where nothing but error
+    moves the scores; of two scores the index is Jacobson and Truax's. McAleavey 2024
+    (doi:10.1037/cps0000203, cited from memory); formula read in R ``ReliableTrendIndex`` (RTI.R).
+    """
+    return LinearIndex(1 / standard_error_of_measurement(sd, reliability), 0.0)
 
 
 def edwards_nunnally(*, mean: float, sd: float, reliability: float) -> LinearIndex:

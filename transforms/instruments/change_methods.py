@@ -20,6 +20,7 @@ from transforms.instruments.change_indices import (
     hageman_arrindell,
     jacobson_truax,
     points,
+    reliable_trend,
 )
 from transforms.statistics.withheld import attempt
 
@@ -33,9 +34,10 @@ Columns = dict[str, Any]  # of ChangeRule
 class ChangeRule:
     """One method for one instrument version, ready to be joined to episodes.
 
-    ``basis`` is what the index is divided by in SQL: 'none', 'first_score' (percent of it) or
-    'sd_of_first_scores'. ``why_not`` says what the registry lacks; all numbers are None then.
-    Cases are ``score <operator> value``; a rule without them knows no recovery.
+    ``basis`` is what SQL makes of the index: 'none', 'first_score' (percent of it) or 'all_scores'
+    (of the trend over all instead of the last). ``why_not`` says what the registry lacks; all
+    numbers are None then. Cases are ``score <operator> value``; a rule without them knows no
+    recovery.
     """
 
     instrument_id: str
@@ -184,6 +186,12 @@ def _of_jacobson_truax(scale: Row, sample: Sample | None) -> Columns:
     return spread | asdict(jacobson_truax(sd=spread["sd"], reliability=spread["reliability"]))
 
 
+def _of_reliable_trend(scale: Row, sample: Sample | None) -> Columns:
+    spread = _spread(scale, sample)
+    index = reliable_trend(sd=spread["sd"], reliability=spread["reliability"])
+    return spread | {"basis": "all_scores", **asdict(index)}
+
+
 class _FormulaOfMean(Protocol):
     def __call__(self, *, mean: float, sd: float, reliability: float) -> LinearIndex: ...
 
@@ -238,4 +246,5 @@ _BUILDERS = {
     "hageman_arrindell": _of_hageman_arrindell,
     "percent_of_start": _of_percent,
     "effect_size": _of_effect_size,
+    "reliable_trend": _of_reliable_trend,
 }

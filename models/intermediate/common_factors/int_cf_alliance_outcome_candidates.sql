@@ -30,6 +30,7 @@ judged as (
         episodes.outcome_instrument_id,
         episodes.early_alliance_pomp as alliance_pomp,
         episodes.outcome_pre * directions.direction as pre_score,
+        episodes.last_up_to_early_alliance * directions.direction as score_before_alliance,
         episodes.post_after_early_alliance * directions.direction as post_score,
         case
             when episodes.early_alliance_pomp is null
@@ -74,6 +75,7 @@ select
     dense_rank() over (order by cluster_key) as therapist_code,
     alliance_pomp,
     pre_score,
+    score_before_alliance,
     post_score,
     case when alliance_pomp >= {{ var('alliance_ceiling_pomp', 95) }} then 1.0 else 0.0 end
         as is_at_ceiling

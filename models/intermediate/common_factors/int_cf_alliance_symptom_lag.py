@@ -5,5 +5,5 @@ from transforms.common_factors.table import estimated
 
 
 def model(dbt, session):
-    """Estimate every scope from the usable candidates."""
-    return estimated(ALLIANCE_SYMPTOM_LAG, dbt.ref("int_cf_symptom_lag_candidates"))
+    """Estimate every scope from the pairs of the usable candidates."""
+    return estimated(ALLIANCE_SYMPTOM_LAG, dbt.ref("int_cf_symptom_lag_sessions"))

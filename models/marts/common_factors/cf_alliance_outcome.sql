@@ -24,12 +24,13 @@ labeled as (
 
 {% call cf_mart(
     beside=[
-        'cluster_ci_low', 'cluster_ci_high', 'zero_order_r', 'zero_order_r_ci_low',
+        'adjusted_r', 'adjusted_r_ci_low', 'adjusted_r_ci_high', 'cluster_ci_low',
+        'cluster_ci_high', 'zero_order_r', 'zero_order_r_ci_low',
         'zero_order_r_ci_high', 'spearman_r', 'spearman_r_ci_low', 'spearman_r_ci_high',
         'alliance_mean', 'alliance_sd', 'ceiling_percent',
     ],
     benchmark="benchmarks.benchmark_id = 'fluckiger_2018_r'",
-    caution='association, not cause: clients who improve early may also rate the alliance higher',
+    caution='association, not cause: estimate holds what had changed before the alliance; adjusted_r does not',
 ) %}
     labeled.alliance_instrument_id,
     'client' as alliance_rater,

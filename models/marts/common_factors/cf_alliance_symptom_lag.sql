@@ -24,8 +24,9 @@ labeled as (
 
 {% call cf_mart(
     by=['lag_direction'],
+    beside=['agreement', 'n_instruments', 'serial_correlation_p', 'overidentification_p'],
     benchmark="benchmarks.table_name = 'cf_alliance_symptom_lag' and labeled.lag_direction || '_' || labeled.parameter = benchmarks.metric",
-    caution='association, not cause: few sessions per client bias lagged models a little, in both directions',
+    caution='association, not cause: within is biased by few sessions, feedback and trends of single clients; name a direction only where agreement is agree',
 ) %}
     labeled.lag_direction,
     labeled.alliance_instrument_id,

@@ -24,7 +24,7 @@ labeled as (
 {% call cf_mart(
     beside=['client_variance_share'],
     benchmark="benchmarks.table_name = 'cf_within_between_alliance' and labeled.parameter = benchmarks.metric",
-    caution='association, not cause: few sessions per client bias lagged models a little',
+    caution='association, not cause: biased by few sessions, feedback and trends of single clients; see agreement in cf_alliance_symptom_lag',
 ) %}
     labeled.alliance_instrument_id,
     'client' as alliance_rater,

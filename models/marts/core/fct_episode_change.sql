@@ -55,11 +55,13 @@ indexed as (
             as is_case_at_start,
         {{ compare('measures.score_post', 'at_end.end_operator', 'at_end.end_cutoff') }}
             as is_case_at_end,
-        methods.direction * (
-            methods.post_weight * measures.score_post
-            + methods.pre_weight * measures.score_pre
-            + methods.constant
-        )
+        methods.direction * case
+            when methods.basis = 'all_scores' then methods.post_weight * measures.score_trend
+            else
+                methods.post_weight * measures.score_post
+                + methods.pre_weight * measures.score_pre
+                + methods.constant
+        end
         / case when methods.basis = 'first_score' then nullif(measures.score_pre, 0) else 1 end
             as change_index
 

@@ -123,6 +123,7 @@ joined as (
         coalesce(early_alliance.n_early_alliance, 0) as n_early_alliance,
         cast(changes.outcome_pre_at as date) <= early_alliance.first_date
             as is_pre_up_to_early_alliance,
+        early_alliance.last_up_to_early_alliance,
         early_alliance.post_after_early_alliance,
         early_alliance.alliance_session3_pomp,
         courses.is_dropout_eligible,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from datetime import datetime
 
 import numpy as np
@@ -13,7 +14,12 @@ from expectations.published.audit import results_of
 from expectations.published.item_statistics import check_items
 from tests.conftest import ROOT, key
 from transforms.instruments.registry import load_registry
-from transforms.statistics.reliability import ItemMoments, cronbach_alpha, item_rest_correlations
+from transforms.statistics.reliability import (
+    ItemMoments,
+    cronbach_alpha,
+    item_rest_correlations,
+    mcdonald_omega,
+)
 
 REFERENCE = ROOT / "tests" / "reference" / "item_statistics"
 RULES = load_rules()
@@ -36,6 +42,58 @@ def test_alpha_and_item_rest_correlations_are_those_of_psych(reference):
 
     assert cronbach_alpha(moments) == pytest.approx(values[0], abs=1e-9)
     assert item_rest_correlations(moments) == pytest.approx(values[1:], abs=1e-9)
+
+
+def read_answers(name: str) -> np.ndarray:
+    with (REFERENCE / name).open() as file:
+        return np.array(list(csv.reader(file))[1:], dtype=float)
+
+
+def omega_of(program: str, statistic: str) -> float:
+    with (REFERENCE / "omega_expected.csv").open() as file:
+        return next(
+            float(row["value"])
+            for row in csv.DictReader(file)
+            if (row["program"], row["statistic"]) == (program, statistic)
+        )
+
+
+def test_omega_is_that_of_lavaan():
+    """lavaan 0.6.14: cfa with one factor, maximum likelihood, on covariances."""
+    moments = ItemMoments.of(read_answers("omega.csv"))
+
+    assert mcdonald_omega(moments) == pytest.approx(omega_of("lavaan", "omega"), abs=1e-7)
+    assert mcdonald_omega(moments) > cronbach_alpha(moments)
+
+
+def test_omega_of_standardized_items_is_that_of_psych():
+    """psych 2.2.9: fa(fm = "ml") of the correlations."""
+    correlations = np.corrcoef(read_answers("omega.csv"), rowvar=False)
+
+    found = mcdonald_omega(ItemMoments(150, correlations))
+
+    assert found == pytest.approx(omega_of("psych", "omega_standardized"), abs=1e-7)
+
+
+def test_where_items_load_alike_omega_is_alpha():
+    """Covariances 1 beside variances 2: alpha = 4/3 (1 - 8/20) = .8, and so is omega."""
+    alike = ItemMoments(100, np.ones((4, 4)) + np.eye(4))
+
+    assert cronbach_alpha(alike) == pytest.approx(0.8, abs=1e-12)
+    assert mcdonald_omega(alike) == pytest.approx(0.8, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "covariances",
+    [
+        np.ones((2, 2)) + np.eye(2),  # two items say nothing of a factor
+        np.diag([1.0, 1.0, 0.0]),
+        np.ones((3, 3)),  # an item that follows from the others
+        [[1.0, 0.9, 0.9], [0.9, 1.0, 0.6], [0.9, 0.6, 1.0]],  # Heywood: .9 * .9 / .6 = 1.35 > 1
+    ],
+)
+def test_without_a_factor_there_is_no_omega(covariances):
+    assert mcdonald_omega(ItemMoments(100, np.array(covariances))) is None
 
 
 def test_items_without_spread_have_no_correlation_and_no_alpha():
@@ -112,7 +170,7 @@ def test_items_that_do_not_hang_together_fail(items_in_lake):
     _, odd = items_in_lake(_wai_s(200, spread=9.0))
 
     assert odd["state"] == "fail"
-    assert "wai_s total 0." in odd["message"]
+    assert re.search(r"wai_s total 0\.\d\d, omega 0\.\d\d", odd["message"])
 
 
 def test_forty_nine_forms_are_not_judged(items_in_lake):

@@ -16,7 +16,17 @@ NUMBER = {
 FORMS = {"alliance_instrument_id": "wai_sr", "outcome_instrument_id": "phq9"}
 # What is said of a block's row, and what the row is called.
 BLOCKS = {
-    "alliance and outcome": (alliance.OUTCOME, FORMS, "WAI-SR, PHQ-9"),
+    "alliance and outcome": (
+        alliance.OUTCOME,
+        {**FORMS, "adjusted_r": 0.1, "adjusted_r_ci_low": 0.0, "adjusted_r_ci_high": 0.2},
+        "WAI-SR, PHQ-9, at equal first score",
+    ),
+    "which comes first": (
+        alliance.DIRECTION,
+        {**FORMS, "lag_direction": "alliance_to_symptom", "parameter": "dynamic_panel"}
+        | {"agreement": "agree", "unit": "points of outcome per 10 alliance points of 100"},
+        "alliance to symptom, WAI-SR, PHQ-9",
+    ),
     "improvement by rupture": (
         alliance.RUPTURE_OUTCOME,
         {"instrument_id": "srs", "outcome_instrument_id": "phq9", "rupture_class": "unrepaired"},
@@ -61,3 +71,11 @@ def test_a_hidden_number_has_nothing_to_disagree_about():
     block, facts, _ = BLOCKS["alliance and outcome"]
 
     assert "disagree" not in sentences(block, facts, estimate=None, clinics_disagree=True)
+
+
+def test_where_the_models_differ_no_number_is_said_that_clinics_could_disagree_about():
+    block, facts, _ = BLOCKS["which comes first"]
+
+    told = sentences(block, {**facts, "agreement": "differ"}, clinics_disagree=True)
+
+    assert "disagree" not in told

@@ -97,6 +97,7 @@ def clients():
         "alliance_pomp": alliance,
         "is_at_ceiling": (alliance >= 95).astype(float),
         "pre_score": pre,
+        "score_before_alliance": 0.9 * pre + generator.normal(0, 1, 400),
         "post_score": 0.5 * pre + 0.1 * (alliance - 80) + generator.normal(0, 4, 400),
     }
 
@@ -115,6 +116,45 @@ def test_the_headline_is_the_partial_correlation_given_the_first_score(clients):
     change = np.corrcoef(alliance, post - pre)
     assert record["zero_order_r"] == pytest.approx(change[0, 1])
     assert record["ceiling_percent"] == pytest.approx(100 * clients["is_at_ceiling"].mean())
+
+
+def partial_r(x, y, given, clinics):
+    x, y, given = (centered(column, clinics) for column in (x, y, given))
+    left = [column - given * (column @ given) / (given @ given) for column in (x, y)]
+    return float(np.corrcoef(left)[0, 1])
+
+
+def test_adjusted_is_at_equal_last_score_up_to_the_alliance(clients):
+    record = alliance_outcome(STRATA, clients)[0]
+
+    names = ("alliance_pomp", "post_score", "score_before_alliance", "stratum")
+    expected = partial_r(*(clients[name] for name in names))
+    assert record["adjusted_r"] == pytest.approx(expected)
+    assert record["adjusted_r_ci_low"] < expected < record["adjusted_r_ci_high"]
+    assert record["adjusted_r"] != pytest.approx(record["estimate"], abs=1e-4)
+
+
+def test_what_changed_before_the_alliance_is_not_its_effect():
+    """The alliance follows the change so far and moves nothing: r .2 at equal first score."""
+    draw = np.random.default_rng(8)
+    n = 4000
+    pre = draw.normal(0, 1, n)
+    before = pre + draw.normal(0, 1, n)
+    rows = {
+        "stratum": np.arange(n) % 2,
+        "therapist_code": np.arange(n) % 40,
+        "alliance_pomp": 70 + 4 * (before - pre) + draw.normal(0, 10, n),
+        "is_at_ceiling": np.zeros(n),
+        "pre_score": pre,
+        "score_before_alliance": before,
+        "post_score": before + draw.normal(0, 1.3, n),
+    }
+
+    record = alliance_outcome(STRATA, rows)[0]
+
+    assert record["ci_low"] > 0.15
+    assert record["adjusted_r_ci_low"] < 0 < record["adjusted_r_ci_high"]
+    assert abs(record["adjusted_r"]) < 0.04
 
 
 def test_clinics_split_the_overall_sample(clients):

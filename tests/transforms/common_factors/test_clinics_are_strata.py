@@ -74,6 +74,7 @@ def network(world: str, seed: int = 1) -> dict[str, np.ndarray]:
         "therapist_view": 30 + level + 0.5 * own + draw.normal(0, 6, n),
         "is_at_ceiling": np.zeros(n),
         "pre_score": pre,
+        "score_before_alliance": pre + 0.5 * gain + draw.normal(0, 2, n),
         "post_score": post,
         "improvement": post - pre,
         "age_years": draw.normal(40, 9, n),
@@ -135,6 +136,28 @@ def moments_of(rows: dict) -> dict[str, np.ndarray]:
             products = columns[one] * columns[other]
             sums[f"sum_{one}__{other}"] = np.bincount(client, weights=products)
     return rows | {"pair_count": sizes} | sums
+
+
+def pairs_of(rows: dict) -> dict[str, np.ndarray]:
+    """Pairs of sessions as int_cf_symptom_lag_sessions has them."""
+    found = sessions_of(rows, per_client=8)
+    client = found["client"]
+
+    def mean(column):
+        return (np.bincount(client, weights=column) / np.bincount(client))[client]
+
+    return {
+        "stratum": rows["stratum"][client],
+        "client_code": client,
+        "therapist_code": rows["therapist_code"][client],
+        "session_number": found["session"],
+        "predictor": found["alliance"],
+        "predictor_within": found["alliance"] - mean(found["alliance"]),
+        "predictor_between": mean(found["alliance"]) - found["alliance"].mean(),
+        "last_score": found["before"],
+        "last_within": found["before"] - mean(found["before"]),
+        "outcome": found["outcome"],
+    }
 
 
 def lines_of(rows: dict) -> dict[str, np.ndarray]:
@@ -270,7 +293,7 @@ TABLES = {
     "alliance_outcome": of_table(ALLIANCE_OUTCOME, 0, dict, *PAIR),
     "within_between_alliance": of_table(WITHIN_BETWEEN_ALLIANCE, 0, moments_of, *PAIR, direction=1),
     "homework": of_table(HOMEWORK, 0, moments_of, "measure", "outcome_instrument_id", direction=1),
-    "symptom_lag": of_table(ALLIANCE_SYMPTOM_LAG, 0, moments_of, "lag_direction", *PAIR),
+    "symptom_lag": of_table(ALLIANCE_SYMPTOM_LAG, 0, pairs_of, "lag_direction", *PAIR),
     "within_between_therapist": of_table(WITHIN_BETWEEN_THERAPIST, 0, dict, *PAIR),
     "measures": of_table(MEASURE_OUTCOME, 0, measured, *MEASURE),
     "empathy": of_table(MEASURE_OUTCOME, 1, raters, *EMPATHY),
@@ -286,7 +309,7 @@ TABLES = {
     ),
 }
 # What a row says beside its estimate and must be within clinics as well.
-SIDES = ("zero_order_r", "spearman_r", "improvement_vs_unrepaired", "repair_r")
+SIDES = ("adjusted_r", "zero_order_r", "spearman_r", "improvement_vs_unrepaired", "repair_r")
 SIDES += ("reliably_improved_percent_vs_unrepaired", "dropout_percent_vs_unrepaired")
 # Shares and class means are of all clients, not an association; levels of variance are not linear.
 NOT_COMPARED = ("risk_", "share_", "icc_nested", "a2", "a4", "b3", "b4", "b5")

@@ -394,25 +394,36 @@ def test_ratings_all_at_the_ceiling_have_no_line_but_a_reason():
 def test_directions_of_a_lag_are_told_apart_and_scaled():
     """y = 0.5·within in both directions: 5 per 10 alliance points, 0.5 per point of outcome."""
     rng = np.random.default_rng(2)
-    n_clients, k = 60, 8
-    rows = {"stratum": np.repeat([0, 1], n_clients), "therapist_code": np.tile(np.arange(10), 12),
-            "pair_count": np.full(2 * n_clients, k)}  # fmt: skip
-    panel = rng.normal(0, 5, (2 * n_clients, k, 5))
-    panel[:, :, 0] -= panel[:, :, 0].mean(axis=1, keepdims=True)
-    panel[:, :, 1] = panel[:, :1, 1]
-    panel[:, :, 4] = 0.5 * panel[:, :, 0] + rng.normal(0, 1, (2 * n_clients, k))
-    names = ("wit", "bet", "lag", "ses", "out")
-    for i, first in enumerate(names):
-        rows[f"sum_{first}"] = panel[:, :, i].sum(axis=1)
-        for j, second in enumerate(names[i:], start=i):
-            rows[f"sum_{first}__{second}"] = (panel[:, :, i] * panel[:, :, j]).sum(axis=1)
+    n_clients, k = 120, 8
+    predictor = rng.normal(0, 5, (n_clients, k))
+    within = predictor - predictor.mean(axis=1, keepdims=True)
+    outcome = rng.normal(0, 1, (n_clients, k + 1))
+    outcome[:, 1:] += 0.5 * predictor
+    last = outcome[:, :-1]
+    columns = {
+        "session_number": np.broadcast_to(np.arange(1.0, k + 1), (n_clients, k)),
+        "predictor": predictor,
+        "predictor_within": within,
+        "predictor_between": predictor - within,
+        "last_score": last,
+        "last_within": last - last.mean(axis=1, keepdims=True),
+        "outcome": outcome[:, 1:],
+    }
+    rows = {
+        "stratum": np.repeat([0, 1], n_clients * k // 2),
+        "client_code": np.repeat(np.arange(n_clients), k),
+        "therapist_code": np.repeat(np.arange(n_clients) % 10, k),
+    } | {name: column.ravel() for name, column in columns.items()}
     directions = np.array(["alliance_to_symptom", "symptom_to_alliance"], dtype=object)
     records = alliance_symptom_lag(strata(2, lag_direction=directions), rows)
 
     for direction, planted in (("alliance_to_symptom", 5.0), ("symptom_to_alliance", 0.5)):
-        found = one(records, scope_id="all", lag_direction=direction, parameter="within")
-        assert found["estimate"] == pytest.approx(planted, rel=0.05)
-        assert found["ci_low"] < planted < found["ci_high"]
+        for parameter, within in (("within", 0.05), ("dynamic_panel", 0.2), ("client_trends", 0.4)):
+            found = one(records, scope_id="all", lag_direction=direction, parameter=parameter)
+            assert found["estimate"] == pytest.approx(planted, rel=within), parameter
+            assert found["ci_low"] < planted < found["ci_high"], parameter
+            assert (found["n_pairs"], found["n_clients"]) == (480, 60)
+            assert found["agreement"] == "agree"
 
 
 def test_every_table_of_the_field_has_its_benchmarks_labeled():

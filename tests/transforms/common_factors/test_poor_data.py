@@ -112,6 +112,7 @@ def scored(rows: dict) -> dict:
         "alliance_pomp": rows["alliance"],
         "is_at_ceiling": (rows["alliance"] >= 95).astype(float),
         "pre_score": rows["pre"],
+        "score_before_alliance": (rows["pre"] + rows["post"]) / 2,
         "post_score": rows["post"],
         "deprivation": unknown,
         "is_event": rows["event"],
@@ -149,6 +150,29 @@ def summed(rows: dict) -> dict:
         for one, other in itertools.combinations_with_replacement(parts, 2)
     }
     return rows | {"pair_count": np.full(len(alliance), N_SESSIONS)} | sums | products
+
+
+def paired(rows: dict) -> dict:
+    """Return one entry per client and pair of sessions, as the lag models take them."""
+    alliance = rows["alliance"][:, None] + rows["rating_noise"]
+    score = rows["post"][:, None] + rows["outcome_noise"]
+    usual, shape = alliance.mean(axis=1, keepdims=True), alliance.shape
+    parts = {
+        "session_number": np.broadcast_to(np.arange(1.0, N_SESSIONS + 1), shape),
+        "predictor": alliance,
+        "predictor_within": alliance - usual,
+        "predictor_between": np.broadcast_to(usual - 70, shape),
+        "last_score": score,
+        "last_within": score - score.mean(axis=1, keepdims=True),
+        "outcome": np.roll(score, -1, axis=1),
+    }
+    return {
+        **{
+            name: np.repeat(rows[name], N_SESSIONS)
+            for name in ("stratum", "client_code", "therapist_code")
+        },
+        **{name: part.ravel() for name, part in parts.items()},
+    }
 
 
 def rated(rows: dict) -> dict:
@@ -215,7 +239,7 @@ ESTIMATORS = {
     "homework": lambda r: homework_records.homework_slopes(
         strata(*homework_records.KEYS, direction=-1), summed(r)
     ),
-    "symptom_lag": lambda r: lag_records.alliance_symptom_lag(LAG, summed(r)),
+    "symptom_lag": lambda r: lag_records.alliance_symptom_lag(LAG, paired(r)),
     "within_between_therapist": lambda r: therapist_alliance_records.within_between_therapist(
         strata(*BOTH), scored(r)
     ),

@@ -86,6 +86,7 @@ def test_the_rows_do_not_hang_on_the_order_of_candidates():
             "therapist_code": [1, 1, 2, 2, 3, 3, 4, 4],
             "alliance_pomp": [50.0, 62.0, 71.0, 80.0, 41.0, 55.0, 68.0, 90.0],
             "is_at_ceiling": [0.0] * 8,
+            "score_before_alliance": [-15.0, -15.0, -12.0, -18.0, -10.0, -11.0, -17.0, -9.0],
             "pre_score": [-18.0, -15.0, -16.0, -20.0, -11.0, -14.0, -17.0, -12.0],
             "post_score": [-12.0, -9.0, -11.0, -8.0, -10.0, -9.0, -6.0, -4.0],
         }
