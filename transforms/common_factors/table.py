@@ -73,12 +73,13 @@ class ByStratum:
         # Rows that are equal in every column are interchangeable, so this is a full order.
         read = [self.stratum, *self.values, *self.sums]
         rows = numbers_of(_in_order(candidates.select(read)))
-        rows["stratum"] = rows.pop(self.stratum)
         codes = candidates[self.stratum].to_numpy(zero_copy_only=False)
-        _, first = np.unique(codes, return_index=True)
+        # Strata none of whose candidates is wanted leave gaps: those that are left are renumbered.
+        known, first = np.unique(codes, return_index=True)
+        rows["stratum"] = np.searchsorted(known, rows.pop(self.stratum))
         named = candidates.take(pa.array(first))
         strata = numbers_of(named.select([*PLACE, *self.keys]))
-        return self.estimate({"stratum": codes[first]} | strata, rows)
+        return self.estimate({"stratum": np.arange(len(known))} | strata, rows)
 
 
 @dataclass(frozen=True)

@@ -99,3 +99,24 @@ def test_the_rows_do_not_hang_on_the_order_of_candidates():
     assert rows["scope_level"].to_pylist() == ["overall", "clinic", "clinic"]
     assert rows["n_clients"].to_pylist() == [8, 4, 4]
     assert ALLIANCE_OUTCOME.fill(turned).equals(rows)
+
+
+def test_a_stratum_of_which_nobody_is_wanted_leaves_no_gap():
+    """Strata are numbered before the candidates are filtered: 1 and 4 are what is left here."""
+    candidates = pa.table(
+        {
+            "stratum": [1, 1, 1, 1, 4, 4, 4, 4],
+            "clinic_id": ["north"] * 4 + ["south"] * 4,
+            "clinic_group": pa.array([None] * 8, pa.string()),
+            "alliance_instrument_id": ["wai_sr"] * 8,
+            "outcome_instrument_id": ["phq9"] * 8,
+            "therapist_code": [1, 1, 2, 2, 3, 3, 4, 4],
+            "alliance_pomp": [50.0, 62.0, 71.0, 80.0, 41.0, 55.0, 68.0, 90.0],
+            "is_at_ceiling": [0.0] * 8,
+            "pre_score": [-18.0, -15.0, -16.0, -20.0, -11.0, -14.0, -17.0, -12.0],
+            "post_score": [-12.0, -9.0, -11.0, -8.0, -10.0, -9.0, -6.0, -4.0],
+        }
+    )
+    without_gaps = candidates.set_column(0, "stratum", pa.array([0] * 4 + [1] * 4))
+
+    assert ALLIANCE_OUTCOME.fill(candidates).equals(ALLIANCE_OUTCOME.fill(without_gaps))
