@@ -1,7 +1,7 @@
 """What the pages say is tried: every YAML block is accepted, every command takes its options.
 
-A block that begins with `clinic:` is a clinic's whole YAML; any other is a part of one, and is
-read with the keys its page's format needs.
+A block that begins with `clinic:` is a clinic's whole YAML; one with the keys of config/notify.yml
+is that file; any other is a part of a clinic's, and is read with the keys its page's format needs.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import typer
 import yaml
 
 from pipeline.cli import app
+from pipeline.storage.notify_settings import Notify
 from tests.docs.test_docs import PAGES, ROOT
 from transforms.clinics.yaml_file import load_clinic, read_clinic_yaml
 from transforms.errors import ConfigError, FileRefused
@@ -48,6 +49,9 @@ def fenced(*languages: str) -> list[tuple[str, int, str]]:
 @pytest.mark.parametrize(("page", "number", "block"), fenced("yaml", "yml"))
 def test_a_yaml_block_is_accepted(tmp_path, page, number, block):
     content = yaml.safe_load(block) or {}
+    if content and content.keys() <= Notify.model_fields.keys():
+        assert Notify.model_validate(content).model_fields_set == content.keys()
+        return
     whole = {"clinic": "harbor", "format": FORMAT_OF.get(Path(page).name, "canonical")}
     if "clinic" not in content:
         needs = whole["format"] != "canonical" and "feeds" not in content
