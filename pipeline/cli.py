@@ -71,7 +71,7 @@ for command in (
     *(looks.trace, looks.check, looks.inspect),
     *(corrections.withdraw, corrections.erase),
     *(identities.reidentify, identities.anonymity),
-    *(releases.rollback, releases.approve, releases.report, releases.regrade),
+    *(releases.rollback, releases.approve, releases.report, releases.regrade, releases.diff),
     *(upkeep.backup, upkeep.restore, upkeep.retain),
 ):
     app.command()(command)

@@ -227,7 +227,9 @@ def _named(node: dict[str, Any]) -> Sequence[str]:
 
 
 def _cuts_unsorted(node: dict[str, Any]) -> bool:
-    kinds = [str(each.get("type")) for each in node.get("modifiers") or () if isinstance(each, dict)]
+    kinds = [
+        str(each.get("type")) for each in node.get("modifiers") or () if isinstance(each, dict)
+    ]
     return any("LIMIT" in kind for kind in kinds) and "ORDER_MODIFIER" not in kinds
 
 
