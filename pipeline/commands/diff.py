@@ -231,7 +231,10 @@ def diff_text(found: Difference) -> str:
         )
     lines += [f"  ✗ clinic {clinic}: {why}" for clinic, why in found.wrong_clinics.items()]
     n_moved = sum(one.n_episodes for one in found.moved)
-    lines.append(f"Classes: {n_moved:,} of {found.n_compared:,} would change on the same forms")
+    lines.append(
+        f"Classes: {n_moved:,} of {found.n_compared:,} (of an episode by a method each) "
+        "would change on the same forms"
+    )
     lines += [
         f"  {one.n_episodes:>7,}  {one.instrument}, {one.method}: {one.before} → {one.after} "
         f"({one.cause})"
