@@ -16,8 +16,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[1]
-MARTS = ROOT / "models" / "marts"
-SCHEMAS = ("common_factors", "core", "process", "quality")
+PUBLISHED = (ROOT / "models" / "marts", ROOT / "models" / "analysis")
+SCHEMAS = ("analysis", "common_factors", "core", "process", "quality")
 ORDER = {schema: place for place, schema in enumerate(SCHEMAS)}
 _DOC = re.compile(r"{% docs (\w+) %}(.*?){% enddocs %}", re.DOTALL)
 _USE = re.compile(r"{{\s*doc\(['\"](\w+)['\"]\)\s*}}")
@@ -80,8 +80,8 @@ class DescribedTable:
     columns: tuple[DescribedColumn, ...]
 
 
-def described_tables(marts: Path = MARTS) -> list[DescribedTable]:
-    """Read every mart's description; references to shared texts are resolved."""
+def described_tables(published: Iterable[Path] = PUBLISHED) -> list[DescribedTable]:
+    """Read the description of every table and view; references to shared texts are resolved."""
     texts = {
         name: text.strip()
         for path in sorted((ROOT / "models").rglob("*.md"))
@@ -89,7 +89,7 @@ def described_tables(marts: Path = MARTS) -> list[DescribedTable]:
     }
     yaml = YAML(typ="safe")
     tables = []
-    for path in sorted(marts.rglob("*.yml")):
+    for path in sorted(path for folder in published for path in folder.rglob("*.yml")):
         content = yaml.load(path.read_text(encoding="utf-8")) or {}
         schema = path.parent.name
         for model in content.get("models") or ():

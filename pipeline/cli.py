@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from pipeline.command_line import corrections, identities, looks, nights, records, releases, upkeep
+from pipeline.command_line import (
+    answers,
+    corrections,
+    identities,
+    looks,
+    nights,
+    records,
+    releases,
+    upkeep,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +35,12 @@ audit = typer.Typer(
 app.add_typer(audit, name="audit")
 alerts = typer.Typer(no_args_is_help=True, help="Alerts for the next clinical morning.")
 app.add_typer(alerts, name="alerts")
+answer = typer.Typer(
+    cls=answers.RegisterUnlessNamed,
+    no_args_is_help=True,
+    help="Figures that can be rebuilt: register a query's answer, verify it.",
+)
+app.add_typer(answer, name="answer")
 
 
 def _print_version(is_asked: bool) -> None:
@@ -56,11 +71,13 @@ for command in (
     *(looks.trace, looks.check, looks.inspect),
     *(corrections.withdraw, corrections.erase),
     *(identities.reidentify, identities.anonymity),
-    *(releases.rollback, releases.approve, releases.report, releases.regrade),
+    *(releases.rollback, releases.approve, releases.report, releases.regrade, releases.diff),
     *(upkeep.backup, upkeep.restore, upkeep.retain),
 ):
     app.command()(command)
 app.command("rotate-key")(identities.rotate_key)
+answer.command("register")(answers.register)
+answer.command("verify")(answers.verify)
 export.command("fhir")(records.export_fhir)
 alerts.command("acknowledge")(records.acknowledge_alert)
 audit.command("list")(records.list_audit)

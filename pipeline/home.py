@@ -88,6 +88,11 @@ class Home:
         return self.root / "reports"
 
     @property
+    def answers(self) -> Path:
+        """Registered answers: query, hash and release of figures that went out; no row."""
+        return self.root / "answers"
+
+    @property
     def ledger(self) -> Path:
         """SQLite file of runs and files."""
         return self.root / "ledger.sqlite"

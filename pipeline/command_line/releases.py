@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -92,3 +93,26 @@ def regrade(
         f"{done.n_changed:,} of {done.n_results:,} results of {len(done.run_ids)} run(s) changed "
         "their grade. What was loaded or held back is as it was."
     )
+
+
+def diff(
+    config: Annotated[
+        Path,
+        typer.Option("--config", help="The edited copy of config/.", exists=True, file_okay=False),
+    ],
+    home: HomeOption = None,
+) -> None:
+    """Say what an edit of the configuration would change, before it is merged.
+
+    Builds the tables of today's lake under DIR and compares with the published release: classes
+    of episodes from → to, alerts by kind, numbers over all clinics old → new. Counts only.
+    Publishes and keeps nothing. For what an edit does to an export's rows: `rapport check`.
+
+    Example: cp -r config ../edited; edit there; rapport diff --config ../edited
+    """
+    from pipeline.commands.diff import diff as compare
+    from pipeline.commands.diff import diff_text
+
+    with writing_in(home, "rapport diff") as place:
+        found = compare(place, config)
+    typer.echo(diff_text(found))

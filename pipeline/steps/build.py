@@ -15,6 +15,7 @@ from pipeline.home import CODE, REPOSITORY, Home
 from pipeline.steps.leaving_out import broken_tests, stopped_by
 from pipeline.storage.alert_history import keep_alerts
 from pipeline.storage.alert_log import write_empty_log
+from pipeline.storage.comments import write_comments
 from pipeline.storage.configuration import read_registry
 from pipeline.storage.duckdb_session import MEMORY, duck
 from pipeline.storage.risk_flags import write_flags
@@ -49,6 +50,7 @@ def build(home: Home, run_id: str) -> dict[str, int]:
         raise BuildError(f"build: dbt ended with code {returned}. {then}")
     target.with_name(f"{target.name}.scratch").unlink(missing_ok=True)  # intermediate tables
     shutil.copy(artifacts / "run_results.json", home.work(run_id) / "run_results.json")
+    write_comments(target, artifacts / "manifest.json")
     compare_with_published(home, run_id, target)
     states = [status for _, status in results]
     return {state: states.count(state) for state in sorted(set(states))}

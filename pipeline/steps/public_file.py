@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.home import REPOSITORY, Home
+from pipeline.storage.comments import comment, meanings
 from pipeline.storage.duckdb_session import duck, quoted
 from transforms.disclosure.control import controlled
 from transforms.disclosure.over_time import RUN, SINCE, rows_in_force
@@ -61,6 +62,7 @@ def write_public(home: Home, run_id: str, today: date | None = None) -> int:
         for place in structure.beside:
             _create_schema(con, place)
             con.execute(f"create table public.{place} as from tables.{place}")
+        _comment(con, structure)
         con.execute("detach public")
     return len(structure.tables)
 
@@ -110,6 +112,13 @@ def _create(
     order = ", ".join(map(name, ("scope_level", "scope_id", *table.keys)))
     con.execute(f"create table public.{place} as from told order by {order}")
     con.unregister("told")
+
+
+def _comment(con: duckdb.DuckDBPyConnection, structure: Structure) -> None:
+    said = meanings(con, "tables")
+    for place in (*structure.tables, *structure.beside):
+        table = structure.tables.get(place)
+        comment(con, f"public.{place}", said[place], table.left_out if table else ())
 
 
 def _create_schema(con: duckdb.DuckDBPyConnection, place: str) -> None:

@@ -14,6 +14,7 @@ import duckdb
 
 from pipeline.home import Home
 from pipeline.steps.public_file import disclosure
+from pipeline.storage.comments import Meaning, comment, meanings
 from pipeline.storage.duckdb_session import duck, quoted
 from transforms.sql import name
 
@@ -28,10 +29,10 @@ def write_role_files(home: Home) -> int:
     folder = home.building.parent
     with duck(home) as con:
         con.execute(f"attach {quoted(home.building)} as tables (read_only)")
-        columns = _columns(con)
+        columns, said = _columns(con), meanings(con, "tables")
         quality = [table for table in columns if table.startswith("quality.")]
         wanted = dict.fromkeys([*quality, *QUALITY_BESIDE], "true")
-        _write(con, folder / QUALITY_FILE, wanted, main="quality")
+        _write(con, folder / QUALITY_FILE, wanted, said, main="quality")
         rows = con.execute("select clinic_id from tables.core.dim_clinics order by 1").fetchall()
         (folder / CLINICS).mkdir(exist_ok=True)
         declared = disclosure(home)
@@ -45,7 +46,7 @@ def write_role_files(home: Home) -> int:
                 for table, has in columns.items()
                 if (condition := _of_clinic(table, has, clinic, reference))
             }
-            _write(con, folder / CLINICS / f"{clinic}.duckdb", own, columns_of=reference)
+            _write(con, folder / CLINICS / f"{clinic}.duckdb", own, said, columns_of=reference)
     return 1 + len(rows)
 
 
@@ -78,6 +79,7 @@ def _write(
     con: duckdb.DuckDBPyConnection,
     target: Path,
     rows_of: Mapping[str, str],
+    said: Mapping[str, Meaning],
     main: str = "main",
     columns_of: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
@@ -88,8 +90,10 @@ def _write(
         schema, own = table.split(".")
         schema = "main" if schema == main else schema
         con.execute(f"create schema if not exists role.{name(schema)}")
+        place = f"role.{name(schema)}.{name(own)}"
         con.execute(
-            f"create table role.{name(schema)}.{name(own)} as "
+            f"create table {place} as "
             f"select {columns_of.get(table, '*')} from tables.{table} where {condition}"
         )
+        comment(con, place, said[table])
     con.execute("detach role")

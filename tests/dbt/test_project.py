@@ -32,13 +32,17 @@ def test_no_chain_of_models_is_longer_than_fifteen(built):
         return 1 + max(map(depth, needs[model]), default=0)
 
     assert {model: depth(model) for model in needs if depth(model) > 15} == {}
-    assert len(manifest["nodes"]) <= 255
+    # 10 of them are views of the schema analysis, which nothing rests on.
+    assert len(manifest["nodes"]) <= 265
 
 
 def test_the_file_holds_only_public_schemas(built):
     """Staging and intermediate tables stay in the scratch file."""
     schemas = built.ask("select distinct schema_name from duckdb_tables() order by 1")
-    views = built.ask("select view_name from duckdb_views() where not internal")
+    views = built.ask(
+        "select distinct if(schema_name = 'analysis', schema_name, view_name) from duckdb_views() "
+        "where not internal order by 1"
+    )
 
     assert [schema for (schema,) in schemas] == [
         "common_factors",
@@ -46,7 +50,7 @@ def test_the_file_holds_only_public_schemas(built):
         "process",
         "quality",
     ]
-    assert views == [("dq_rule_status",)]
+    assert views == [("analysis",), ("dq_rule_status",)]
 
 
 def test_a_replaced_response_is_gone_from_the_scores(built):

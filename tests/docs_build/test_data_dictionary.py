@@ -23,8 +23,10 @@ def tables():
 
 
 def test_every_mart_is_in_the_dictionary(tables):
-    marts = REPOSITORY / "models" / "marts"
-    files = {path.stem for path in marts.rglob("*") if path.suffix in (".sql", ".py")}
+    folders = (REPOSITORY / "models" / room for room in ("marts", "analysis"))
+    files = {
+        path.stem for room in folders for path in room.rglob("*") if path.suffix in (".sql", ".py")
+    }
 
     assert {table.name for table in tables} == files
 
