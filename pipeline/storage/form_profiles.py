@@ -55,11 +55,17 @@ def keep_profile(home: Home, profile: Profile) -> None:
     """Make an accepted file what later ones of its source are compared with."""
     folder = home.lake / "quality" / "form_profiles" / f"clinic={profile.clinic_id}"
     write_json(folder / f"{profile.file_id}.json", profile.as_document())
-    same = [
-        one for one in accepted_profiles(home, profile.clinic_id) if one.family == profile.family
-    ]
-    for old in same[:-KEPT]:
-        (folder / f"{old.file_id}.json").unlink()
+
+
+def forget_old_profiles(home: Home, clinic_id: str) -> None:
+    """Delete the profiles of each source that newer ones of it make needless."""
+    folder = home.lake / "quality" / "form_profiles" / f"clinic={clinic_id}"
+    of_source: dict[str, list[Profile]] = {}
+    for profile in accepted_profiles(home, clinic_id):
+        of_source.setdefault(profile.family, []).append(profile)
+    for same in of_source.values():
+        for old in same[:-KEPT]:
+            (folder / f"{old.file_id}.json").unlink()
 
 
 def profile_what_is_left(
