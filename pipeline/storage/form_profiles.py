@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pyarrow.parquet as pq
 
 from pipeline.home import Home
 from pipeline.storage.duckdb_session import quoted
@@ -155,15 +156,14 @@ def _period(
 
 def _forms(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[Form, ...]:
     """Profile the answers of a staged file by instrument, version and rater."""
-    described = con.execute(f"describe select * from read_parquet({quoted(path)})").fetchall()
+    written = pq.ParquetFile(path)
     items = sorted(
-        (name for name, *_ in described if name.startswith("item_")),
+        (name for name in written.schema_arrow.names if name.startswith("item_")),
         key=lambda name: int(name.removeprefix("item_")),
     )
     if not items:
         return ()
-    (n_rows,) = only_row(con.execute(f"select count(*) from read_parquet({quoted(path)})"))
-    every = max(1, n_rows // SAMPLE)
+    every = max(1, written.metadata.num_rows // SAMPLE)
     cells = con.execute(
         f"""
         select instrument_id, version, rater, {", ".join(items)}

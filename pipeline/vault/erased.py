@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 
 from pipeline.home import Home
 from pipeline.storage.duckdb_session import quoted
@@ -107,10 +108,9 @@ def keep_out(
 ) -> int:
     """Take erased persons out of a staged file and its identities; return how many rows."""
     tombstones = _tombstones(home)
-    rows = f"read_parquet({quoted(staged)})"
-    columns = [name for name, *_ in con.execute(f"describe select * from {rows}").fetchall()]
-    if not tombstones or "client_key" not in columns:
+    if not tombstones or "client_key" not in pq.read_schema(staged).names:
         return 0
+    rows = f"read_parquet({quoted(staged)})"
     stone = pseudonym(f"'{_PREFIX}' || client_key::varchar")
     found = con.execute(
         f"select client_key::varchar, count(*) from {rows} where client_key is not null "
