@@ -161,6 +161,11 @@ def _judge_suite(
     of_suite = [rule for rule in rules.rules if rule.id in present]
     states: dict[int, dict[str, Any]] = defaultdict(lambda: dict(UNKNOWN))
     validation = maker.batch(suite, counts).validate(suite_for(suite, of_suite))
+    # One entry per rule and file, which nobody reads again: not to be copied to be kept.
+    files = {
+        id(result): (result.result.get("details") or {}).pop("files", [])
+        for result in validation.results
+    }
     if validations:
         keep(validations, suite, f"counts of {suite}", [validation])
     for result in validation.results:
@@ -170,7 +175,7 @@ def _judge_suite(
                 message = "Great Expectations could not run the check"
                 states[int(position)] = {"state": "error", "message": message}
             continue
-        for each in result.result["details"]["files"]:
+        for each in files[id(result)]:
             states[each["position"]] = {
                 "state": each["state"],
                 "message": message_of(rule, each),

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import duckdb
+import pyarrow as pa
 
 from expectations.catalogue import Catalogue
 from expectations.checks.against_registry import MissingCodes
@@ -64,6 +65,9 @@ COUNTS = {
     "n_failed": "BIGINT",
     "error": "VARCHAR",
 }
+_SCHEMA = pa.schema(
+    [(name, pa.string() if kind == "VARCHAR" else pa.int64()) for name, kind in COUNTS.items()]
+)
 
 
 def mark(
@@ -255,22 +259,16 @@ def _write_counts(
         for file_id in sorted({file_id_of(path) for path in paths}):
             n_scope, n_failed = counted.counts.get(file_id, (0, 0))
             rows.append((file_id, table, rule_id, n_scope, n_failed, counted.error))
-    columns = ", ".join(f"{column} {kind}" for column, kind in COUNTS.items())
-    con.execute(f"create or replace temp table counts ({columns})")
     sources = _source_files(con, delivery.tables)
     values = [
-        f"({text(run_id)}, {text(clinic_id)}, {text(file_id)}, {_nullable(sources.get(file_id))},"
-        f" {text(table)}, {text(rule_id)}, {n_scope}, {n_failed}, {_nullable(error)})"
+        (run_id, clinic_id, file_id, sources.get(file_id), table, rule_id, n_scope, n_failed, error)
         for file_id, table, rule_id, n_scope, n_failed, error in rows
     ]
-    if values:
-        con.execute(f"insert into counts values {', '.join(values)}")
+    counts = pa.Table.from_pylist([dict(zip(COUNTS, row, strict=True)) for row in values], _SCHEMA)
+    con.register("counts", counts)
     path.parent.mkdir(parents=True, exist_ok=True)
     con.execute(f"copy (select * from counts order by all) to {text(str(path))} (format parquet)")
-
-
-def _nullable(value: str | None) -> str:
-    return "null" if value is None else text(value)
+    con.unregister("counts")
 
 
 def _source_files(con: duckdb.DuckDBPyConnection, tables: Mapping[str, Staged]) -> dict[str, str]:

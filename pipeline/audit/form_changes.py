@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -34,6 +35,7 @@ from transforms.form_changes.compare import (
     Change,
     Key,
     changes,
+    changes_of_night,
     has_reference,
     lost,
     undecided,
@@ -69,7 +71,9 @@ class FormWatch:
     def __init__(self, home: Home, run_id: str, clinic: Clinic) -> None:
         self._home, self._run_id, self._clinic = home, run_id, clinic
         self._earlier = accepted_profiles(home, clinic.clinic)
+        self._before = tuple(self._earlier)
         self._tonight: list[Profile] = []
+        self._read: list[Profile] = []
         self._staged: dict[tuple[str, str], Path] = {}
         self._limits = load_limits(home.config / "form_change.yml")
         self._registry = read_registry(home)
@@ -109,6 +113,7 @@ class FormWatch:
         if has_reference(profile, earlier):
             self._compared.add(delivery.file_id)
         write_json(self._work / f"{delivery.file_id}.json", profile.as_document())
+        self._read.append(profile)
         if not any(change.is_blocking for change in found):
             self._earlier.append(profile)
             self._tonight.append(profile)
@@ -136,6 +141,7 @@ class FormWatch:
         ----------
         names : file_id to source_file of every file of the night
         """
+        self._compare_nights()
         rows = [
             {"file_id": file_id, "source_file": names[file_id]} | asdict(change)
             for file_id, found in (self._found | self._lost).items()
@@ -149,6 +155,32 @@ class FormWatch:
         ]
         path = self._home.work(self._run_id) / "counts" / f"{self._clinic.clinic}-forms.parquet"
         write_rows(path, counts, COUNTS)
+
+    def _compare_nights(self) -> None:
+        """Judge what each source sent tonight as a whole; what is found stands at its last file."""
+        sources: dict[str, list[Profile]] = {}
+        for profile in self._read:
+            sources.setdefault(profile.family, []).append(profile)
+        held = {profile.family for profile in self._before}
+        is_only = len(sources.keys() - held) == 1
+        for of_source in sources.values():
+            self._found[of_source[-1].file_id] += changes_of_night(
+                of_source, self._before, self._limits, is_only_new_name=is_only
+            )
+            if len(of_source) > 1:
+                self._note_rows(of_source)
+
+    def _note_rows(self, of_source: Sequence[Profile]) -> None:
+        """Note in each file's profile how many rows its source sent: not all are kept."""
+        totals: Counter[tuple[object, ...]] = Counter()
+        for profile in of_source:
+            for sheet in profile.sheets:
+                so_far = 0 if sheet.is_snapshot else totals[sheet.kind]
+                totals[sheet.kind] = so_far + sheet.n_rows
+        for profile in of_source:
+            sheets = (replace(one, n_rows_of_night=totals[one.kind]) for one in profile.sheets)
+            noted = replace(profile, sheets=tuple(sheets))
+            write_json(self._work / f"{profile.file_id}.json", noted.as_document())
 
     @property
     def _work(self) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -18,19 +18,22 @@ from pipeline.steps.quality_tables import write_quality_tables
 from pipeline.steps.scores import write_scores
 from pipeline.storage.configuration import read_registry
 from pipeline.storage.duckdb_session import duck
-from pipeline.storage.form_profiles import keep_profile, profile_of
+from pipeline.storage.form_profiles import forget_old_profiles, keep_profile, profile_of
+from pipeline.storage.lake import Accepted, accept_whole, forget, keep_left_in, lake_file
 from pipeline.storage.lake import accept as accept_rows
-from pipeline.storage.lake import forget, keep_left_in, lake_file
 from pipeline.storage.landing import Delivery
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.quarantine import (
     Verdict,
     excluded_query,
     load_rules,
+    write_marks_of_kept,
     write_quarantine,
     write_redeliveries,
 )
+from pipeline.storage.quarantine import forget as forget_findings
 from pipeline.storage.snapshots import Snapshot, absent, snapshot_of
+from pipeline.storage.tonight import Tonight, look_at
 from pipeline.vault.ages import write_client_ages
 from pipeline.vault.facts import keep_therapist_flags
 from transforms.contract import TABLES
@@ -39,6 +42,18 @@ from transforms.statistics.withheld import Record
 
 # Parents before children; the order of TABLES is by importance to the reader.
 ORDER = ("clients", "therapists", "episodes", "sessions", "responses")
+# Files whose verdicts are written into the ledger in one transaction: each waits for the disk.
+RECORDED_TOGETHER = 100
+
+
+@dataclass(frozen=True)
+class _Night:
+    """What settling a file needs; ``tables`` by clinic and table."""
+
+    con: duckdb.DuckDBPyConnection
+    home: Home
+    run_id: str
+    tables: dict[tuple[str, str], Tonight]
 
 
 def accept(home: Home, run_id: str, ledger: Ledger, deliveries: list[Delivery]) -> dict[str, int]:
@@ -56,30 +71,63 @@ def accept(home: Home, run_id: str, ledger: Ledger, deliveries: list[Delivery]) 
     }
     unsettled = [one for one in deliveries if (one.clinic_id, one.file_id) not in settled]
     ledger.begin_files(run_id, [(one.clinic_id, one.file_id) for one in unsettled])
-    rejected = rejected_files(home, run_id)
     registry = read_registry(home)
     totals = dict.fromkeys(("received", "accepted", "duplicate", "quarantined"), 0)
     with duck(home) as con:
         load_rules(con, home)
-        for delivery in unsettled:
-            # Without a result the clinic's intake broke off: its files stay new.
-            result = read_results(home, run_id, delivery.clinic_id).get(delivery.file_id)
-            if result is None:
-                continue
-            rejection = "; ".join(rejected.get((delivery.clinic_id, delivery.file_id), ()))
-            verdict = Verdict(delivery, result.refusal, rejection)
-            tables = _settle(con, home, run_id, verdict, result.erased)
-            _record(ledger, verdict, tables, run_id, registry)
-            for table in tables:
-                for outcome in totals:
-                    totals[outcome] += table[f"n_{outcome}"]
+        to_settle = _to_settle(home, run_id, unsettled)
+        night = _look_at_all(con, home, run_id, [verdict.delivery for verdict, _ in to_settle])
+        for start in range(0, len(to_settle), RECORDED_TOGETHER):
+            batch = [
+                (verdict, _settle(night, verdict, erased))
+                for verdict, erased in to_settle[start : start + RECORDED_TOGETHER]
+            ]
+            _record(ledger, batch, run_id, registry)
+            for outcome in totals:
+                totals[outcome] += sum(t[f"n_{outcome}"] for _, tables in batch for t in tables)
         for clinic_id in sorted({delivery.clinic_id for delivery in deliveries}):
+            forget_old_profiles(home, clinic_id)
             write_client_ages(con, home, clinic_id)
             keep_therapist_flags(con, home, clinic_id)
         rescore(con, home, ledger, registry)
         write_quality_tables(con, home, ledger)
     say("    rows: " + ", ".join(f"{count:,} {outcome}" for outcome, count in totals.items()))
     return totals
+
+
+def _to_settle(
+    home: Home, run_id: str, unsettled: list[Delivery]
+) -> list[tuple[Verdict, dict[str, int]]]:
+    """Return the verdict on each file, with the rows of it that were erased, by table."""
+    rejected = rejected_files(home, run_id)
+    clinics = {delivery.clinic_id for delivery in unsettled}
+    results = {clinic_id: read_results(home, run_id, clinic_id) for clinic_id in clinics}
+    found = []
+    for delivery in unsettled:
+        # Without a result the clinic's intake broke off: its files stay new.
+        result = results[delivery.clinic_id].get(delivery.file_id)
+        if result is not None:
+            rejection = "; ".join(rejected.get((delivery.clinic_id, delivery.file_id), ()))
+            found.append((Verdict(delivery, result.refusal, rejection), result.erased))
+    return found
+
+
+def _look_at_all(
+    con: duckdb.DuckDBPyConnection, home: Home, run_id: str, deliveries: list[Delivery]
+) -> _Night:
+    """Begin from nothing, and look at each clinic's files together, a table at a time."""
+    night = _Night(con, home, run_id, {})
+    for clinic_id in sorted({delivery.clinic_id for delivery in deliveries}):
+        files = {one.file_id for one in deliveries if one.clinic_id == clinic_id}
+        for file_id in files:
+            forget(home, clinic_id, file_id)
+        forget_findings(home, run_id, clinic_id, files)
+        for name in ORDER:
+            folder = staged_folder(home, run_id, clinic_id) / name
+            staged = [path for path in sorted(folder.glob("*.parquet")) if path.stem in files]
+            looked = look_at(con, home, run_id, TABLES[name], clinic_id, staged)
+            night.tables[clinic_id, name] = looked
+    return night
 
 
 def rescore(con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, registry: Registry) -> int:
@@ -100,13 +148,7 @@ def rescore(con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, registry
     return len(stale)
 
 
-def _settle(
-    con: duckdb.DuckDBPyConnection,
-    home: Home,
-    run_id: str,
-    verdict: Verdict,
-    erased: dict[str, int],
-) -> list[Record]:
+def _settle(night: _Night, verdict: Verdict, erased: dict[str, int]) -> list[Record]:
     """Move one file's rows to where they belong; return its counts per table.
 
     Parameters
@@ -114,33 +156,22 @@ def _settle(
     erased : rows of the file that were left out because the person was erased, by table
     """
     counts: list[Record] = []
-    delivery = verdict.delivery
+    home, run_id, delivery = night.home, night.run_id, verdict.delivery
     profile = profile_of(home, run_id, delivery.clinic_id, delivery.file_id)
     if verdict.status != "accepted":
         profile = None
-    forget(home, delivery.clinic_id, delivery.file_id)
     for name in ORDER:
         staged = staged_folder(home, run_id, delivery.clinic_id) / name
         staged /= f"{delivery.file_id}.parquet"
         if not staged.exists():
             continue
         snapshot = snapshot_of(profile, name) if profile else None
-        accepted = accept_rows(
-            con,
-            home,
-            TABLES[name],
-            staged,
-            clinic_id=delivery.clinic_id,
-            excluded=excluded_query(home, run_id, verdict, TABLES[name], staged),
-            marked_at=delivery.received_at,
-            absent=_absent(con, home, delivery.clinic_id, snapshot, name, staged),
-        )
-        write_redeliveries(con, home, run_id, verdict, TABLES[name], staged, snapshot)
-        write_quarantine(con, home, run_id, verdict, TABLES[name], staged)
-        if name == "responses":
-            scored = scores_path(home, run_id, delivery.clinic_id, delivery.file_id)
-            target = lake_file(home, "scores", delivery.clinic_id, staged.name)
-            keep_left_in(con, scored, target, "response_key")
+        looked = night.tables[delivery.clinic_id, name]
+        n_rows = looked.as_they_are.get(delivery.file_id)
+        if n_rows and verdict.status == "accepted" and snapshot is None:
+            accepted = _settle_whole(night, verdict, looked, staged, n_rows)
+        else:
+            accepted = _settle_rows(night, verdict, looked, staged, snapshot)
         counts.append(
             {
                 "clinic_id": delivery.clinic_id,
@@ -158,6 +189,56 @@ def _settle(
     return counts
 
 
+def _settle_whole(
+    night: _Night, verdict: Verdict, looked: Tonight, staged: Path, n_rows: int
+) -> Accepted:
+    """Put a file into the lake of which no row is taken out, repeated, or known already."""
+    home, delivery, table = night.home, verdict.delivery, looked.table
+    accept_whole(staged, lake_file(home, table.name, delivery.clinic_id, staged.name))
+    if delivery.file_id in looked.marked:
+        write_marks_of_kept(night.con, home, night.run_id, verdict, table, staged)
+    if table.name == "responses":
+        scored, target = _scores(night, delivery)
+        accept_whole(scored, target)
+    return Accepted(n_rows, n_rows, 0, 0)
+
+
+def _settle_rows(
+    night: _Night, verdict: Verdict, looked: Tonight, staged: Path, snapshot: Snapshot | None
+) -> Accepted:
+    """Move the rows of a file's table to where each belongs."""
+    con, home, run_id, delivery = night.con, night.home, night.run_id, verdict.delivery
+    table, clinic_id = looked.table, verdict.delivery.clinic_id
+    accepted = accept_rows(
+        con,
+        home,
+        table,
+        staged,
+        clinic_id=clinic_id,
+        excluded=excluded_query(home, run_id, verdict, table, staged),
+        marked_at=delivery.received_at,
+        absent=_absent(con, home, clinic_id, snapshot, table.name, staged),
+        current=looked.current,
+    )
+    write_redeliveries(con, home, run_id, verdict, table, staged, snapshot)
+    write_quarantine(con, home, run_id, verdict, table, staged)
+    if table.name == "responses":
+        scored, target = _scores(night, delivery)
+        keep_left_in(con, scored, target, "response_key")
+    looked.follow(
+        con,
+        lake_file(home, table.name, clinic_id, staged.name),
+        lake_file(home, f"superseded/{table.name}", clinic_id, staged.name),
+    )
+    return accepted
+
+
+def _scores(night: _Night, delivery: Delivery) -> tuple[Path, Path]:
+    """Return where the scores of a file's responses are, and where they go."""
+    scored = scores_path(night.home, night.run_id, delivery.clinic_id, delivery.file_id)
+    return scored, lake_file(night.home, "scores", delivery.clinic_id, scored.name)
+
+
 def _absent(
     con: duckdb.DuckDBPyConnection,
     home: Home,
@@ -173,17 +254,22 @@ def _absent(
 
 
 def _record(
-    ledger: Ledger, verdict: Verdict, tables: list[Record], run_id: str, registry: Registry
+    ledger: Ledger,
+    settled: list[tuple[Verdict, list[Record]]],
+    run_id: str,
+    registry: Registry,
 ) -> None:
-    run = ledger.run(run_id)
-    ledger.record_file(
-        verdict.delivery.as_row()
-        | {
-            "run_id": run_id,
-            "status": verdict.status,
-            "reason": verdict.refusal or verdict.rejection or None,
-            "fingerprint": run["fingerprint"],
-            "score_fingerprint": registry.score_fingerprint,
-        },
-        tables,
+    of_run = {
+        "run_id": run_id,
+        "fingerprint": ledger.run(run_id)["fingerprint"],
+        "score_fingerprint": registry.score_fingerprint,
+    }
+    ledger.record_files(
+        (
+            verdict.delivery.as_row()
+            | of_run
+            | {"status": verdict.status, "reason": verdict.refusal or verdict.rejection or None},
+            tables,
+        )
+        for verdict, tables in settled
     )

@@ -7,6 +7,7 @@ untouched until every file of the night has been judged.
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,23 +20,28 @@ from pipeline.progress import say
 from pipeline.steps.held_rows import free
 from pipeline.steps.scores import write_scores
 from pipeline.storage.configuration import read_clinic, read_registry, rules
-from pipeline.storage.duckdb_session import duck, quoted
+from pipeline.storage.duckdb_session import duck, for_few_rows, quoted
 from pipeline.storage.landing import Delivery, is_as_hashed, still_written
 from pipeline.storage.merged_clients import refuse_unclear_merges
 from pipeline.vault.erased import keep_out
 from pipeline.vault.facts import client_aliases, delivered_ages, therapist_flags
 from pipeline.vault.identities import keep
+from pipeline.vault.keyring import Keyring
 from pipeline.vault.keys import identities_folder, open_vault
 from transforms.clinics.clinic import Clinic
 from transforms.contract import TABLES, Table
 from transforms.errors import BalanceError, FileChangedError, FileRefused, RapportError
 from transforms.formats.source import Source, plural
+from transforms.instruments.defaults import Defaults, load_defaults
 from transforms.instruments.tables import registry_rows
 from transforms.intake.column_mapping import ColumnMapping, mappings_by_table
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
 from transforms.intake.stage import stage
 from transforms.sql import only_row
+
+# Below, planning a statement costs more than running it on one thread.
+SMALL_BYTES = 100_000
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,8 @@ class _Night:
     run_id: str
     clinic: Clinic
     watch: FormWatch
+    ring: Keyring
+    defaults: Defaults
 
     @property
     def clinic_id(self) -> str:
@@ -84,7 +92,8 @@ def intake(home: Home, run_id: str, clinic_id: str, deliveries: list[Delivery]) 
     watch = FormWatch(home, run_id, clinic)
     names = {delivery.file_id: delivery.source_file for delivery in deliveries}
     with duck(home) as con:
-        night = _Night(con, home, run_id, clinic, watch)
+        defaults = load_defaults(con, registry_rows(read_registry(home)))
+        night = _Night(con, home, run_id, clinic, watch, open_vault(home), defaults)
         taken = [_take_in(night, delivery) for delivery in deliveries]
         results = [result for result in taken if result is not None]
         watch.write({result.file_id: names[result.file_id] for result in results})
@@ -128,8 +137,10 @@ def scores_path(home: Home, run_id: str, clinic_id: str, file_id: str) -> Path:
 
 def _take_in(night: _Night, delivery: Delivery) -> IntakeResult | None:
     """Return what became of a file; None if it changed meanwhile: it stays new, and says so."""
+    is_small = delivery.size_bytes < SMALL_BYTES
     try:
-        return _read_or_refuse(night, delivery)
+        with for_few_rows(night.con) if is_small else nullcontext():
+            return _read_or_refuse(night, delivery)
     except (RapportError, OSError):
         if is_as_hashed(night.home, delivery):
             raise
@@ -178,8 +189,7 @@ def _stage(night: _Night, delivery: Delivery, sources: list[Source]) -> IntakeRe
     con, home, clinic = night.con, night.home, night.clinic
     received = f"{delivery.received_at:%Y%m%dT%H%M%S}"
     identities = identities_folder(home, clinic.clinic, received)
-    ring = open_vault(home)
-    key = GroupKey.derive(ring.pseudonyms, clinic.group)
+    key = GroupKey.derive(night.ring.pseudonyms, clinic.group)
     erased: dict[str, int] = {}
     notes = [note.text for source in sources for note in source.notes]
     rows: dict[str, int] = {}
@@ -197,12 +207,13 @@ def _stage(night: _Night, delivery: Delivery, sources: list[Source]) -> IntakeRe
             source_file=delivery.source_file,
             received_at=delivery.received_at,
             key=key,
-            registry_rows=registry_rows(read_registry(home)),
+            registry_rows=[],
+            defaults=night.defaults,
             out=night.staged(table, delivery.file_id),
             identities=written,
         )
         erased[table] = keep_out(con, home, key, staged.path, written)
-        keep(ring, written, identities)
+        keep(night.ring, written, identities)
         if len(mappings) > 1 or any(mapping.feed.is_reshaped for mapping in mappings):
             _refuse_shared_keys(con, TABLES[table], staged.path)
         rows[table] = staged.n_rows - erased[table]

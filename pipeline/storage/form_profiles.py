@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pyarrow.parquet as pq
 
 from pipeline.home import Home
 from pipeline.storage.duckdb_session import quoted
@@ -55,11 +56,17 @@ def keep_profile(home: Home, profile: Profile) -> None:
     """Make an accepted file what later ones of its source are compared with."""
     folder = home.lake / "quality" / "form_profiles" / f"clinic={profile.clinic_id}"
     write_json(folder / f"{profile.file_id}.json", profile.as_document())
-    same = [
-        one for one in accepted_profiles(home, profile.clinic_id) if one.family == profile.family
-    ]
-    for old in same[:-KEPT]:
-        (folder / f"{old.file_id}.json").unlink()
+
+
+def forget_old_profiles(home: Home, clinic_id: str) -> None:
+    """Delete the profiles of each source that newer ones of it make needless."""
+    folder = home.lake / "quality" / "form_profiles" / f"clinic={clinic_id}"
+    of_source: dict[str, list[Profile]] = {}
+    for profile in accepted_profiles(home, clinic_id):
+        of_source.setdefault(profile.family, []).append(profile)
+    for same in of_source.values():
+        for old in same[:-KEPT]:
+            (folder / f"{old.file_id}.json").unlink()
 
 
 def profile_what_is_left(
@@ -149,15 +156,14 @@ def _period(
 
 def _forms(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[Form, ...]:
     """Profile the answers of a staged file by instrument, version and rater."""
-    described = con.execute(f"describe select * from read_parquet({quoted(path)})").fetchall()
+    written = pq.ParquetFile(path)
     items = sorted(
-        (name for name, *_ in described if name.startswith("item_")),
+        (name for name in written.schema_arrow.names if name.startswith("item_")),
         key=lambda name: int(name.removeprefix("item_")),
     )
     if not items:
         return ()
-    (n_rows,) = only_row(con.execute(f"select count(*) from read_parquet({quoted(path)})"))
-    every = max(1, n_rows // SAMPLE)
+    every = max(1, written.metadata.num_rows // SAMPLE)
     cells = con.execute(
         f"""
         select instrument_id, version, rater, {", ".join(items)}

@@ -149,6 +149,7 @@ def accept(
     excluded: str,
     marked_at: datetime,
     absent: Callable[[], str] | None = None,
+    current: str = "",
 ) -> Accepted:
     """Move the good rows of one staged file into the lake.
 
@@ -163,6 +164,9 @@ def accept(
     absent : function, optional
         Returns SQL (row_key, earlier_file_id, earlier_line) for the rows a full snapshot shows
         to be deleted; called when ``unwanted`` is there.
+    current : str, optional
+        Relation of the current rows that have a key of the file's, with every column the lake has
+        of them; by default the lake is read.
 
     Returns
     -------
@@ -176,7 +180,8 @@ def accept(
     content replaces it: the earlier row gets a marker. Leaves the temp table ``left_out``
     (row_key, source_line) for the caller, who filters the scores with it.
     """
-    _find_repeats(con, home, table, staged, clinic_id, excluded)
+    current = current or f"({current_rows(home, table, clinic_id)})"
+    _find_repeats(con, table, staged, current, excluded)
     counted = con.execute(
         f"""
         select
@@ -203,15 +208,20 @@ def accept(
     return counts
 
 
+def accept_whole(source: Path, target: Path) -> None:
+    """Put a staged file into the lake of which every row is good, and new: linked, not copied."""
+    with whole(target) as partial:
+        partial.unlink(missing_ok=True)
+        os.link(source, partial)
+
+
 def keep_left_in(con: duckdb.DuckDBPyConnection, source: Path, target: Path, key: str) -> None:
     """Write ``source`` without the rows in ``left_out`` to ``target``.
 
     A file nothing is taken from is linked, not copied; a file with nothing left is not written.
     """
     if not _count_query(con, "select count(*) from left_out"):
-        with whole(target) as partial:
-            partial.unlink(missing_ok=True)
-            os.link(source, partial)
+        accept_whole(source, target)
         return
     copy_unless_empty(
         con,
@@ -251,15 +261,13 @@ def current_rows(home: Home, table: Table, clinic_id: str | None = None) -> str:
 
 def _find_repeats(
     con: duckdb.DuckDBPyConnection,
-    home: Home,
     table: Table,
     staged: Path,
-    clinic_id: str,
+    current: str,
     excluded: str,
 ) -> None:
     """Make the temp tables unwanted, known (key is current in the lake) and left_out."""
     rows = f"(select *, {table.key} as row_key from read_parquet({quoted(staged)}))"
-    current = f"({current_rows(home, table, clinic_id)})"
     # A file is no duplicate of itself, whatever an earlier attempt left of it.
     current = f"(select * from {current} where file_id <> {quoted(staged.stem)})"
     new, old = _columns(con, rows), _columns(con, current)

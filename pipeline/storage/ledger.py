@@ -18,6 +18,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Table,
+    bindparam,
     delete,
     false,
     insert,
@@ -163,13 +164,27 @@ class Ledger:
 
     def record_file(self, file: Record, tables: list[Record]) -> None:
         """Record a file's verdict with its row counts, replacing an earlier verdict."""
+        self.record_files([(file, tables)])
+
+    def record_files(self, settled: Iterable[tuple[Record, list[Record]]]) -> None:
+        """Record the verdicts of several files, each with its row counts, all or none of them."""
+        settled = list(settled)
+        if not settled:
+            return
+        counts = [row for _, tables in settled for row in tables]
         with self._transaction() as connection:
             for table in (file_tables, files, loading):
-                connection.execute(delete(table).where(_is(table, file)))
-            connection.execute(insert(files).values(**file))
-            if tables:
-                connection.execute(insert(file_tables), tables)
-            _append(connection, "file", **_identity(file), rows=_counts(tables))
+                named = (
+                    table.c.clinic_id == bindparam("clinic"),
+                    table.c.file_id == bindparam("id"),
+                )
+                keys = [{"clinic": f["clinic_id"], "id": f["file_id"]} for f, _ in settled]
+                connection.execute(delete(table).where(*named), keys)
+            connection.execute(insert(files), [file for file, _ in settled])
+            if counts:
+                connection.execute(insert(file_tables), counts)
+            said = [_identity(file) | {"rows": _counts(tables)} for file, tables in settled]
+            _append_all(connection, "file", said)
 
     def hold(
         self, run_ids: list[str], clinics: set[str] | None, reason: str
@@ -365,16 +380,26 @@ def restored_id(file_id: str) -> str:
 
 def _append(connection: Connection, event: str, **detail: object) -> None:
     """Add an entry in the transaction that did what it says, which already writes."""
+    _append_all(connection, event, [detail])
+
+
+def _append_all(connection: Connection, event: str, details: Iterable[Record]) -> None:
+    """Add entries of one event, each sealed to the one before it."""
     newest = select(audit_log).order_by(audit_log.c.entry.desc()).limit(1)
     last = connection.execute(newest).mappings().first()
-    row = {
-        "entry": (last["entry"] if last else 0) + 1,
-        "at": datetime.now(UTC).replace(tzinfo=None, microsecond=0),
-        "event": event,
-        "detail": audit_chain.detail_text(detail),
-        "previous": last["hash"] if last else audit_chain.BEGINNING,
-    }
-    connection.execute(insert(audit_log).values(**row, hash=audit_chain.sealed(row)))
+    number, previous = (last["entry"], last["hash"]) if last else (0, audit_chain.BEGINNING)
+    rows = []
+    for entry, detail in enumerate(details, start=number + 1):
+        row = {
+            "entry": entry,
+            "at": datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+            "event": event,
+            "detail": audit_chain.detail_text(detail),
+            "previous": previous,
+        }
+        previous = audit_chain.sealed(row)
+        rows.append(row | {"hash": previous})
+    connection.execute(insert(audit_log), rows)
 
 
 def _identity(file: Record) -> Record:

@@ -95,6 +95,19 @@ def write_quarantine(
         """,
         rows,
     )
+    _write_reasons(con, home, run_id, verdict, table, staged)
+
+
+def _write_reasons(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    run_id: str,
+    verdict: Verdict,
+    table: Table,
+    staged: Path,
+) -> None:
+    """Write what is wrong with every marked row, and with those in the temp table ``unwanted``."""
+    delivery = verdict.delivery
     whole_file = verdict.rejection.replace("'", "''")
     client = "client_key" if "client_key" in lake_columns(table) else "cast(null as uuid)"
     copy_unless_empty(
@@ -210,6 +223,30 @@ def write_redeliveries(
         """,
         _quality_file(home, "quarantine_events", run_id, delivery, table),
     )
+
+
+def write_marks_of_kept(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    run_id: str,
+    verdict: Verdict,
+    table: Table,
+    staged: Path,
+) -> None:
+    """Say what is wrong with the rows of a file of which none is taken out."""
+    con.execute(
+        "create or replace temp table unwanted as "
+        "select null::uuid as row_key, null::bigint as source_line where false"
+    )
+    _write_reasons(con, home, run_id, verdict, table, staged)
+
+
+def forget(home: Home, run_id: str, clinic_id: str, file_ids: Set[str]) -> None:
+    """Delete what an attempt of this run said of files that it did not settle."""
+    for folder in ("quarantine", "quarantine_events"):
+        for path in (home.lake / "quality" / folder / clinic_id).glob(f"{run_id}_*.parquet"):
+            if path.stem.split("_")[1] in file_ids:
+                path.unlink()
 
 
 def sweep(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 
 from pipeline.home import Home
 from pipeline.storage.duckdb_session import quoted
@@ -108,11 +109,11 @@ def keep_out(
     """Take erased persons out of a staged file and its identities; return how many rows."""
     tombstones = _tombstones(home)
     rows = f"read_parquet({quoted(staged)})"
-    columns = [name for name, *_ in con.execute(f"describe select * from {rows}").fetchall()]
+    columns = pq.read_schema(staged).names if tombstones else []
     n_rows = 0
     # A row that merges somebody into an erased person names that person as well.
     for column in ("client_key", "merged_into_key"):
-        if not tombstones or column not in columns:
+        if column not in columns:
             continue
         stone = pseudonym(f"'{_PREFIX}' || {column}::varchar")
         found = con.execute(

@@ -65,10 +65,8 @@ def changes(
     earlier = _since_accepted_change(earlier)
     found: list[Change] = []
     for sheet in new.sheets:
-        before = _of_source(new, sheet, earlier)
-        found += _columns(sheet, before)
-        found += _rows(sheet, before, limits)
-        found += _dates(new, sheet, before, earlier)
+        found += _columns(sheet, [old for _, old in _of_source(new, sheet, earlier)])
+        found += _empty(sheet)
     for form in new.forms:
         found += _answers(form, [profile.form(form.key) for profile in earlier], new, limits, known)
     return _once(found)
@@ -101,6 +99,45 @@ def undecided(new: Profile, earlier: Sequence[Profile], limits: Limits) -> list[
     return found
 
 
+def changes_of_night(
+    tonight: Sequence[Profile],
+    earlier: Sequence[Profile],
+    limits: Limits,
+    *,
+    is_only_new_name: bool = True,
+) -> list[Change]:
+    """Compare the rows and dates of all files one source sent in a night with its earlier nights.
+
+    Daily exports sent together, or a file for each client, differ among themselves: it is their
+    sum that is usual or not, and the newest row of any of them.
+
+    Parameters
+    ----------
+    tonight : the files of one source, in the order they were read
+    earlier : accepted deliveries of earlier nights, oldest first
+    is_only_new_name : whether no other file of the night has a name of a new kind; of several,
+        none is the one earlier file of another name
+    """
+    earlier = _since_accepted_change(earlier)
+    found: list[Change] = []
+    kinds = {sheet.kind: (one, sheet) for one in tonight for sheet in one.sheets}
+    for kind, (last, sheet) in kinds.items():
+        before = _of_source(last, sheet, earlier)
+        if any(old.family != last.family for old, _ in before) and not (
+            is_only_new_name and _is_one_file_a_night(before)
+        ):
+            continue
+        came = [own for one in tonight for own in one.sheets if own.kind == kind]
+        found += _rows(came, before, limits)
+        found += _dates(tonight, came, before)
+    return _once(found)
+
+
+def _is_one_file_a_night(before: Sequence[tuple[Profile, Sheet]]) -> bool:
+    nights = [(profile.received_at, old.kind) for profile, old in before]
+    return len(nights) == len({*nights})
+
+
 def has_reference(new: Profile, earlier: Sequence[Profile]) -> bool:
     """Whether anything earlier is there to compare a delivery with."""
     earlier = _since_accepted_change(earlier)
@@ -128,20 +165,23 @@ def _since_accepted_change(earlier: Sequence[Profile]) -> list[Profile]:
     return kept
 
 
-def _of_source(new: Profile, sheet: Sheet, earlier: Sequence[Profile]) -> list[Sheet]:
-    """Return earlier deliveries of a sheet, oldest first."""
+def _of_source(
+    new: Profile, sheet: Sheet, earlier: Sequence[Profile]
+) -> list[tuple[Profile, Sheet]]:
+    """Return earlier deliveries of a sheet with the file each is of, oldest first."""
     same = [
         (profile, old)
         for profile in earlier
         for old in profile.sheets
         if (old.table, old.sheet, old.part) == (sheet.table, sheet.sheet, sheet.part)
     ]
-    own = [old for profile, old in same if (profile.family, old.place) == (new.family, sheet.place)]
+    here = new.family, sheet.place
+    own = [pair for pair in same if (pair[0].family, pair[1].place) == here]
     if own or not same:
         return own
     # The file, or its place in an archive, has a name of a new kind: the source with about the
     # same columns, if any.
-    return [old for _, old in same if _overlap(old, sheet) >= _SAME_SOURCE]
+    return [pair for pair in same if _overlap(pair[1], sheet) >= _SAME_SOURCE]
 
 
 def _overlap(one: Sheet, other: Sheet) -> float:
@@ -239,7 +279,7 @@ def _shifts_scores(name: str, old: Sheet, sheet: Sheet) -> bool:
     return name in table.key_parts and not own_id & {*old.wired}
 
 
-def _rows(sheet: Sheet, before: list[Sheet], limits: Limits) -> Iterator[Change]:
+def _empty(sheet: Sheet) -> Iterator[Change]:
     if sheet.n_rows == 0:
         yield Change(
             "empty_delivery",
@@ -250,17 +290,26 @@ def _rows(sheet: Sheet, before: list[Sheet], limits: Limits) -> Iterator[Change]
             else "Ask whether nothing happened or the export failed",
             sheet.is_snapshot,
         )
+
+
+def _rows(
+    came: Sequence[Sheet], before: Sequence[tuple[Profile, Sheet]], limits: Limits
+) -> Iterator[Change]:
+    # Each snapshot holds everything: the last of a night is the night's.
+    counted = came[-1:] if came[-1].is_snapshot else came
+    n_rows = sum(sheet.n_rows for sheet in counted)
+    nights = _rows_by_night(before)
+    if n_rows == 0 or len(nights) < limits.row_deliveries:
         return
-    if len(before) < limits.row_deliveries:
+    usual = median(nights[-_DEPENDS:])
+    if usual < limits.min_rows or abs(n_rows - usual) <= limits.row_band * usual:
         return
-    usual = median(old.n_rows for old in before[-_DEPENDS:])
-    if usual < limits.min_rows or abs(sheet.n_rows - usual) <= limits.row_band * usual:
-        return
-    fewer = sheet.n_rows < usual
+    fewer = n_rows < usual
+    together = f" in {len(counted):,} files" if len(counted) > 1 else ""
     yield Change(
         "fewer_rows" if fewer else "more_rows",
-        sheet.table,
-        f"{sheet.n_rows:,} rows where {usual:,.0f} were usual",
+        came[-1].table,
+        f"{n_rows:,} rows{together} where {usual:,.0f} were usual",
         "Check that the export finished and its filter is unchanged"
         if fewer
         else "Check that the export's period and filter are unchanged",
@@ -268,19 +317,30 @@ def _rows(sheet: Sheet, before: list[Sheet], limits: Limits) -> Iterator[Change]
     )
 
 
+def _rows_by_night(before: Sequence[tuple[Profile, Sheet]]) -> list[int]:
+    """Return how many rows each earlier night brought, oldest first."""
+    nights: dict[str, int] = {}
+    for profile, sheet in before:
+        so_far = 0 if sheet.is_snapshot else nights.get(profile.received_at, 0)
+        nights[profile.received_at] = sheet.n_rows_of_night or so_far + sheet.n_rows
+    return list(nights.values())
+
+
 def _dates(
-    new: Profile, sheet: Sheet, before: list[Sheet], earlier: Sequence[Profile]
+    tonight: Sequence[Profile], came: Sequence[Sheet], before: Sequence[tuple[Profile, Sheet]]
 ) -> Iterator[Change]:
-    if sheet.table not in GROWING or not before or not sheet.last_at:
+    newest = max((sheet.last_at for sheet in came if sheet.last_at), default=None)
+    if came[-1].table not in GROWING or not before or not newest:
         return
-    dates = [old.last_at for old in before if old.last_at]
-    if not dates or sheet.last_at > max(dates):
+    dates = [old.last_at for _, old in before if old.last_at]
+    if not dates or newest > max(dates):
         return
-    last = next(profile for profile in reversed(earlier) if before[-1] in profile.sheets)
-    same = _content(sheet) == _content(before[-1]) and new.forms == last.forms
+    last, old = before[-1]
+    is_one = len(came) == 1 and _content(came[0]) == _content(old)
+    same = is_one and tonight[-1].forms == last.forms
     yield Change(
         "stale_delivery",
-        sheet.table,
+        came[-1].table,
         "the same rows as in the last delivery"
         if same
         else "nothing in it is newer than what an earlier delivery held",

@@ -116,6 +116,7 @@ class Sheet:
     is_snapshot : whether rows it lacks were deleted.
     first_at, last_at : ISO text over the table's rows of the file, None without dates.
     member : file inside an archive that holds it.
+    n_rows_of_night : of all files of its source, where they were several; most are forgotten soon.
     """
 
     table: str
@@ -128,11 +129,17 @@ class Sheet:
     last_at: str | None = None
     is_snapshot: bool = False
     member: str | None = None
+    n_rows_of_night: int | None = None
 
     @property
     def instrument(self) -> str:
         """Return the instrument the feed sets; empty where a cell says it."""
         return self.part.split("/")[0].strip().lower()
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Return what the same sheet of another file of its source has in common with it."""
+        return self.table, self.sheet, self.part, self.place
 
     @property
     def place(self) -> tuple[str | None, str | None]:

@@ -45,10 +45,16 @@ class KeyTables:
         clinic: Clinic,
         key: GroupKey,
     ) -> KeyTables:
-        """Hash every distinct client, therapist, session and episode once."""
+        """Hash every distinct client, therapist, session and episode once.
+
+        An identifier that no feed gives has no table: its relation is empty text.
+        """
         relations = {}
         for column in table.columns:
-            if column.kind == "id" and not is_row_id(table, column.name):
+            if column.kind != "id" or is_row_id(table, column.name):
+                continue
+            relations[column.name] = ""
+            if any(column.name in {**one.cells, **one.constants} for one in mappings):
                 relation = sql.new_relation(f"{column.id_space}_keys")
                 message = id_message(column.id_space, clinic.clinic, "id")
                 sql.execute_quietly(
@@ -64,7 +70,7 @@ class KeyTables:
 
     def drop(self, con: duckdb.DuckDBPyConnection) -> None:
         """Forget the identifiers."""
-        for relation in [*self.relations.values(), *([self.joint] if self.joint else [])]:
+        for relation in filter(None, [*self.relations.values(), self.joint]):
             con.execute(f"drop table {relation}")
 
 
@@ -137,6 +143,8 @@ def write_identities(
     """
     parts = []
     for column, relation in keys.relations.items():
+        if not relation:
+            continue
         if column == "client_id":
             births = _births(table, mappings, clinic)
             joined, birth = (

@@ -19,7 +19,7 @@ from transforms.clinics.clinic import Clinic
 from transforms.contract import TABLES, Table
 from transforms.errors import BalanceError, FileRefused
 from transforms.formats.source import Note, plural
-from transforms.instruments.defaults import load_defaults
+from transforms.instruments.defaults import Defaults, load_defaults
 from transforms.intake.column_mapping import ColumnMapping
 from transforms.intake.date_order import refuse_unclear_dates
 from transforms.intake.identities import KeyTables, write_identities
@@ -53,6 +53,7 @@ def stage(
     registry_rows: list[dict[str, Any]],
     out: Path,
     identities: Path,
+    defaults: Defaults | None = None,
 ) -> Staged:
     """Write the rows of one file that belong to one canonical table.
 
@@ -64,6 +65,8 @@ def stage(
         With instrument_id, version, rater, language and is_default.
     out, identities : Path
         Parquet files to write; both are readable by their owner only.
+    defaults : Defaults, optional
+        The same registry's defaults, loaded once for many files; they are left there.
 
     Returns
     -------
@@ -84,10 +87,10 @@ def stage(
     items = tuple(sorted({number for mapping in mappings for number in mapping.items}))
     submitted = tuple(sorted({scale for mapping in mappings for scale in mapping.submitted}))
     n_source, n_kept = _count(con, mappings, clinic)
-    defaults = load_defaults(con, registry_rows)
+    loaded = defaults or load_defaults(con, registry_rows)
     keys = KeyTables.build(con, table, mappings, clinic, key)
     parts = [
-        projection(table, mapping, delivery, keys, defaults, items=items, submitted=submitted)
+        projection(table, mapping, delivery, keys, loaded, items=items, submitted=submitted)
         for mapping in mappings
     ]
     query = " union all ".join(parts)
@@ -99,14 +102,14 @@ def stage(
         )
     try:
         refuse_unclear_dates(con, table, mappings, clinic, _n_bad_dates(con, table, out))
+        write_identities(con, table, mappings, clinic, keys, identities)
     except FileRefused:
         out.unlink()
-        keys.drop(con)
-        defaults.drop(con)
         raise
-    write_identities(con, table, mappings, clinic, keys, identities)
-    keys.drop(con)
-    defaults.drop(con)
+    finally:
+        keys.drop(con)
+        if defaults is None:
+            loaded.drop(con)
     notes = tuple(note for mapping in mappings for note in mapping.notes)
     if n_skipped := n_source - n_kept:
         notes += (Note("skipped_rows", f"{plural(n_skipped, 'row')} without any answer left out"),)

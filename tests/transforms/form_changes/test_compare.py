@@ -16,7 +16,7 @@ import pytest
 from demo import generate
 from transforms.errors import ConfigError
 from transforms.form_changes.answer_shift import Definition, shifts
-from transforms.form_changes.compare import changes, undecided
+from transforms.form_changes.compare import changes, changes_of_night, undecided
 from transforms.form_changes.limits import load_limits
 from transforms.form_changes.profile import (
     Form,
@@ -186,7 +186,7 @@ def delivery(name, *, columns=COLUMNS, n_rows=100, last_at="2026-01-31", forms=(
 def found(new, *earlier):
     return [
         (change.change, change.column_name, change.is_blocking)
-        for change in changes(new, earlier, LIMITS)
+        for change in [*changes(new, earlier, LIMITS), *changes_of_night([new], earlier, LIMITS)]
     ]
 
 
@@ -292,6 +292,73 @@ def test_few_rows_a_night_never_alarm():
     assert found(delivery("responses_6.csv", n_rows=1, **NEWER), *earlier) == []
 
 
+def night(day, n_files, n_rows=10, **more):
+    """Return what one night brought: a file for each of many clients."""
+    files = [
+        delivery(f"client_{n}.csv", n_rows=n_rows, last_at=f"2026-02-0{day}", **more)
+        for n in range(n_files)
+    ]
+    return [replace(one, received_at=f"2026-02-0{day}") for one in files]
+
+
+def test_files_like_each_other_are_usual_however_many():
+    """Of 990 files of one night each holds a hundredth of its rows, and the same newest day."""
+    first = night(1, 990)
+    earlier = [*first, *night(2, 990), *night(3, 985)]
+
+    assert changes_of_night(first, [], LIMITS) == []
+    assert changes_of_night(night(4, 990), earlier, LIMITS) == []
+
+
+@pytest.mark.parametrize(
+    ("n_files", "expected"),
+    [
+        (70, []),
+        (69, ["690 rows in 69 files where 1,000 were usual"]),
+        (10, ["100 rows in 10 files where 1,000 were usual"]),
+        (131, ["1,310 rows in 131 files where 1,000 were usual"]),
+        (130, []),
+    ],
+)
+def test_a_night_of_many_files_is_judged_by_its_sum(n_files, expected):
+    earlier = [one for day in (1, 2, 3) for one in night(day, 100)]
+
+    assert [one.message for one in changes_of_night(night(4, n_files), earlier, LIMITS)] == expected
+
+
+def test_a_night_whose_profiles_were_mostly_forgotten_keeps_its_sum():
+    earlier = [one for day in (1, 2, 3) for one in night(day, 6, n_rows_of_night=1_000)]
+
+    assert changes_of_night(night(4, 100), earlier, LIMITS) == []
+    assert len(changes_of_night(night(4, 6), earlier, LIMITS)) == 1
+
+
+def test_many_files_none_of_which_holds_anything_newer_are_stale_once():
+    stale = [replace(one, received_at="2026-02-05") for one in night(3, 20)]
+
+    found_of_night = changes_of_night(stale, [*night(2, 20), *night(3, 20)], LIMITS)
+
+    assert [one.change for one in found_of_night] == ["stale_delivery"]
+
+
+def test_each_snapshot_of_a_night_is_the_whole():
+    earlier = [one for day in (1, 2, 3) for one in night(day, 2, 100, is_snapshot=True)]
+
+    assert changes_of_night(night(4, 3, 100, is_snapshot=True), earlier, LIMITS) == []
+
+
+def test_files_named_after_clients_are_not_compared_with_each_other():
+    """Names without a number have nothing in common; anna's file says nothing of zoe's."""
+    earlier = [
+        replace(delivery(f"{name}.csv", last_at=f"2026-02-0{day}"), received_at=f"2026-02-0{day}")
+        for day in (1, 2, 3)
+        for name in ("anna", "ben")
+    ]
+    zoe = replace(delivery("zoe.csv", n_rows=1, **NEWER), received_at="2026-02-28")
+
+    assert changes_of_night([zoe], earlier, LIMITS) == []
+
+
 @pytest.mark.parametrize(
     ("last_at", "expected"),
     [("2026-01-31", [("stale_delivery", None, False)]), ("2026-01-31 00:00:01", [])],
@@ -301,7 +368,7 @@ def test_a_delivery_without_anything_newer_is_stale(last_at, expected):
 
 
 def test_the_same_content_under_a_new_name_says_so():
-    change = changes(delivery("responses_2.csv"), [BEFORE], LIMITS)[0]
+    change = changes_of_night([delivery("responses_2.csv")], [BEFORE], LIMITS)[0]
 
     assert change.message == "the same rows as in the last delivery"
 

@@ -122,26 +122,33 @@ def _load_in_parallel(
         raise
     except duckdb.Error:
         return None
-    (n_rows,) = sql.only_row(con.execute(f"select count(*) from {relation}"))
-    if n_rows + header.last_line != text.n_lines:
-        con.execute(f"drop table {relation}")
-        return None
-    return _with_lines(con, relation, header, n_rows)
+    return _with_lines(con, relation, header, text.n_lines)
 
 
 def _with_lines(
-    con: duckdb.DuckDBPyConnection, relation: str, header: TextHeader, n_rows: int
-) -> _Loaded:
-    """Give the rows their lines; leave out blank rows and repeated headers."""
+    con: duckdb.DuckDBPyConnection, relation: str, header: TextHeader, n_lines: int
+) -> _Loaded | None:
+    """Give the rows their lines, without blank rows and repeated headers; None if a row is not one.
+
+    Parameters
+    ----------
+    n_lines : lines of the file, with those of its header
+    """
     first = header.last_line + 1
     is_blank = " and ".join(_is_blank_cell(name) for name in header.names)
-    (n_blank,) = sql.only_row(con.execute(f"select count(*) from {relation} where {is_blank}"))
     repeats, reordered = _repeat_conditions(header)
-    lines, n_headers = _lines_where(con, relation, repeats, first)
-    odd_lines, n_odd = _lines_where(con, relation, f"({reordered}) and not ({repeats})", first)
+    is_odd = f"({reordered}) and not ({repeats})"
+    counts = ", ".join(f"count(*) filter (where {kind})" for kind in (is_blank, repeats, is_odd))
+    counted = con.execute(f"select count(*), {counts} from {relation}")
+    n_rows, n_blank, n_headers, n_odd = sql.only_row(counted)
+    if n_rows + header.last_line != n_lines:
+        con.execute(f"drop table {relation}")
+        return None
     if n_odd:
+        odd_lines = _lines_where(con, relation, is_odd, first)
         con.execute(f"drop table {relation}")
         raise reordered_refusal(odd_lines, n_odd)
+    lines = _lines_where(con, relation, repeats, first) if n_headers else []
     left_out = [f"not ({is_blank})"] * bool(n_blank) + [f"not ({repeats})"] * bool(n_headers)
     kept = f"where {' and '.join(left_out)}" if left_out else ""
     view = sql.new_relation("source")
@@ -155,13 +162,12 @@ def _with_lines(
 
 def _lines_where(
     con: duckdb.DuckDBPyConnection, relation: str, condition: str, first: int
-) -> tuple[list[int], int]:
-    where = f"from {relation} where {condition}"
-    (total,) = sql.only_row(con.execute(f"select count(*) {where}"))
-    if not total:
-        return [], 0
-    found = con.execute(f"select rowid + {first} {where} order by rowid limit {_SHOWN}")
-    return [line for (line,) in found.fetchall()], total
+) -> list[int]:
+    """Return the first few lines of the rows that fit."""
+    found = con.execute(
+        f"select rowid + {first} from {relation} where {condition} order by rowid limit {_SHOWN}"
+    )
+    return [line for (line,) in found.fetchall()]
 
 
 def _trimmed(name: str) -> str:
