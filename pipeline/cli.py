@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from pipeline.command_line import corrections, identities, looks, nights, records, releases, upkeep
+from pipeline.command_line import alerts as answers
+from pipeline.command_line import (
+    corrections,
+    identities,
+    looks,
+    nights,
+    records,
+    releases,
+    upkeep,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -62,7 +71,9 @@ for command in (
     app.command()(command)
 app.command("rotate-key")(identities.rotate_key)
 export.command("fhir")(records.export_fhir)
-alerts.command("acknowledge")(records.acknowledge_alert)
+alerts.command("acknowledge")(answers.acknowledge_alert)
+alerts.command("snooze")(answers.snooze_alert)
+alerts.command("close")(answers.close_alert)
 audit.command("list")(records.list_audit)
 audit.command("verify")(records.verify_audit)
 

@@ -26,6 +26,7 @@ selected as (
         definition_version,
         status,
         closed_reason,
+        closed_by,
         acknowledged_by,
         source_file,
 
@@ -36,6 +37,7 @@ selected as (
         ---------- timestamps
         raised_at,
         status_at,
+        snoozed_until,
         acknowledged_at,
         last_published_at
 
