@@ -62,7 +62,7 @@ def main(
 
 for command in (
     *(nights.init, nights.run, nights.demo, nights.status, upkeep.doctor),
-    *(looks.trace, looks.check, looks.inspect),
+    *(answers.morning, answers.case, looks.trace, looks.check, looks.inspect),
     *(corrections.withdraw, corrections.erase),
     *(identities.reidentify, identities.anonymity),
     *(releases.rollback, releases.approve, releases.report, releases.regrade),
@@ -71,6 +71,7 @@ for command in (
     app.command()(command)
 app.command("rotate-key")(identities.rotate_key)
 export.command("fhir")(records.export_fhir)
+alerts.command("list")(answers.list_alerts)
 alerts.command("acknowledge")(answers.acknowledge_alert)
 alerts.command("snooze")(answers.snooze_alert)
 alerts.command("close")(answers.close_alert)

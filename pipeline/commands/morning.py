@@ -96,7 +96,10 @@ RIGHT = """
     where metric = 'flagged_who_dropped_out' and risk_bin = 0 and precision_label = 'reportable'
     order by n_used
 """
-MEANT = {"not_on_track": "of courses flagged so ended worse", "leaving_soon": "of such were the last"}
+MEANT = {
+    "not_on_track": "of courses flagged so ended worse",
+    "leaving_soon": "of such were the last",
+}
 LATE = """
     select therapist_key, clinic_id, count(*) from process.fct_alerts
     where alert_kind = 'risk_item' and status = 'closed_unacknowledged'
@@ -168,11 +171,8 @@ def morning(
     """
     settings = load_morning(home)
     wanted = _wanted(settings, therapist, supervisor)
-    if not home.published.exists():
-        raise NothingToDoError("morning: nothing is published. Run `rapport run` first.")
-    with duckdb.connect(str(home.published.resolve()), read_only=True) as con:
-        query = ALERTS.format(log=quoted(home.lake / "alerts" / "*.parquet"))
-        alerts = _rows(con, query, {"today": today})
+    with _published(home) as con:
+        alerts = _waiting(con, home, today)
         right = {(row["concern"], row["instrument_id"]): row for row in _rows(con, RIGHT)}
         late = con.execute(LATE.format(days=LATELY), {"today": today}).fetchall()
     n_late = {(key, clinic): n for key, clinic, n in late}
@@ -203,6 +203,17 @@ def morning(
         )
         lists.append(_shown(home, one, by, today))
     return lists
+
+
+def waiting(home: Home, today: date, therapist: str | None = None) -> list[Record]:
+    """Return the alerts nobody has answered, or whose snooze is over, the oldest first.
+
+    Raises NothingToDoError when nothing is published or the key is no key.
+    """
+    wanted = _wanted(Morning(), therapist, None)
+    with _published(home) as con:
+        rows = _waiting(con, home, today)
+    return [row for row in rows if wanted is None or row["therapist_key"] in wanted]
 
 
 def print_counts(lists: list[MorningList], console: Console) -> None:
@@ -237,6 +248,17 @@ def print_list(one: MorningList, console: Console) -> None:
         )
 
 
+def _published(home: Home) -> duckdb.DuckDBPyConnection:
+    if not home.published.exists():
+        raise NothingToDoError("morning: nothing is published. Run `rapport run` first.")
+    return duckdb.connect(str(home.published.resolve()), read_only=True)
+
+
+def _waiting(con: duckdb.DuckDBPyConnection, home: Home, today: date) -> list[Record]:
+    log = quoted(home.lake / "alerts" / "*.parquet")
+    return _rows(con, ALERTS.format(log=log), {"today": today})
+
+
 def _wanted(
     settings: Morning, therapist: str | None, supervisor: str | None
 ) -> set[uuid.UUID] | None:
@@ -262,10 +284,12 @@ def _clients(
     settings: Morning,
     names: dict[tuple[str, str, uuid.UUID | None], list[str]],
 ) -> list[Line]:
-    """Return everybody with an open alert of a listed kind: most urgent first, then who waits longest."""
+    """Return everybody with a listed concern: the most urgent first, then who waits longest."""
     suggestions = load_suggestions(home)
     rank = {concern: place for place, concern in enumerate(settings.order)}
-    per_client: dict[uuid.UUID, dict[Concern, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    per_client: dict[uuid.UUID, dict[Concern, list[Record]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for row in rows:
         if row["concern"] in rank:
             per_client[row["client_key"]][row["concern"]].append(row)
@@ -277,7 +301,9 @@ def _clients(
                 what=_what(concern, found),
                 since=found[0]["raised_at"],
                 how_often_right=_how_often(concern, found, right),
-                places=[f"{r['source_file']}:{r['source_line']}" for r in found if r["source_file"]],
+                places=[
+                    f"{r['source_file']}:{r['source_line']}" for r in found if r["source_file"]
+                ],
                 alert_keys=[row["alert_key"] for row in found],
                 suggestion=suggestions.of(concern),
             )
@@ -288,6 +314,11 @@ def _clients(
     return sorted(
         lines, key=lambda line: (rank[line.seen[0].concern], line.seen[0].since, line.client_key)
     )
+
+
+def _places(found: list[Record]) -> list[str]:
+    """Return file and line of each form, for alerts that rest on one."""
+    return [f"{row['source_file']}:{row['source_line']}" for row in found if row["source_file"]]
 
 
 def _what(concern: Concern, found: list[Record]) -> str:
@@ -317,9 +348,7 @@ def _how_often(
     return f"{card['estimate']:.0%} ({low} to {high} %, {card['n_used']:,}) {MEANT[concern]}"
 
 
-def _names(
-    home: Home, clinics: set[str]
-) -> dict[tuple[str, str, uuid.UUID | None], list[str]]:
+def _names(home: Home, clinics: set[str]) -> dict[tuple[str, str, uuid.UUID | None], list[str]]:
     """Return the clinics' own identifiers of clients and therapists, from the vault."""
     names: dict[tuple[str, str, uuid.UUID | None], list[str]] = {}
     with duck(home) as con:
@@ -353,9 +382,7 @@ def _shown(home: Home, one: MorningList, by: str, today: date) -> MorningList:
     return MorningList(**{**one.__dict__, "page": page})
 
 
-def _rows(
-    con: duckdb.DuckDBPyConnection, query: str, values: Record | None = None
-) -> list[Record]:
+def _rows(con: duckdb.DuckDBPyConnection, query: str, values: Record | None = None) -> list[Record]:
     found = con.execute(query, values) if values else con.execute(query)
     names = [column[0] for column in found.description]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

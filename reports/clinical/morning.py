@@ -9,8 +9,10 @@ from typing import Any
 from reports.drawing.templating import environment
 
 
-def morning_page(one: Any, today: date, seen: Mapping[str, str], lately: int) -> str:
+def morning_page(one: Any, today: date, seen: Mapping[Any, str], lately: int) -> str:
     """Return the page of a `MorningList`; ``seen`` says each kind of concern in words."""
-    return environment().get_template("morning.html.j2").render(
-        one=one, today=today, seen=seen, lately=lately
+    return (
+        environment()
+        .get_template("morning.html.j2")
+        .render(one=one, today=today, seen=seen, lately=lately)
     )
