@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pipeline.storage.alert_log import Answer
 
-KeyArgument = Annotated[str, typer.Argument(help="alert_key of process.fct_alerts.")]
+KeyArgument = Annotated[list[str], typer.Argument(help="alert_key of process.fct_alerts.")]
 ByOption = Annotated[str, typer.Option("--by", help="Who reads it; default: the user here.")]
 WhyOption = Annotated[str, typer.Option("--why", help="Kept for good; no patient data.")]
 
@@ -98,18 +98,18 @@ def list_alerts(
 
 
 def acknowledge_alert(
-    alert_key: KeyArgument,
+    alert_keys: KeyArgument,
     by: Annotated[str, typer.Option("--by", help="Who has seen it.")],
     home: HomeOption = None,
 ) -> None:
     """Write down that somebody has seen an alert; the next build shows it."""
     from pipeline.storage.alert_log import Answer
 
-    _write(home, alert_key, Answer("acknowledged", by, _now()), "Acknowledged")
+    _write(home, alert_keys, Answer("acknowledged", by, _now()), "Acknowledged")
 
 
 def snooze_alert(
-    alert_key: KeyArgument,
+    alert_keys: KeyArgument,
     until: Annotated[str, typer.Option("--until", help="The day it comes back, 2026-12-31.")],
     by: Annotated[str, typer.Option("--by", help="Who says so.")],
     why: WhyOption,
@@ -126,11 +126,11 @@ def snooze_alert(
     except ValueError:
         typer.echo("alerts snooze: --until is no day such as 2026-12-31.", err=True)
         raise typer.Exit(2) from None
-    _write(home, alert_key, Answer("snoozed", by, _now(), why, day), "Snoozed")
+    _write(home, alert_keys, Answer("snoozed", by, _now(), why, day), "Snoozed")
 
 
 def close_alert(
-    alert_key: KeyArgument,
+    alert_keys: KeyArgument,
     by: Annotated[str, typer.Option("--by", help="Who closes it.")],
     why: WhyOption,
     home: HomeOption = None,
@@ -141,19 +141,23 @@ def close_alert(
     """
     from pipeline.storage.alert_log import Answer
 
-    _write(home, alert_key, Answer("closed", by, _now(), why), "Closed")
+    _write(home, alert_keys, Answer("closed", by, _now(), why), "Closed")
 
 
 def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 
 
-def _write(home: Path | None, alert_key: str, given: Answer, said: str) -> None:
-    """Write an answer into the log, and that somebody gave one into the audit chain."""
+def _write(home: Path | None, alert_keys: list[str], given: Answer, said: str) -> None:
+    """Write an answer into the log for each alert, and that somebody gave it into the audit chain.
+
+    Those before one that is refused are answered.
+    """
     from pipeline.storage.alert_log import answer
     from pipeline.storage.ledger import Ledger
 
     with writing_in(home, f"rapport {given.command}") as place:
-        kind = answer(place, alert_key, given)
-        Ledger(place).note(f"alert {given.act}", kind=kind, by=given.by.strip())
-    typer.echo(f"{said} ({kind}). process.fct_alerts shows it after the next build.")
+        for alert_key in alert_keys:
+            kind = answer(place, alert_key, given)
+            Ledger(place).note(f"alert {given.act}", kind=kind, by=given.by.strip())
+            typer.echo(f"{said} ({kind}). process.fct_alerts shows it after the next build.")

@@ -32,7 +32,8 @@ from pipeline.vault.identities import identities
 from pipeline.vault.keys import read_vault
 from pipeline.vault.pages import drop_pages, write_private
 from reports.clinical.morning import morning_page
-from reports.drawing.wording import DETECTORS, FORMS
+from reports.clinical.rendering import form_word, rule_words
+from reports.drawing.templating import percent
 from transforms.errors import NothingToDoError
 from transforms.intake.pseudonyms import GroupKey
 from transforms.statistics.withheld import Record
@@ -97,7 +98,7 @@ RIGHT = """
     order by n_used
 """
 MEANT = {
-    "not_on_track": "of courses flagged so ended worse",
+    "not_on_track": "courses flagged so here ended worse",
     "leaving_soon": "of such were the last",
 }
 LATE = """
@@ -233,11 +234,11 @@ def print_list(one: MorningList, console: Console) -> None:
         console.print(f"{number}. client {' / '.join(line.client_ids) or 'not known here'}")
         for seen in line.seen:
             console.print(
-                f"   {seen.what}, since {seen.since:%d %b %Y}. Right here: {seen.how_often_right}."
+                f"   {seen.what}, since {seen.since:%d %b %Y}. Right: {seen.how_often_right}."
             )
             if seen.suggestion:
                 told = seen.suggestion
-                console.print(f"   > {told.text} [{told.source}; {told.checked}]")
+                console.print(f"   > {told.text} [source ({told.checked}): {told.source}]")
             console.print(f"   alert {', '.join(map(str, seen.alert_keys))}")
     for concern, count in one.rest.items():
         console.print(f"{count} more wait: {SEEN[concern]}")
@@ -327,11 +328,11 @@ def _what(concern: Concern, found: list[Record]) -> str:
     forms = sorted({row["instrument_id"] for row in found if row["instrument_id"]})
     if concern in ("risk", "not_on_track"):
         rules = sorted({row["rule"] for row in found}) if concern == "risk" else []
-        about = "; ".join([*(FORMS.get(form, form) for form in forms), *rules])
+        about = "; ".join([*(form_word(form) for form in forms), *rules])
         text = f"{text} ({about})" if about else text
     if concern == "alliance_fall":
-        detectors = sorted({name.strip() for row in found for name in row["rule"].split(",")})
-        text = f"{text} ({', '.join(DETECTORS.get(name, name) for name in detectors)})"
+        rules = sorted({name.strip() for row in found for name in row["rule"].split(";")})
+        text = f"{text} ({rule_words(';'.join(rules))})"
     if concern == "no_form":
         text = f"{found[0]['threshold']:.0f} {text}"
     return f"{text}, {len(found)} times" if len(found) > 1 else text
@@ -344,8 +345,8 @@ def _how_often(
     card = right.get((concern, found[-1]["instrument_id"] if concern == "not_on_track" else None))
     if card is None or card["estimate"] is None:
         return NOT_KNOWN
-    low, high = (f"{card[end] * 100:.0f}" for end in ("ci_low", "ci_high"))
-    return f"{card['estimate']:.0%} ({low} to {high} %, {card['n_used']:,}) {MEANT[concern]}"
+    low, share, high = (percent(card[name]) for name in ("ci_low", "estimate", "ci_high"))
+    return f"{share} ({low} to {high}) of {card['n_used']:,} {MEANT[concern]}"
 
 
 def _names(home: Home, clinics: set[str]) -> dict[tuple[str, str, uuid.UUID | None], list[str]]:

@@ -8,9 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from reports.clinical.rendering import form_word, rendered, rule_words
 from reports.drawing.figures import Curve, Mark, Points, course
-from reports.drawing.templating import environment
-from reports.drawing.wording import DETECTORS, FORMS
+from reports.drawing.wording import DETECTORS
 
 PARTS = {"alliance_pomp": "Total", "bond_pomp": "Bond", "task_pomp": "Task", "goal_pomp": "Goal"}
 KINDS = {
@@ -54,7 +54,7 @@ class Episode:
     def instrument(self, kind: str) -> str:
         """Return the form of a kind in words; of several, each."""
         used = {row[f"{kind}_instrument_id"] for row in self.sessions} - {None}
-        return ", ".join(FORMS.get(one, one.upper().replace("_", "-")) for one in sorted(used))
+        return ", ".join(map(form_word, sorted(used)))
 
     def alliance_plot(self) -> Markup | None:
         """Draw the client's alliance ratings, total and parts, with ruptures and repairs."""
@@ -109,17 +109,15 @@ def case_page(case: Any) -> str:
         for row in rows
     }.difference(keys)
     episodes += [_episode(case, key, None) for key in sorted(others, key=str)]
-    return (
-        environment()
-        .get_template("case.html.j2")
-        .render(
-            case=case,
-            episodes=episodes,
-            forms=FORMS,
-            detectors=DETECTORS,
-            kinds=KINDS,
-            attendance=ATTENDANCE,
-        )
+    return rendered(
+        "case.html.j2",
+        case=case,
+        episodes=episodes,
+        form_word=form_word,
+        rule_words=rule_words,
+        detectors=DETECTORS,
+        kinds=KINDS,
+        attendance=ATTENDANCE,
     )
 
 

@@ -205,15 +205,24 @@ def _measured(line: Points) -> list[tuple[float, float]]:
 
 
 def _draw_marks(axes: Any, marks: Sequence[Mark]) -> None:
-    """Draw what happened as vertical lines; words at one place stand below each other."""
-    rows_at: dict[float, int] = {}
-    for mark in marks:
-        row = rows_at.get(mark.x, 0)
-        rows_at[mark.x] = row + 1
+    """Draw what happened as vertical lines; a word too near the one before stands a row lower."""
+    if not marks:
+        return
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= high])
+    axes.set_ylim(low, high + (high - low) * 0.25)  # room for words, where no score can be
+    free_from = [left] * 4  # per row of words
+    for mark in sorted(marks, key=lambda mark: mark.x):
+        width = (right - left) * (len(mark.label) * 6.3 + 8) / WIDTH_POINTS
+        is_last = mark.x + width > right
+        begins = mark.x - width if is_last else mark.x
+        row = next((row for row, free in enumerate(free_from) if free <= begins), 0)
+        free_from[row] = begins + width
         axes.axvline(mark.x, color=SOFT, lw=1, ls=":")
         axes.annotate(
-            mark.label, (mark.x, 1), (3, -4 - 13 * row), xycoords=("data", "axes fraction"),
-            textcoords="offset points", ha="left", va="top", color=SOFT,
+            mark.label, (mark.x, 1), (-3 if is_last else 3, -2 - 14 * row),
+            xycoords=("data", "axes fraction"), textcoords="offset points",
+            ha="right" if is_last else "left", va="top", color=SOFT,
         )  # fmt: skip
 
 
@@ -240,7 +249,7 @@ def _canvas(plot_points: float, label_length: int, *, has_legend: bool) -> tuple
 def _legend(figure: Any, axes: Any, is_wanted: bool) -> None:
     if is_wanted and axes.get_legend_handles_labels()[0]:
         figure.legend(
-            *axes.get_legend_handles_labels(), loc="upper right", ncols=3, frameon=False,
+            *axes.get_legend_handles_labels(), loc="upper right", ncols=4, frameon=False,
             labelcolor=INK, borderaxespad=0.1, handlelength=1.6,
         )  # fmt: skip
 
