@@ -99,7 +99,7 @@ RIGHT = """
 """
 MEANT = {
     "not_on_track": "courses flagged so here ended worse",
-    "leaving_soon": "of such were the last",
+    "leaving_soon": "sessions flagged so here were the last before a dropout",
 }
 LATE = """
     select therapist_key, clinic_id, count(*) from process.fct_alerts
