@@ -187,7 +187,7 @@ def morning(
     }
     names = _names(home, {clinic for _, clinic in chosen})
     if wanted is None:
-        drop_pages(home, KIND)
+        drop_pages(home)
     lists = []
     for (key, clinic), rows in sorted(chosen.items(), key=lambda one: (one[0][1], str(one[0][0]))):
         clients = _clients(home, rows, right, settings, names)

@@ -32,6 +32,6 @@ def write_private(home: Home, name: str, text: str) -> Path:
     return path
 
 
-def drop_pages(home: Home, kind: str = "") -> None:
-    """Delete all pages, or those of one kind: whose therapist or client is gone goes too."""
-    shutil.rmtree(home.vault / FOLDER / kind, ignore_errors=True)
+def drop_pages(home: Home) -> None:
+    """Delete all pages, so that whose therapist or client is gone goes too."""
+    shutil.rmtree(home.vault / FOLDER, ignore_errors=True)
