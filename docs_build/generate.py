@@ -17,6 +17,7 @@ from docs_build.instrument_pages import instrument_pages
 from expectations.catalogue import RULES, load_rules
 from expectations.waivers import waivers_schema
 from pipeline.steps.gate import gate_schema
+from pipeline.storage.morning_settings import morning_schema
 from pipeline.storage.notify_settings import notify_schema
 from pipeline.storage.retention_policy import retention_schema
 from transforms.clinics.yaml_file import clinic_schema
@@ -27,6 +28,7 @@ SCHEMAS = {
     "clinic": clinic_schema,
     "gate": gate_schema,
     "instrument": schema_text,
+    "morning": morning_schema,
     "notify": notify_schema,
     "retention": retention_schema,
     "rules": check_pages.schema_text,

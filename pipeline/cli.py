@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.command_line import alerts as alert_commands
 from pipeline.command_line import (
     answers,
     corrections,
@@ -68,7 +69,7 @@ def main(
 
 for command in (
     *(nights.init, nights.run, nights.demo, nights.status, upkeep.doctor),
-    *(looks.trace, looks.check, looks.inspect),
+    *(alert_commands.morning, alert_commands.case, looks.trace, looks.check, looks.inspect),
     *(corrections.withdraw, corrections.erase),
     *(identities.reidentify, identities.anonymity),
     *(releases.rollback, releases.approve, releases.report, releases.regrade, releases.diff),
@@ -79,7 +80,10 @@ app.command("rotate-key")(identities.rotate_key)
 answer.command("register")(answers.register)
 answer.command("verify")(answers.verify)
 export.command("fhir")(records.export_fhir)
-alerts.command("acknowledge")(records.acknowledge_alert)
+alerts.command("list")(alert_commands.list_alerts)
+alerts.command("acknowledge")(alert_commands.acknowledge_alert)
+alerts.command("snooze")(alert_commands.snooze_alert)
+alerts.command("close")(alert_commands.close_alert)
 audit.command("list")(records.list_audit)
 audit.command("verify")(records.verify_audit)
 

@@ -15,8 +15,11 @@ selected as (
 
         ---------- strings
         acknowledged_by,
+        reason,
+        coalesce(act, 'acknowledged') as act,
 
         ---------- timestamps
+        snoozed_until,
         acknowledged_at
 
     from lake_rows

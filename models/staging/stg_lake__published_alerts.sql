@@ -28,6 +28,7 @@ selected as (
         lake_rows.definition_version,
         lake_rows.status,
         lake_rows.closed_reason,
+        lake_rows.closed_by,
         lake_rows.acknowledged_by,
         lake_rows.source_file,
 
@@ -38,6 +39,7 @@ selected as (
         ---------- timestamps
         lake_rows.raised_at,
         lake_rows.status_at,
+        lake_rows.snoozed_until,
         lake_rows.acknowledged_at,
         lake_rows.last_published_at
 

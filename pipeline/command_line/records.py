@@ -1,4 +1,4 @@
-"""Commands on what is kept beside the tables: scores for other systems, alerts, the audit chain."""
+"""Commands on what is kept beside the tables: scores for other systems, the audit chain."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.command_line.home import HomeOption, home_of, refusals, writing_in
+from pipeline.command_line.home import HomeOption, home_of, refusals
 
 
 def export_fhir(
@@ -40,24 +40,6 @@ def export_fhir(
         typer.echo(str(refusal), err=True)
         raise typer.Exit(1) from None
     typer.echo(f"{count:,} Observations written to {target}.")
-
-
-def acknowledge_alert(
-    alert_key: Annotated[str, typer.Argument(help="alert_key of process.fct_alerts.")],
-    by: Annotated[str, typer.Option("--by", help="Who has seen it.")],
-    home: HomeOption = None,
-) -> None:
-    """Write down that somebody has seen an alert; the next build shows it."""
-    from datetime import UTC, datetime
-
-    from pipeline.storage.alert_log import acknowledge
-    from pipeline.storage.ledger import Ledger
-
-    now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-    with writing_in(home, "rapport alerts acknowledge") as place:
-        kind = acknowledge(place, alert_key, by, now)
-        Ledger(place).note("alert acknowledged", kind=kind, by=by.strip())
-    typer.echo(f"Acknowledged ({kind}). process.fct_alerts shows it after the next build.")
 
 
 def list_audit(home: HomeOption = None) -> None:

@@ -31,6 +31,7 @@ LEFT_OUT = {
     "releases/.building",
     "vault/key",
     "vault/key.new",  # of a rotation under way
+    "vault/pages",  # not sealed
     "vault/tmp",
 }
 BESIDE_LEDGER = ("ledger.sqlite-journal", "ledger.sqlite-wal", "ledger.sqlite-shm")

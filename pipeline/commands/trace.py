@@ -1,6 +1,6 @@
 """From a client's answers to the table cells that count them, step by step.
 
-The only command that shows a person's data: on the terminal, for one key somebody typed, and
+The only command that shows a person's answers: on the terminal, for one key somebody typed, and
 nowhere else. Reads the published release and the lake; writes and logs nothing.
 """
 

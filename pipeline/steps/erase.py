@@ -35,6 +35,7 @@ from pipeline.storage.roles import hand_over, read_roles
 from pipeline.vault import erased, identities
 from pipeline.vault.erased import Erasure
 from pipeline.vault.keys import open_vault
+from pipeline.vault.pages import drop_pages
 from transforms.contract import TABLES
 from transforms.errors import BuildError, NothingToDoError
 from transforms.formats.source import plural
@@ -366,7 +367,8 @@ def _tables(con: duckdb.DuckDBPyConnection, database: str) -> list[tuple[str, st
 
 
 def _drop_pages(home: Home) -> None:
-    """Delete the pages of every run; the next release writes its own."""
+    """Delete the pages of every run and of the morning; the next ones write their own."""
+    drop_pages(home)
     for path in home.reports.iterdir():
         if path.is_dir():
             shutil.rmtree(path)

@@ -13,7 +13,6 @@ import pyarrow as pa
 from pipeline.home import Home
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.parquet import copy_query, write_rows
-from transforms.sql import only_row
 
 ALERTS = pa.schema(
     [
@@ -31,6 +30,8 @@ ALERTS = pa.schema(
         ("status", pa.string()),
         ("status_at", pa.timestamp("us")),
         ("closed_reason", pa.string()),
+        ("closed_by", pa.string()),
+        ("snoozed_until", pa.date32()),
         ("acknowledged_at", pa.timestamp("us")),
         ("acknowledged_by", pa.string()),
         ("response_key", pa.uuid()),
@@ -40,6 +41,8 @@ ALERTS = pa.schema(
         ("last_published_at", pa.timestamp("us")),
     ]
 )
+# Columns that releases from before alerts could be snoozed or closed by a person do not have.
+_ABSENT = {"closed_by": "varchar", "snoozed_until": "date"}
 
 
 def keep_alerts(home: Home) -> None:
@@ -52,11 +55,14 @@ def keep_alerts(home: Home) -> None:
     if home.published.exists():
         published = home.published.resolve()
         with duckdb.connect(str(published), read_only=True) as con:
-            if _has_alerts(con):
+            if columns := _columns(con):
                 known = {run["run_id"]: run["started_at"] for run in Ledger(home).all_runs()}
                 started = known.get(published.parent.name)
                 at = f"'{started:%Y-%m-%d %H:%M:%S.%f}'" if started else "null"
-                listed = ", ".join(ALERTS.names[:-1])
+                listed = ", ".join(
+                    name if name in columns else f"null::{_ABSENT[name]} as {name}"
+                    for name in ALERTS.names[:-1]
+                )
                 copy_query(
                     con,
                     f"select {listed}, cast({at} as timestamp) as last_published_at "
@@ -67,9 +73,10 @@ def keep_alerts(home: Home) -> None:
     write_rows(target, [], ALERTS)
 
 
-def _has_alerts(con: duckdb.DuckDBPyConnection) -> bool:
+def _columns(con: duckdb.DuckDBPyConnection) -> set[str]:
+    """Return the columns of the published alerts; none where there is no such table."""
     found = con.execute(
-        "select count(*) from duckdb_tables() "
+        "select column_name from duckdb_columns() "
         "where schema_name = 'process' and table_name = 'fct_alerts'"
     )
-    return bool(only_row(found)[0])
+    return {name for (name,) in found.fetchall()}

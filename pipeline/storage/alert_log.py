@@ -1,9 +1,11 @@
-"""Acknowledging an alert: one line in an append-only log that the next build reads."""
+"""Answering an alert: one line in an append-only log that the next build reads."""
 
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
 
 import duckdb
 import pyarrow as pa
@@ -12,13 +14,38 @@ from pipeline.home import Home
 from pipeline.storage.parquet import write_rows
 from transforms.errors import NothingToDoError
 
+# A line from before alerts could be snoozed or closed has no act: it acknowledged.
 ACKNOWLEDGEMENTS = pa.schema(
     [
         ("alert_key", pa.uuid()),
         ("acknowledged_at", pa.timestamp("us")),
         ("acknowledged_by", pa.string()),
+        ("act", pa.string()),
+        ("snoozed_until", pa.date32()),
+        ("reason", pa.string()),
     ]
 )
+NO_LONGER_OPEN = {
+    "closed": "is closed",
+    "closed_unacknowledged": "was closed by its rule before anybody answered, and stays so",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person does with an alert, when (UTC), and why; ``until`` only of a snooze."""
+
+    act: Literal["acknowledged", "snoozed", "closed"]
+    by: str
+    at: datetime
+    why: str = ""
+    until: date | None = None
+
+    @property
+    def command(self) -> str:
+        """The command that gives this answer, for messages."""
+        verbs = {"acknowledged": "acknowledge", "snoozed": "snooze", "closed": "close"}
+        return f"alerts {verbs[self.act]}"
 
 
 def write_empty_log(home: Home) -> None:
@@ -26,36 +53,57 @@ def write_empty_log(home: Home) -> None:
     write_rows(home.lake / "alerts" / "empty.parquet", [], ACKNOWLEDGEMENTS)
 
 
-def acknowledge(home: Home, alert_key: str, who: str, at: datetime) -> str:
-    """Write down that somebody has seen an alert; return its kind.
+def answer(home: Home, alert_key: str, given: Answer) -> str:
+    """Write down what somebody does with an alert; return its kind.
 
     The published table shows it after the next build. Raises NothingToDoError when the key is no
-    key, no such alert is published, it is closed, or nobody is named.
+    key, no such alert is published, it is closed, or the answer is incomplete.
     """
     try:
         key = uuid.UUID(alert_key)
     except ValueError:
         raise NothingToDoError(
-            "alerts acknowledge: this is not an alert key. Copy alert_key from process.fct_alerts."
+            f"{given.command}: this is not an alert key. Copy alert_key from process.fct_alerts."
         ) from None
-    if not who.strip():
-        raise NothingToDoError("alerts acknowledge: --by is empty. Say who has seen it.")
+    _check(given)
+    kind = _open_kind(home, key, given.command)
+    row = {
+        "alert_key": key.bytes,
+        "acknowledged_at": given.at,
+        "acknowledged_by": given.by.strip(),
+        "act": given.act,
+        "snoozed_until": given.until,
+        "reason": given.why.strip() or None,
+    }
+    name = f"{given.at:%Y-%m-%dT%H-%M-%S}-{uuid.uuid4().hex[:8]}.parquet"
+    write_rows(home.lake / "alerts" / name, [row], ACKNOWLEDGEMENTS)
+    return kind
+
+
+def _check(given: Answer) -> None:
+    """Refuse an answer of nobody, without a reason, or until a day that has come."""
+    if not given.by.strip():
+        raise NothingToDoError(f"{given.command}: --by is empty. Say who has seen it.")
+    if given.act != "acknowledged" and not given.why.strip():
+        raise NothingToDoError(f"{given.command}: --why is empty. Say why; no patient data.")
+    if given.act == "snoozed" and (given.until is None or given.until <= given.at.date()):
+        raise NothingToDoError(f"{given.command}: --until must be a day after today.")
+
+
+def _open_kind(home: Home, key: uuid.UUID, command: str) -> str:
+    """Return the kind of a published alert that can still be answered."""
     if not home.published.exists():
-        raise NothingToDoError("alerts acknowledge: nothing is published. Run `rapport run` first.")
+        raise NothingToDoError(f"{command}: nothing is published. Run `rapport run` first.")
     with duckdb.connect(str(home.published.resolve()), read_only=True) as con:
         found = con.execute(
             "select alert_kind, status from process.fct_alerts where alert_key = ?", [str(key)]
         ).fetchone()
     if found is None:
         raise NothingToDoError(
-            "alerts acknowledge: no such alert in the published release. "
+            f"{command}: no such alert in the published release. "
             "Copy alert_key from process.fct_alerts."
         )
     kind: str = found[0]
-    status: str = found[1]
-    if status == "closed":
-        raise NothingToDoError(f"alerts acknowledge: this {kind} alert is closed. Nothing to do.")
-    row = {"alert_key": key.bytes, "acknowledged_at": at, "acknowledged_by": who.strip()}
-    name = f"{at:%Y-%m-%dT%H-%M-%S}-{uuid.uuid4().hex[:8]}.parquet"
-    write_rows(home.lake / "alerts" / name, [row], ACKNOWLEDGEMENTS)
+    if told := NO_LONGER_OPEN.get(found[1]):
+        raise NothingToDoError(f"{command}: this {kind} alert {told}. Nothing to do.")
     return kind

@@ -68,6 +68,24 @@ class Curve:
     high: Sequence[float]
 
 
+@dataclass(frozen=True)
+class Points:
+    """A measured course: y by x, NULL left out; the main line is drawn heavier and in ink."""
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float | None]
+    is_main: bool = False
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that happened at x, written above the plot."""
+
+    label: str
+    x: float
+
+
 def forest(
     bars: Sequence[Bar],
     *,
@@ -149,6 +167,65 @@ def curves(lines: Sequence[Curve], *, x_axis: str, y_axis: str, alt: str) -> Mar
     return _svg(figure, alt)
 
 
+def course(
+    lines: Sequence[Points],
+    *,
+    x_axis: str,
+    y_axis: str,
+    alt: str,
+    band: Curve | None = None,
+    marks: Sequence[Mark] = (),
+) -> Markup | None:
+    """Draw measured courses over an expected band, with what happened; None without a point."""
+    drawn = [(line, points) for line in lines if (points := _measured(line))]
+    if not drawn:
+        return None
+    figure, axes = _canvas(230, 6, has_legend=True)
+    if band is not None and band.x:
+        axes.fill_between(band.x, band.low, band.high, color=ZONE, lw=0, label=band.label)
+        axes.plot(band.x, band.y, color=SOFT, lw=1, ls="--")
+    for number, (line, points) in enumerate(drawn):
+        color = INK if line.is_main else SERIES[number % len(SERIES)]
+        size, width = (5, 2.2) if line.is_main else (4, 1.2)
+        axes.plot(
+            *zip(*points, strict=True), color=color, marker=MARKERS[number % len(MARKERS)],
+            ms=size, lw=width, label=line.label, zorder=3 if line.is_main else 2,
+        )  # fmt: skip
+    _draw_marks(axes, marks)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(axis="y", color=LINE, lw=0.7)
+    axes.set_xlabel(x_axis, color=SOFT)
+    axes.set_ylabel(y_axis, color=SOFT)
+    _legend(figure, axes, True)
+    return _svg(figure, alt)
+
+
+def _measured(line: Points) -> list[tuple[float, float]]:
+    return [(x, y) for x, y in zip(line.x, line.y, strict=True) if y is not None]
+
+
+def _draw_marks(axes: Any, marks: Sequence[Mark]) -> None:
+    """Draw what happened as vertical lines; a word too near the one before stands a row lower."""
+    if not marks:
+        return
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= high])
+    axes.set_ylim(low, high + (high - low) * 0.25)  # room for words, where no score can be
+    free_from = [left] * 4  # per row of words
+    for mark in sorted(marks, key=lambda mark: mark.x):
+        width = (right - left) * (len(mark.label) * 6.3 + 8) / WIDTH_POINTS
+        is_last = mark.x + width > right
+        begins = mark.x - width if is_last else mark.x
+        row = next((row for row, free in enumerate(free_from) if free <= begins), 0)
+        free_from[row] = begins + width
+        axes.axvline(mark.x, color=SOFT, lw=1, ls=":")
+        axes.annotate(
+            mark.label, (mark.x, 1), (-3 if is_last else 3, -2 - 14 * row),
+            xycoords=("data", "axes fraction"), textcoords="offset points",
+            ha="right" if is_last else "left", va="top", color=SOFT,
+        )  # fmt: skip
+
+
 def _canvas(plot_points: float, label_length: int, *, has_legend: bool) -> tuple[Any, Any]:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -172,7 +249,7 @@ def _canvas(plot_points: float, label_length: int, *, has_legend: bool) -> tuple
 def _legend(figure: Any, axes: Any, is_wanted: bool) -> None:
     if is_wanted and axes.get_legend_handles_labels()[0]:
         figure.legend(
-            *axes.get_legend_handles_labels(), loc="upper right", ncols=3, frameon=False,
+            *axes.get_legend_handles_labels(), loc="upper right", ncols=4, frameon=False,
             labelcolor=INK, borderaxespad=0.1, handlelength=1.6,
         )  # fmt: skip
 

@@ -89,6 +89,25 @@ _PARTS = {
         GROUP BY clinic_id, metric
         ORDER BY clinic_id, metric""",
     ),
+    "alerts": (
+        "mbc_fidelity",
+        """WITH latest AS (
+            SELECT *, max(month) OVER (PARTITION BY clinic_id) AS newest
+            FROM quality.mbc_fidelity
+            WHERE scope_level = 'clinic' AND metric IN
+                ('alerts_acknowledged', 'risk_closed_unacknowledged', 'time_to_acknowledge')
+        ),
+        year AS (SELECT * FROM latest WHERE month > newest - INTERVAL 12 MONTH)
+        SELECT clinic_id, metric, sum(numerator)::BIGINT AS numerator,
+            sum(denominator)::BIGINT AS denominator,
+            sum(numerator) / nullif(sum(denominator), 0)::DOUBLE AS share,
+            CASE WHEN metric = 'time_to_acknowledge' THEN arg_max(value, month) END AS median_days
+        FROM year
+        WHERE metric <> 'time_to_acknowledge' OR NOT is_small
+        GROUP BY clinic_id, metric
+        HAVING sum(denominator) >= 11
+        ORDER BY clinic_id, metric""",
+    ),
     "what_changed": (
         "dq_what_changed",
         """SELECT earlier_run_id, clinic_id, instrument_id, version, cause,

@@ -31,7 +31,7 @@ CREATE TABLE quality.dq_what_changed (
 CREATE TABLE quality.dq_rules (rule_id VARCHAR, denominator VARCHAR, remedy VARCHAR);
 CREATE TABLE quality.mbc_fidelity (
     scope_level VARCHAR, clinic_id VARCHAR, month DATE, metric VARCHAR, numerator BIGINT,
-    denominator BIGINT, is_small BOOLEAN);
+    denominator BIGINT, is_small BOOLEAN, value DOUBLE);
 CREATE TABLE core.fct_episodes (episode_key BIGINT, course_status VARCHAR);
 CREATE TABLE process.fct_session_process (
     clinic_id VARCHAR, client_key BIGINT, episode_key BIGINT, session_number BIGINT,
@@ -92,9 +92,17 @@ INSERT INTO quality.dq_what_changed VALUES
 INSERT INTO quality.dq_rules VALUES
     ('S15', 'answered questionnaires with start and completion', 'Check the two times.');
 INSERT INTO quality.mbc_fidelity VALUES
-    ('clinic', 'harbor', DATE '2026-10-01', 'completion', 180, 240, false),
-    ('clinic', 'harbor', DATE '2026-11-01', 'completion', 30, 60, false),
-    ('clinic', 'harbor', DATE '2026-11-01', 'completion_dropouts', 4, 10, true);
+    ('clinic', 'harbor', DATE '2026-10-01', 'completion', 180, 240, false, 0.75),
+    ('clinic', 'harbor', DATE '2026-11-01', 'completion', 30, 60, false, 0.5),
+    ('clinic', 'harbor', DATE '2026-11-01', 'completion_dropouts', 4, 10, true, 0.4),
+    ('clinic', 'harbor', DATE '2025-11-01', 'alerts_acknowledged', 90, 90, false, 1),
+    ('clinic', 'harbor', DATE '2025-12-01', 'alerts_acknowledged', 0, 25, false, 0),
+    ('clinic', 'harbor', DATE '2026-11-01', 'alerts_acknowledged', 15, 15, false, 1),
+    ('clinic', 'harbor', DATE '2026-10-01', 'risk_closed_unacknowledged', 4, 6, true, 0.6667),
+    ('clinic', 'harbor', DATE '2026-11-01', 'risk_closed_unacknowledged', 2, 5, true, 0.4),
+    ('clinic', 'linden', DATE '2026-11-01', 'risk_closed_unacknowledged', 10, 10, true, 1),
+    ('clinic', 'harbor', DATE '2026-10-01', 'time_to_acknowledge', NULL, 12, false, 2),
+    ('clinic', 'harbor', DATE '2026-11-01', 'time_to_acknowledge', NULL, 3, true, 9);
 """
 
 # Twelve clients of Harbor who completed and eleven who dropped out, of whom ten reach session 3.

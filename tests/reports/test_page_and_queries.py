@@ -241,6 +241,27 @@ def test_who_stops_answering(ask, page):
     assert len(sessions) == 5
 
 
+def test_who_answers_alerts(ask, page):
+    """Of harbor's last twelve months; linden has ten risk alerts, one too few to say."""
+    shown = page.tables["alerts-table"]
+
+    assert [row[0:1] + row[2:] for row in shown] == [
+        [
+            LABELS[r["clinic_id"]],
+            count(r["n_found"]),
+            count(r["n_of"]),
+            percent(r["share"]),
+            "–" if r["median_days"] is None else f"{r['median_days']:.0f}",
+        ]
+        for r in ask("Who answers alerts?")
+    ]
+    assert [row[2:] for row in shown] == [
+        ["15", "40", "37.5 %", "–"],
+        ["6", "11", "54.5 %", "–"],
+        ["–", "12", "–", "2"],
+    ]
+
+
 def test_decisions_changes_and_repairs(ask, page):
     assert [row[1:] for row in page.tables["waivers-table"]] == [
         [r["rule_id"], r["scope"], r["who"], r["why"], date.isoformat(r["valid_until"])]

@@ -44,6 +44,16 @@ episodes as (
 
 ),
 
+clinics as (
+
+    select
+        clinic_id,
+        extract_date
+
+    from {{ ref('dim_clinics') }}
+
+),
+
 {# The form a session's alert rests on: the client's last one of that instrument. #}
 forms as (
 
@@ -113,6 +123,13 @@ united as (
 
 ),
 
+{# What people did, in order; whoever acknowledges, snoozes or closes has seen it. #}
+answers as (
+
+    select * from {{ ref('stg_lake__alert_acknowledgements') }}
+
+),
+
 acknowledgements as (
 
     select
@@ -120,9 +137,63 @@ acknowledgements as (
         min(acknowledged_at) as acknowledged_at,
         {{ first_by('acknowledged_by', 'acknowledged_at', 'acknowledged_by') }} as acknowledged_by
 
-    from {{ ref('stg_lake__alert_acknowledgements') }}
+    from answers
 
     group by alert_key
+
+),
+
+{# The last of acknowledging and snoozing counts: who acknowledges takes it up again. #}
+latest_answers as (
+
+    select
+        alert_key,
+        max(acknowledged_at) as answered_at,
+        {{ last_by('act', 'acknowledged_at', 'acknowledged_by') }} as act,
+        {{ last_by('snoozed_until', 'acknowledged_at', 'acknowledged_by') }} as snoozed_until
+
+    from answers
+
+    where act <> 'closed'
+
+    group by alert_key
+
+),
+
+{# The first who closes it, closes it. #}
+closings as (
+
+    select
+        alert_key,
+        min(acknowledged_at) as closed_at,
+        {{ first_by('acknowledged_by', 'acknowledged_at', 'acknowledged_by') }} as closed_by,
+        {{ first_by('reason', 'acknowledged_at', 'acknowledged_by') }} as reason
+
+    from answers
+
+    where act = 'closed'
+
+    group by alert_key
+
+),
+
+answered as (
+
+    select
+        acknowledgements.alert_key,
+        acknowledgements.acknowledged_at,
+        acknowledgements.acknowledged_by,
+        latest_answers.answered_at,
+        case when latest_answers.act = 'snoozed' then latest_answers.snoozed_until end as snoozed_until,
+        closings.closed_at,
+        closings.closed_by,
+        closings.reason
+
+    from acknowledgements
+
+    left join latest_answers on acknowledgements.alert_key = latest_answers.alert_key
+
+    left join closings on acknowledgements.alert_key = closings.alert_key
 
 ),
 
@@ -131,8 +202,15 @@ ended as (
 
     select
         united.*,
-        acknowledgements.acknowledged_at,
-        acknowledgements.acknowledged_by,
+        answered.acknowledged_at,
+        answered.acknowledged_by,
+        answered.answered_at,
+        answered.snoozed_until,
+        answered.closed_at,
+        answered.closed_by,
+        answered.reason,
+        answered.snoozed_until > coalesce(clinics.extract_date, cast(united.raised_at as date))
+            as is_snoozed,
         episodes.last_date >= cast(united.raised_at as date) as is_episode_over,
         cast(episodes.last_date as timestamp) as episode_ended_at,
         case
@@ -144,7 +222,9 @@ ended as (
 
     left join episodes on united.episode_key = episodes.episode_key
 
-    left join acknowledgements on united.alert_key = acknowledgements.alert_key
+    left join clinics on united.clinic_id = clinics.clinic_id
+
+    left join answered on united.alert_key = answered.alert_key
 
 ),
 
@@ -163,20 +243,30 @@ current_alerts as (
         threshold,
         definition_version,
         case
+            when closed_at is not null then 'closed'
+            when (ended_at is not null or is_episode_over) and acknowledged_at is null
+                then 'closed_unacknowledged'
             when ended_at is not null or is_episode_over then 'closed'
-            when acknowledged_at is not null then 'acknowledged'
+            when is_snoozed then 'snoozed'
+            when acknowledged_at is not null and snoozed_until is null then 'acknowledged'
             else 'open'
         end as status,
         case
+            when closed_at is not null then closed_at
             when ended_at is not null then ended_at
             when is_episode_over then episode_ended_at
+            when is_snoozed then answered_at
+            when snoozed_until is not null then cast(snoozed_until as timestamp)
             when acknowledged_at is not null then acknowledged_at
             else raised_at
         end as status_at,
         case
+            when closed_at is not null then reason
             when ended_at is not null then ended_because
             when is_episode_over then episode_reason
         end as closed_reason,
+        closed_by,
+        snoozed_until,
         acknowledged_at,
         acknowledged_by,
         response_key,
@@ -194,11 +284,20 @@ current_alerts as (
 #}
 withdrawn as (
 
-    select published.*
+    select
+        published.*,
+        answered.closed_at,
+        answered.reason,
+        coalesce(published.status in ('closed', 'closed_unacknowledged'), false) as was_closed,
+        coalesce(answered.acknowledged_at, published.acknowledged_at) as seen_at,
+        coalesce(answered.acknowledged_by, published.acknowledged_by) as seen_by,
+        coalesce(answered.closed_by, published.closed_by) as person_closed_by
 
     from {{ ref('stg_lake__published_alerts') }} as published
 
     inner join {{ ref('dim_clients') }} as clients on published.client_key = clients.client_key
+
+    left join answered on published.alert_key = answered.alert_key
 
     left join current_alerts on published.alert_key = current_alerts.alert_key
 
@@ -222,17 +321,24 @@ select
     withdrawn.rule,
     withdrawn.threshold,
     withdrawn.definition_version,
-    'closed' as status,
     case
-        when withdrawn.status = 'closed' then withdrawn.status_at
+        when withdrawn.seen_at is null then 'closed_unacknowledged'
+        else 'closed'
+    end as status,
+    case
+        when withdrawn.was_closed then withdrawn.status_at
+        when withdrawn.closed_at is not null then withdrawn.closed_at
         else coalesce(withdrawn.last_published_at, withdrawn.status_at)
     end as status_at,
     case
-        when withdrawn.status = 'closed' then withdrawn.closed_reason
+        when withdrawn.was_closed then withdrawn.closed_reason
+        when withdrawn.closed_at is not null then withdrawn.reason
         else 'no longer raised after recalculation'
     end as closed_reason,
-    withdrawn.acknowledged_at,
-    withdrawn.acknowledged_by,
+    withdrawn.person_closed_by as closed_by,
+    withdrawn.snoozed_until,
+    withdrawn.seen_at as acknowledged_at,
+    withdrawn.seen_by as acknowledged_by,
     withdrawn.response_key,
     withdrawn.instrument_id,
     withdrawn.source_file,

@@ -16,6 +16,10 @@
     'started': [
         ('first_session_baseline', 'n_with_baseline', 'n_started'),
     ],
+    'alert': [
+        ('alerts_acknowledged', 'n_acknowledged', 'n_alerts'),
+        ('risk_closed_unacknowledged', 'n_risk_closed_unacknowledged', 'n_risk_alerts'),
+    ],
 } %}
 
 with
@@ -41,6 +45,12 @@ episodes as (
 form_delays as (
 
     select * from {{ ref('int_form_delays') }}
+
+),
+
+alerts as (
+
+    select * from {{ ref('fct_alerts') }}
 
 ),
 
@@ -126,6 +136,91 @@ started_months as (
 
 ),
 
+alert_months as (
+
+    select
+        clinic_id,
+        therapist_key,
+        {{ month_of('raised_at') }} as month,
+        count(*) as n_alerts,
+        count(acknowledged_at) as n_acknowledged,
+        count(*) filter (where alert_kind = 'risk_item') as n_risk_alerts,
+        count(*) filter (
+            where alert_kind = 'risk_item' and status = 'closed_unacknowledged'
+        ) as n_risk_closed_unacknowledged
+
+    from alerts
+
+    group by
+        clinic_id,
+        therapist_key,
+        {{ month_of('raised_at') }}
+
+),
+
+{# Whole days; an answer west of UTC may bear the date before. #}
+alert_delays as (
+
+    select
+        clinic_id,
+        therapist_key,
+        {{ month_of('raised_at') }} as month,
+        greatest(
+            {{ days_between('cast(raised_at as date)', 'cast(acknowledged_at as date)') }}, 0
+        ) as delay_days,
+        count(*) as n_delays
+
+    from alerts
+
+    where acknowledged_at is not null
+
+    group by
+        clinic_id,
+        therapist_key,
+        {{ month_of('raised_at') }},
+        greatest(
+            {{ days_between('cast(raised_at as date)', 'cast(acknowledged_at as date)') }}, 0
+        )
+
+),
+
+delays as (
+
+    select
+        'timeliness' as metric,
+        clinic_id,
+        therapist_key,
+        month,
+        delay_days,
+        n_forms as n_delays
+
+    from form_delays
+
+    union all
+
+    select
+        'time_to_acknowledge' as metric,
+        clinic_id,
+        therapist_key,
+        month,
+        delay_days,
+        n_delays
+
+    from alert_delays
+
+),
+
+alert_scopes as (
+
+    {{ fidelity_scopes('alert_months', [
+        'n_alerts',
+        'n_acknowledged',
+        'n_risk_alerts',
+        'n_risk_closed_unacknowledged',
+    ]) }}
+
+),
+
 session_scopes as (
 
     {{ fidelity_scopes('session_months', [
@@ -159,16 +254,18 @@ started_scopes as (
 delay_scopes as (
 
     select
+        metric,
         'clinic' as scope_level,
         clinic_id as scope_id,
         clinic_id,
         month,
         delay_days,
-        sum(n_forms) as n_forms
+        sum(n_delays) as n_delays
 
-    from form_delays
+    from delays
 
     group by
+        metric,
         clinic_id,
         month,
         delay_days
@@ -176,18 +273,20 @@ delay_scopes as (
     union all
 
     select
+        metric,
         'therapist' as scope_level,
         {{ as_text('therapist_key') }} as scope_id,
         clinic_id,
         month,
         delay_days,
-        sum(n_forms) as n_forms
+        sum(n_delays) as n_delays
 
-    from form_delays
+    from delays
 
     where therapist_key is not null
 
     group by
+        metric,
         therapist_key,
         clinic_id,
         month,
@@ -199,14 +298,14 @@ running_delays as (
 
     select
         *,
-        sum(n_forms) over (
-            partition by scope_level, scope_id, clinic_id, month
+        sum(n_delays) over (
+            partition by metric, scope_level, scope_id, clinic_id, month
             order by delay_days
             rows between unbounded preceding and current row
-        ) as n_forms_so_far,
-        sum(n_forms) over (
-            partition by scope_level, scope_id, clinic_id, month
-        ) as n_forms_all
+        ) as n_so_far,
+        sum(n_delays) over (
+            partition by metric, scope_level, scope_id, clinic_id, month
+        ) as n_all
 
     from delay_scopes
 
@@ -215,16 +314,18 @@ running_delays as (
 median_delays as (
 
     select
+        metric,
         scope_level,
         scope_id,
         clinic_id,
         month,
-        max(n_forms_all) as n_forms,
-        min(delay_days) filter (where n_forms_so_far * 2 >= n_forms_all) as median_days
+        max(n_all) as n_delays,
+        min(delay_days) filter (where n_so_far * 2 >= n_all) as median_days
 
     from running_delays
 
     group by
+        metric,
         scope_level,
         scope_id,
         clinic_id,
@@ -258,9 +359,9 @@ metrics as (
         scope_id,
         clinic_id,
         month,
-        'timeliness' as metric,
+        metric,
         null as numerator,
-        n_forms as denominator,
+        n_delays as denominator,
         median_days as metric_value,
         'days' as unit
 

@@ -53,6 +53,8 @@ def template(tmp_path_factory) -> Home:
     home.published.symlink_to(".current/analytics.duckdb")
     home.building.parent.mkdir()
     home.building.write_bytes(b"half built")
+    (home.vault / "pages").mkdir()
+    (home.vault / "pages" / "names.html").write_text("who", encoding="utf-8")
     return home
 
 

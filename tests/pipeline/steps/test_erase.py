@@ -76,6 +76,8 @@ def _plant(place: Home) -> None:
         )
     for name, content in {
         "reports/run1/rows.csv": f"{who}",
+        "vault/pages/morning/t.html": f"{WHO}",
+        f"vault/pages/case/{who}.html": f"{WHO}",
         "airflow/logs/task.log": f"before {str(who).upper()} after {WHO} and {WHO}7",
         "work/run1/notes.txt": who.hex,
     }.items():
@@ -146,6 +148,7 @@ def test_nothing_is_left_but_in_landing_and_the_rest_stays(held):
     erasing.purge(place, held.ledger, erasure)
 
     assert search(place, wanted, [own]).places == ()
+    assert not (place.vault / "pages").exists()
     assert landing_files(place, wanted) == [
         f"landing/clinic/{name}.csv"
         for name in (

@@ -44,12 +44,14 @@ def test_before_the_first_release_there_is_an_empty_file_with_its_columns(home):
     assert file.names == ALERTS.names
 
 
+@pytest.mark.parametrize("absent", [(), ("closed_by", "snoozed_until")])
 @pytest.mark.parametrize(("is_in_ledger", "since"), [(True, "2026-02-01 05:30:00"), (False, None)])
-def test_published_alerts_are_kept_with_the_start_of_their_run(home, is_in_ledger, since):
+def test_published_alerts_are_kept_with_the_start_of_their_run(home, is_in_ledger, since, absent):
+    """Also those of a release from before a person could snooze or close one."""
     columns = ", ".join(
         f"null::{'uuid' if name.endswith('_key') else 'varchar'} as {name}"
         for name in ALERTS.names[1:-1]
-        if name != "status"
+        if name not in ("status", *absent)
     )
     publish(
         home,
@@ -61,6 +63,8 @@ def test_published_alerts_are_kept_with_the_start_of_their_run(home, is_in_ledge
     keep_alerts(home)
 
     assert kept(home) == [(key("a"), "open", since)]
+    file = pq.read_schema(home.lake / "quality" / "published_alerts.parquet")
+    assert file.names == ALERTS.names
 
 
 def test_a_release_from_before_there_were_alerts_leaves_none(home):

@@ -1,11 +1,11 @@
 """Risk answers reach the lake once and only when they are there; acknowledgements are kept."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 import duckdb
 import pytest
 
-from pipeline.storage.alert_log import acknowledge
+from pipeline.storage.alert_log import Answer, answer
 from pipeline.storage.configuration import read_registry
 from pipeline.storage.risk_flags import write_flags
 from tests.conftest import key
@@ -87,46 +87,66 @@ def test_a_changed_flag_is_evaluated_again(home, con, lake_with):
 
 @pytest.fixture
 def published(home):
-    """A release with one open and one closed alert."""
+    """A release with an open alert, one that was closed, and one that closed itself."""
     with duckdb.connect(str(home.published)) as con:
         con.execute("create schema process")
         con.execute(
             "create table process.fct_alerts (alert_key uuid, alert_kind text, status text)"
         )
-        con.execute(
-            "insert into process.fct_alerts values (?, 'no_form', ?), (?, 'no_form', ?)",
-            [key("open"), "open", key("closed"), "closed"],
+        con.executemany(
+            "insert into process.fct_alerts values (?, 'no_form', ?)",
+            [[key(state), state] for state in ("open", "closed", "closed_unacknowledged")],
         )
     return home
 
 
-def test_an_acknowledgement_is_one_line_in_the_log(published):
-    assert acknowledge(published, key("open"), " duty clinician ", AT) == "no_form"
-    assert acknowledge(published, key("open"), "second", AT) == "no_form"
+def answers(home) -> list[tuple]:
     with duckdb.connect() as con:
-        rows = con.execute(
-            f"select alert_key::varchar, acknowledged_at, acknowledged_by "
-            f"from read_parquet('{published.lake}/alerts/*.parquet') order by 3"
+        return con.execute(
+            "select alert_key::varchar, acknowledged_at, acknowledged_by, act, snoozed_until, "
+            f"reason from read_parquet('{home.lake}/alerts/*.parquet') order by 3"
         ).fetchall()
 
-    assert rows == [(key("open"), AT, "duty clinician"), (key("open"), AT, "second")]
+
+def test_every_answer_is_one_line_in_the_log(published):
+    until = date(2026, 1, 6)
+    for given in (
+        Answer("acknowledged", " a duty clinician ", AT),
+        Answer("snoozed", "b", AT, " on leave ", until),
+        Answer("closed", "c", AT, "spoken to"),
+    ):
+        assert answer(published, key("open"), given) == "no_form"
+
+    assert answers(published) == [
+        (key("open"), AT, "a duty clinician", "acknowledged", None, None),
+        (key("open"), AT, "b", "snoozed", until, "on leave"),
+        (key("open"), AT, "c", "closed", None, "spoken to"),
+    ]
 
 
 @pytest.mark.parametrize(
-    ("alert", "who", "message"),
+    ("alert", "given", "message"),
     [
-        ("12", "me", "not an alert key"),
-        (key("open"), "  ", "--by is empty"),
-        (key("other"), "me", "no such alert"),
-        (key("closed"), "me", "is closed"),
+        ("12", Answer("acknowledged", "me", AT), "alerts acknowledge: this is not an alert key"),
+        (key("open"), Answer("acknowledged", "  ", AT), "--by is empty"),
+        (key("other"), Answer("acknowledged", "me", AT), "no such alert"),
+        (key("closed"), Answer("acknowledged", "me", AT), "is closed"),
+        (
+            key("closed_unacknowledged"),
+            Answer("closed", "me", AT, "late"),
+            "alerts close: this no_form alert was closed by its rule before anybody answered",
+        ),
+        (key("open"), Answer("closed", "me", AT, " "), "alerts close: --why is empty"),
+        (key("open"), Answer("snoozed", "me", AT, "", date(2026, 1, 6)), "--why is empty"),
+        (key("open"), Answer("snoozed", "me", AT, "w", date(2026, 1, 5)), "a day after today"),
     ],
 )
-def test_what_cannot_be_acknowledged_is_refused_and_not_logged(published, alert, who, message):
+def test_what_cannot_be_answered_is_refused_and_not_logged(published, alert, given, message):
     with pytest.raises(NothingToDoError, match=message):
-        acknowledge(published, alert, who, AT)
+        answer(published, alert, given)
     assert not (published.lake / "alerts").exists()
 
 
-def test_without_a_release_there_is_nothing_to_acknowledge(home):
+def test_without_a_release_there_is_nothing_to_answer(home):
     with pytest.raises(NothingToDoError, match="nothing is published"):
-        acknowledge(home, key("open"), "me", AT)
+        answer(home, key("open"), Answer("acknowledged", "me", AT))
