@@ -128,5 +128,6 @@ def test_dbts_documentation_is_one_file_without_places_of_this_machine(demo_home
     text = write_site(demo_home).read_text(encoding="utf-8")
 
     assert "cf_alliance_outcome" in text
+    assert "What stands in `published/analytics.duckdb`, column by column" in text
     assert str(demo_home.root) not in text
     assert str(REPOSITORY) not in text
