@@ -57,8 +57,9 @@ fix: setup ## let the formatters repair what they can
 	@$(BIN)/ruff format .
 	@$(BIN)/sqlfluff fix --disable-progress-bar models tests/models
 
-bench: setup ## cost per row of each format and of a million sessions, against DuckDB alone
+bench: setup ## cost per row of each format, of a file and of a million sessions, against DuckDB alone
 	@$(BIN)/python benchmarks/formats.py
+	@$(BIN)/python benchmarks/many_files.py
 	@$(BIN)/python benchmarks/bench.py
 
 parity: setup ## write docs/parity.md: our numbers against those of other programs

@@ -94,6 +94,8 @@ class Source:
         no-break spaces), which is slower to trim.
     has_blanks : whether values may begin or end with blanks or be empty text; False spares
         trimming them.
+    has_double_blanks : whether a value may hold two blanks in a row. Where neither, nor any
+        character beyond ASCII, identifiers are what they look like.
     drops : statements that remove the relation and what it stands on.
     has_real_dates : whether typed dates were written as ISO whatever the clinic's format.
     has_texts : whether answers are choice texts, which capitals and blanks do not tell apart.
@@ -114,6 +116,7 @@ class Source:
     notes: tuple[Note, ...] = ()
     has_odd_spaces: bool = True
     has_blanks: bool = True
+    has_double_blanks: bool = True
     has_real_dates: bool = False
     has_texts: bool = False
     feed: int | None = None

@@ -35,7 +35,7 @@ def is_nothing(identifier: str) -> str:
 
 def is_nobody(identifier: str) -> str:
     """Return SQL that is true where a client's identifier stands for no person."""
-    letters = f"regexp_replace(lower({identifier}), '[ _-]', '', 'g')"
+    letters = f"translate(lower({identifier}), ' _-', '')"
     return f"({is_nothing(identifier)} or {letters} in ({texts(NOBODY)}))"
 
 

@@ -44,15 +44,25 @@ def clean_cell(mapping: ColumnMapping, clinic: Clinic, column: str) -> str:
     clean = translated(clean, mapping.feed.values.get(column, {}), reading)
     canonical = TABLES[mapping.feed.table].column(column)
     if canonical.kind == "id":
-        return _identifier(visible(clean), canonical)
+        is_plain = _is_plain(mapping, column)
+        return _identifier(clean if is_plain else visible(clean), canonical)
     is_closed = bool(canonical.values)
     return f"lower({clean})" if is_closed or column == "instrument" else clean
 
 
 def nobody_cell(mapping: ColumnMapping, clinic: Clinic, column: str) -> str:
     """Return SQL that is true where a client's identifier stands for nobody."""
+    if _is_plain(mapping, column):
+        return is_nobody(cleaned(mapping.raw(column), reading_of(mapping, clinic)))
     reading = replace(reading_of(mapping, clinic), has_blanks=True)
     return is_nobody(visible(cleaned(mapping.raw(column), reading)))
+
+
+def _is_plain(mapping: ColumnMapping, column: str) -> bool:
+    """Whether no cell of an identifier can hold what `visible` changes: it costs a small file."""
+    source = mapping.source
+    is_changed = not mapping.is_one_cell(column) or column in mapping.feed.values
+    return not (source.has_blanks or source.has_double_blanks or is_changed)
 
 
 def _identifier(clean: str, column: Column) -> str:

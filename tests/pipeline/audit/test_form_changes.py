@@ -148,3 +148,19 @@ def test_an_item_one_batch_of_a_redcap_project_lacks_keeps_the_batch_out(clinic,
         ("batch_3.csv", "missing_column", "phq9_note"),
     ]
     assert "column phq9_9 is gone" in clinic.reasons["batch_2.csv"]
+
+
+def test_a_night_of_many_files_is_unusual_once_and_only_as_a_whole(clinic, changes):
+    """Twelve files a night, each of three forms; the fourth night brings two of them."""
+    for night in range(3):
+        for n in range(12):
+            start = 36 * night + 3 * n
+            clinic.land(f"responses_{night}_{n:02}.csv", *forms(start, 3))
+        clinic.night()
+        assert changes() == []
+
+    for n in range(2):
+        clinic.land(f"responses_3_{n:02}.csv", *forms(108 + 3 * n, 3))
+    clinic.night()
+
+    assert changes() == [("responses_3_01.csv", "fewer_rows", None)]

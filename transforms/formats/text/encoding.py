@@ -41,6 +41,7 @@ class TextFile:
     has_odd_line_ends : carriage returns that do not belong to a CRLF.
     has_odd_spaces : tabs, no-break spaces or carriage returns that may surround a value.
     is_ascii : no character beyond ASCII.
+    has_double_blanks : two blanks in a row anywhere.
     """
 
     path: Path
@@ -49,6 +50,7 @@ class TextFile:
     has_odd_line_ends: bool
     has_odd_spaces: bool
     is_ascii: bool = False
+    has_double_blanks: bool = True
 
 
 def as_utf8(path: Path, scratch: Path, *, encoding: str | None = None) -> TextFile:
@@ -155,7 +157,7 @@ class _Measure:
 
     def __init__(self) -> None:
         self.n_newlines = self.n_returns = self.n_pairs = self.n_nul = 0
-        self.has_odd_spaces = False
+        self.has_odd_spaces = self.has_double_blanks = False
         self.is_utf8 = self.is_ascii = True
         self.last = b""
         self._decoder = codecs.getincrementaldecoder("utf-8")()
@@ -165,6 +167,8 @@ class _Measure:
         self.n_nul += chunk.count(b"\0")
         self.n_newlines += chunk.count(b"\n")
         self.has_odd_spaces = self.has_odd_spaces or b"\t" in chunk or b"\xa0" in chunk
+        across = self.last.endswith(b" ") and chunk.startswith(b" ")
+        self.has_double_blanks = self.has_double_blanks or across or b"  " in chunk
         if b"\r" in chunk or self.last.endswith(b"\r"):
             across = self.last.endswith(b"\r") and chunk.startswith(b"\n")
             self.n_returns += chunk.count(b"\r")
@@ -200,4 +204,12 @@ def _text_file(path: Path, encoding: str, measure: _Measure) -> TextFile:
     n_lines = measure.n_newlines + (not tail.endswith(b"\n")) - n_trailing_empty
     has_odd_ends = measure.n_returns != measure.n_pairs
     has_odd_spaces = measure.has_odd_spaces or has_odd_ends
-    return TextFile(path, encoding, n_lines, has_odd_ends, has_odd_spaces, measure.is_ascii)
+    return TextFile(
+        path,
+        encoding,
+        n_lines,
+        has_odd_ends,
+        has_odd_spaces,
+        measure.is_ascii,
+        measure.has_double_blanks,
+    )

@@ -84,6 +84,7 @@ def _read_text(
         has_blanks=has_odd_spaces
         or not text.is_ascii
         or _has_blanks(con, told.relation, told.names),
+        has_double_blanks=text.has_double_blanks,
         drops=(*told.drops, *loaded.drops),
         second_names=told.second_names,
         doubled=told.doubled,

@@ -65,6 +65,7 @@ def joined_by_row(con: duckdb.DuckDBPyConnection, source: Source, other: Source)
         notes=(*source.notes, note),
         has_odd_spaces=source.has_odd_spaces or other.has_odd_spaces,
         has_blanks=source.has_blanks or other.has_blanks,
+        has_double_blanks=source.has_double_blanks or other.has_double_blanks,
         drops=(f"drop table {relation}",),
     )
 
