@@ -77,11 +77,16 @@ class Course:
 
 
 def ratings_judged(
-    courses: dict, *, extra_detectors: tuple[dict, ...] = (), reports: dict | None = None
+    courses: dict,
+    *,
+    extra_detectors: tuple[dict, ...] = (),
+    reports: dict | None = None,
+    parts: dict | None = None,
 ):
     """Run the models; return a connection with their relations.
 
-    ``reports`` says of a course at which sessions its client reports a rupture (1) or none (0).
+    ``reports`` says of a course at which sessions its client reports a rupture (1) or none (0),
+    ``parts`` its task, bond and goal by session, POMP.
     """
     con = duckdb.connect()
     _create_tables(con)
@@ -90,6 +95,12 @@ def ratings_judged(
         _insert(con, name, course if isinstance(course, Course) else Course(tuple(course)))
     for name, answers in (reports or {}).items():
         _insert_reports(con, name, answers)
+    for name, by_session in (parts or {}).items():
+        for number, values in enumerate(by_session, start=1):
+            con.execute(
+                "insert into fct_session_process values (?, ?, ?, ?, ?)",
+                [key(name), number, *values],
+            )
     for model in MODELS:
         con.execute(f"create table {model} as {rendered(model)}")
         if model == "int_rupture_events":
@@ -140,6 +151,10 @@ def _create_tables(con) -> None:
         "create table fct_sessions (clinic_id varchar, client_key uuid, "
         "therapist_key uuid, episode_key uuid, session_key uuid, session_number bigint, "
         "session_at timestamp)"
+    )
+    con.execute(
+        "create table fct_session_process (episode_key uuid, session_number bigint, "
+        "task_pomp double, bond_pomp double, goal_pomp double)"
     )
     con.execute("create table int_cf_extract_date as select date '2026-01-01' as extract_date")
     con.execute(

@@ -5,6 +5,13 @@ import pytest
 
 from tests.conftest import key
 from tests.dbt.hand_made_ratings import PSQ, SRS, WAI, Course, Form, noise_of, ratings_judged
+from tests.dbt.rendered_models import rendered
+from transforms.common_factors.rupture_base_rates import (
+    BY_CARD,
+    BY_EXCESS,
+    OBSERVED,
+    with_choice,
+)
 from transforms.common_factors.rupture_noise import (
     JUDGED,
     KEY,
@@ -186,3 +193,117 @@ def test_reports_are_observed_and_have_no_rate_of_noise():
     assert row[:4] == (None, None, 66.667, "the client's own report")
     assert row[4].startswith("observed")
     assert SERIES >= 20
+
+
+@pytest.mark.parametrize(
+    ("before", "at", "expected"),
+    [
+        ((80, 80, 80), (50, 70, 75), ("task", 20.0)),
+        ((80, 80, 80), (75, 50, 70), ("bond", 20.0)),
+        ((80, 80, 80), (90, 85, 79), ("goal", 6.0)),  # the others rose
+        ((80, 80, 80), (60, 60, 70), (None, None)),  # two fell alike
+        ((80, 80, 80), (80, 80, 80), (None, None)),
+        ((80, None, 80), (50, 70, 75), (None, None)),
+        ((80, 80, 80), (50, None, 75), (None, None)),
+    ],
+)
+def test_the_type_of_a_rupture_is_the_part_that_fell_most(before, at, expected):
+    """By how much more than the next one; of unequal numbers each, so that parts cannot swap."""
+    con = ratings_judged(
+        {"one": Course((50, 50, 50, 40, 50, 50), FIVE)},
+        parts={"one": [(80, 80, 80), (80, 80, 80), before, at, (80, 80, 80)]},
+    )
+    found = con.execute(
+        "select rupture_type, rupture_type_margin_pomp from fct_ruptures "
+        "where detector = 'rci_drop'"
+    ).fetchall()
+
+    assert found == [expected]
+
+
+def test_a_form_without_parts_has_no_type():
+    """No row of parts at all."""
+    con = ratings_judged({"one": Course((50, 50, 50, 40, 50, 50), FIVE)})
+
+    assert con.execute("select distinct rupture_type from fct_ruptures").fetchall() == [(None,)]
+
+
+def record(detector, low, *, rate=40.0, reported=(0, 0), unreported=(0, 0), reason=None):
+    """Return a record before the choice: lower end of the excess, and sessions of the card."""
+    found, missed = reported
+    wrong, quiet = unreported
+    return {
+        "scope_level": "overall",
+        "scope_id": "all",
+        "instrument_id": "wai_sr",
+        "version": "standard",
+        "detector": detector,
+        "ci_low": low,
+        "rupture_percent": rate,
+        "reason": reason,
+        "n_reported_found": found,
+        "n_reported_missed": missed,
+        "n_unreported_found": wrong,
+        "n_unreported_quiet": quiet,
+        "sensitivity_percent": 100 * found / max(found + missed, 1),
+        "specificity_percent": 100 * quiet / max(quiet + wrong, 1),
+    }
+
+
+def chosen_of(*records):
+    """Return (detector, why) of the detector to read."""
+    return [
+        (each["detector"], each["chosen_because"])
+        for each in with_choice(records)
+        if each["is_chosen"]
+    ]
+
+
+def test_of_detectors_beyond_noise_the_one_that_agrees_with_the_client_is_read():
+    """The one that agrees best of all finds no more than noise, and is not."""
+    noisy = record("drop_sd1", -0.1, reported=(10, 0), unreported=(0, 10))
+    wide = record("drop_sd2", 9.0, reported=(4, 6), unreported=(2, 8))
+    good = record("control_chart", 0.1, reported=(8, 2), unreported=(3, 7))
+
+    assert chosen_of(noisy, wide, good) == [("control_chart", BY_CARD)]
+
+
+def test_without_reports_the_widest_margin_over_noise_is_read():
+    """Nine sessions with a report are too few, ten are enough."""
+    wide = record("drop_sd2", 9.0, reported=(0, 9), unreported=(5, 5))
+    good = record("control_chart", 0.1, reported=(9, 0), unreported=(0, 10))
+    enough = record("control_chart", 0.1, reported=(10, 0), unreported=(0, 10))
+
+    assert chosen_of(wide, good) == [("drop_sd2", BY_EXCESS)]
+    assert chosen_of(wide, enough) == [("control_chart", BY_CARD)]
+
+
+def test_what_fires_on_nearly_everyone_or_finds_only_noise_is_never_read():
+    """90 percent is nearly everyone, 89.9 is not; a lower end of 0 is not above it."""
+    assert chosen_of(record("srs_trigger", 5.0, rate=90.0)) == []
+    assert chosen_of(record("srs_trigger", 5.0, rate=89.9)) == [("srs_trigger", BY_EXCESS)]
+    assert chosen_of(record("drop_sd1", 0.0)) == []
+    assert chosen_of(record("self_report", None, reason=OBSERVED)) == []
+
+
+def alerts_of(con, standing, n_episodes):
+    """Return how many alerts there are when a detector has this standing."""
+    con.execute("drop view if exists int_cf_rupture_base_rates")
+    con.execute(
+        "create or replace view int_cf_rupture_base_rates as select 'overall' as scope_level, "
+        "'rci_drop' as detector, 'wai_sr' as instrument_id, 'standard' as version, "
+        f"'{standing}' as standing, {n_episodes} as n_episodes"
+    )
+    query = f"select count(*) from ({rendered('int_alert_ruptures')}) where rule = 'rci_drop'"
+    return con.execute(query).fetchone()[0]
+
+
+def test_a_detector_known_to_find_only_noise_does_not_alert():
+    """Known from 50 courses on; before, it alerts as it always did."""
+    con = ratings_judged({"one": Course((50, 46, 50, 40, 50, 44, 51, 51), FIVE)})
+    con.unregister("int_cf_rupture_base_rates")
+
+    assert alerts_of(con, "more than noise", 50) > 0
+    assert alerts_of(con, "no more than noise", 50) == 0
+    assert alerts_of(con, "fires on nearly everyone", 50) == 0
+    assert alerts_of(con, "no more than noise", 49) > 0
