@@ -97,7 +97,7 @@ def _detector(row: Row) -> str:
     return f"{DETECTORS.get(row['detector'], row['detector'])}, {form_name(row['instrument_id'])}"
 
 
-NEARLY_EVERYONE, OBSERVED = "fires on nearly everyone", "the client's own report"
+NEARLY_EVERYONE, REPORT = "fires on nearly everyone", "self_report"
 NO_DETECTOR = Markup(
     "{}: no detector finds more ruptures than noise alone would give the same courses; no rate is "
     "named here."
@@ -111,7 +111,7 @@ def _say_ruptures(rows: list[Row]) -> list[Markup]:
     said = []
     for instrument in dict.fromkeys(row["instrument_id"] for row in shown):
         of_form = [row for row in shown if row["instrument_id"] == instrument]
-        reports = [row for row in of_form if row["standing"] == OBSERVED]
+        reports = [row for row in of_form if row["detector"] == REPORT]
         chosen = [row for row in of_form if row["is_chosen"]]
         said += [_say_reports(row) for row in reports] + [_say_chosen(row) for row in chosen]
         if not reports and not chosen:
@@ -248,7 +248,7 @@ where scope_level = {level} and scope_id = {scope} and exists (
         and rates.detector = cf_rupture_outcome.detector
         and rates.instrument_id = cf_rupture_outcome.instrument_id
         and rates.version = cf_rupture_outcome.version
-        and (rates.is_chosen or rates.standing = 'the client''s own report')
+        and (rates.is_chosen or rates.detector = 'self_report')
 )
 order by instrument_id, outcome_instrument_id, rupture_class""",
     (
