@@ -197,78 +197,102 @@ def _detector(row: Row) -> str:
     return f"{DETECTORS.get(row['detector'], row['detector'])}, {form_name(row['instrument_id'])}"
 
 
+NEARLY_EVERYONE, REPORT = "fires on nearly everyone", "self_report"
+NO_DETECTOR = Markup(
+    "{}: no detector finds more ruptures than noise alone would give the same courses; no rate is "
+    "named here."
+)
+
+
 def _say_ruptures(rows: list[Row]) -> list[Markup]:
-    shown = [row for row in rows if row.is_shown and row["detector"] == "rci_drop"]
-    shown = shown or [row for row in rows if row.is_shown][:1]
+    shown = [row for row in rows if row["rupture_percent"] is not None]
     if not shown:
         return nothing(rows, "Ruptures")
-    return [
-        Markup("{}{} the detector “{}” on {}, {} of {} courses had a rupture; {}.").format(
-            *(row.warning, "by" if row.warning else "By"),
-            DETECTORS.get(row["detector"], row["detector"]),
-            form(row["instrument_id"]),
-            row.show("rupture_percent", "percent"),
-            row.show("n_episodes", "count"),
-            Markup("of those that could be judged, {} were repaired").format(
-                row.show("repaired_percent", "percent")
-            )
-            if row["repaired_percent"] is not None
-            else "too few to say how many were repaired",
-        )
-        for row in shown
-    ]
+    said = []
+    for instrument in dict.fromkeys(row["instrument_id"] for row in shown):
+        of_form = [row for row in shown if row["instrument_id"] == instrument]
+        reports = [row for row in of_form if row["detector"] == REPORT]
+        chosen = [row for row in of_form if row["is_chosen"]]
+        said += [_say_reports(row) for row in reports] + [_say_chosen(row) for row in chosen]
+        if not reports and not chosen:
+            said.append(NO_DETECTOR.format(form(instrument)))
+    return said
+
+
+def _say_reports(row: Row) -> Markup:
+    return Markup("Asked on {}, clients reported a rupture in {} of {} courses; {}.").format(
+        *(form(row["instrument_id"]), row.show("rupture_percent", "percent")),
+        *(row.show("n_episodes", "count"), _repaired(row)),
+    )
+
+
+def _say_chosen(row: Row) -> Markup:
+    return Markup(
+        "{}{} the detector “{}” on {}, {} of {} courses had a rupture; noise alone would give {} "
+        "of them one; {}. This detector was chosen because it is {}."
+    ).format(
+        *(row.warning, "by" if row.warning else "By"),
+        DETECTORS.get(row["detector"], row["detector"]),
+        form(row["instrument_id"]),
+        row.show("rupture_percent", "percent"),
+        row.show("n_episodes", "count"),
+        row.show("noise_percent", "percent"),
+        _repaired(row),
+        row["chosen_because"],
+    )
+
+
+def _repaired(row: Row) -> Markup | str:
+    if row["repaired_percent"] is None:
+        return "too few to say how many were repaired"
+    return Markup("of those that could be judged, {} were repaired").format(
+        row.show("repaired_percent", "percent")
+    )
 
 
 def _draw_ruptures(rows: list[Row]) -> Markup | None:
     bars = []
     for row in rows:
-        if row.is_shown:
-            bars.append(
-                Bar(
-                    f"{_detector(row)}",
-                    *(row["rupture_percent"], row["rupture_percent_ci_low"]),
-                    row["rupture_percent_ci_high"],
-                )
+        if row["rupture_percent"] is None or row["standing"] == NEARLY_EVERYONE:
+            continue
+        bars.append(
+            Bar(
+                f"{_detector(row)}",
+                *(row["rupture_percent"], row["rupture_percent_ci_low"]),
+                row["rupture_percent_ci_high"],
             )
-            if row["repaired_percent"] is not None:
-                bars.append(
-                    Bar(
-                        "",
-                        *(row["repaired_percent"], row["repaired_percent_ci_low"]),
-                        row["repaired_percent_ci_high"],
-                        series=1,
-                    )
-                )
+        )
+        if row["noise_percent"] is not None:
+            bars.append(Bar("", row["noise_percent"], None, None, series=1))
     return forest(
         bars,
         axis="percent",
-        alt="Courses with a rupture, and repaired ones, per detector and form; the numbers are in "
-        "the table below the plot",
+        alt="Courses with a rupture, and what noise alone gives, per detector and form; the "
+        "numbers are in the table below the plot",
         reference=None,
-        series=("courses with a rupture", "repaired, of those judged"),
+        series=("courses with a rupture", "the same courses made of noise"),
     )
 
 
 RUPTURES = Block(
     """select
-    detector, instrument_id, estimate, rupture_percent, rupture_percent_ci_low,
-    rupture_percent_ci_high, repaired_percent, repaired_percent_ci_low,
-    repaired_percent_ci_high, n_episodes, n_ruptures, n_opportunities, n_therapists,
-    precision_label
-from common_factors.cf_rupture_summary
+    detector, instrument_id, estimate, ci_low, ci_high, ci_level, rupture_percent,
+    rupture_percent_ci_low, rupture_percent_ci_high, noise_percent, repaired_percent, standing,
+    is_chosen, chosen_because, n_episodes, n_therapists, precision_label
+from common_factors.cf_rupture_base_rates
 where scope_level = {level} and scope_id = {scope}
 order by instrument_id, detector""",
     (
         Column("detector", "Detector", "detector"),
         Column("instrument_id", "Form", "form"),
         Column("rupture_percent", "Courses with a rupture", "percent"),
-        Column("rupture_percent_ci_low", "from", "percent"),
-        Column("rupture_percent_ci_high", "to", "percent"),
+        Column("noise_percent", "Noise alone", "percent"),
+        Column("estimate", "More than noise", "points"),
+        Column("ci_low", "from", "points"),
+        Column("ci_high", "to", "points"),
         Column("repaired_percent", "Repaired", "percent"),
-        Column("repaired_percent_ci_low", "from", "percent"),
-        Column("repaired_percent_ci_high", "to", "percent"),
         Column("n_episodes", "Courses", "count"),
-        Column("precision_label", "Precision"),
+        Column("standing", "Standing"),
     ),
     _say_ruptures,
     _draw_ruptures,
@@ -281,19 +305,23 @@ CLASSES = {"none": "no rupture", "repaired": "repaired", "unrepaired": "unrepair
 def _say_rupture_outcome(rows: list[Row]) -> list[Markup]:
     said = []
     for pair in dict.fromkeys((r["instrument_id"], r["outcome_instrument_id"]) for r in rows):
+        of_pair = [r for r in rows if (r["instrument_id"], r["outcome_instrument_id"]) == pair]
         parts = [
             Markup("{} {} points ({}, {} clients{})").format(
                 *(CLASSES[row["rupture_class"]], row.show("estimate", "points")),
                 *(row.interval("points"), row.show("n_clients", "count")),
                 "" if row.is_firm else f"; {row['precision_label']}",
             )
-            for row in rows
-            if row.is_shown and (row["instrument_id"], row["outcome_instrument_id"]) == pair
+            for row in of_pair
+            if row.is_shown
         ]
         if parts:
             said.append(
-                Markup("Mean improvement on {}, by reliable drops of {}: {}.").format(
-                    form(pair[1]), form(pair[0]), Markup("; ").join(parts)
+                Markup("Mean improvement on {}, by the detector “{}” on {}: {}.").format(
+                    form(pair[1]),
+                    DETECTORS.get(of_pair[0]["detector"], of_pair[0]["detector"]),
+                    form(pair[0]),
+                    Markup("; ").join(parts),
                 )
             )
     said += where_clinics_disagree(rows, _form_and_class)
@@ -306,12 +334,22 @@ def _form_and_class(row: Row) -> str:
 
 RUPTURE_OUTCOME = Block(
     """select
-    instrument_id, outcome_instrument_id, rupture_class, estimate, ci_low, ci_high, ci_level,
-    n_clients, precision_label, clinics_disagree,
+    detector, instrument_id, outcome_instrument_id, rupture_class, estimate, ci_low, ci_high,
+    ci_level, n_clients, precision_label, clinics_disagree,
     not_estimable_reason, repair_r, benchmark_value, benchmark_ci_low, benchmark_ci_high,
     benchmark_source, benchmark_is_comparable, benchmark_why_not
 from common_factors.cf_rupture_outcome
-where scope_level = {level} and scope_id = {scope} and detector = 'rci_drop'
+where scope_level = {level} and scope_id = {scope} and exists (
+    select 1
+    from common_factors.cf_rupture_base_rates as rates
+    where
+        rates.scope_level = cf_rupture_outcome.scope_level
+        and rates.scope_id = cf_rupture_outcome.scope_id
+        and rates.detector = cf_rupture_outcome.detector
+        and rates.instrument_id = cf_rupture_outcome.instrument_id
+        and rates.version = cf_rupture_outcome.version
+        and (rates.is_chosen or rates.detector = 'self_report')
+)
 order by instrument_id, outcome_instrument_id, rupture_class""",
     (
         Column("instrument_id", "Alliance form", "form"),

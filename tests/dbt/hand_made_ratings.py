@@ -8,8 +8,16 @@ import duckdb
 
 from tests.conftest import ROOT, key
 from tests.dbt.rendered_models import rendered
+from transforms.common_factors.rupture_base_rates import RUPTURE_BASE_RATES
+from transforms.common_factors.rupture_noise import (
+    JUDGED,
+    KEY,
+    RATING_COLUMNS,
+    RULE_COLUMNS,
+    rupture_noise,
+)
 from transforms.common_factors.rupture_summary import RUPTURE_SUMMARY
-from transforms.common_factors.table import estimated
+from transforms.common_factors.table import estimated, handed_over
 
 DETECTORS = ROOT / "config" / "detectors.csv"
 MODELS = (
@@ -68,20 +76,53 @@ class Course:
     clinic: str = "harbor"
 
 
-def ratings_judged(courses: dict, *, extra_detectors: tuple[dict, ...] = ()):
-    """Run the models; return a connection with their relations."""
+def ratings_judged(
+    courses: dict,
+    *,
+    extra_detectors: tuple[dict, ...] = (),
+    reports: dict | None = None,
+    parts: dict | None = None,
+):
+    """Run the models; return a connection with their relations.
+
+    ``reports`` says of a course at which sessions its client reports a rupture (1) or none (0),
+    ``parts`` its task, bond and goal by session, POMP.
+    """
     con = duckdb.connect()
     _create_tables(con)
     _insert_detectors(con, extra_detectors)
     for name, course in courses.items():
         _insert(con, name, course if isinstance(course, Course) else Course(tuple(course)))
+    for name, answers in (reports or {}).items():
+        _insert_reports(con, name, answers)
+    for name, by_session in (parts or {}).items():
+        for number, values in enumerate(by_session, start=1):
+            con.execute(
+                "insert into fct_session_process values (?, ?, ?, ?, ?)",
+                [key(name), number, *values],
+            )
     for model in MODELS:
         con.execute(f"create table {model} as {rendered(model)}")
+        if model == "int_rupture_events":
+            con.register("int_rupture_noise", noise_of(con))
+    con.register(
+        "int_cf_rupture_base_rates",
+        estimated(RUPTURE_BASE_RATES, con.table("cf_alliance_ruptures")),
+    )
     con.register(
         "int_cf_rupture_summary", estimated(RUPTURE_SUMMARY, con.table("cf_alliance_ruptures"))
     )
     con.execute(f"create table cf_rupture_summary as {rendered('cf_rupture_summary')}")
     return con
+
+
+def noise_of(con):
+    """Return what the detectors find in noise, as the model hands it over."""
+    return rupture_noise(
+        handed_over(con.table("int_rupture_rules"), (KEY, *RULE_COLUMNS), JUDGED),
+        handed_over(con.table("int_rupture_ratings"), (KEY, *RATING_COLUMNS)),
+        repair_sessions=3,
+    )
 
 
 def _create_tables(con) -> None:
@@ -110,6 +151,10 @@ def _create_tables(con) -> None:
         "create table fct_sessions (clinic_id varchar, client_key uuid, "
         "therapist_key uuid, episode_key uuid, session_key uuid, session_number bigint, "
         "session_at timestamp)"
+    )
+    con.execute(
+        "create table fct_session_process (episode_key uuid, session_number bigint, "
+        "task_pomp double, bond_pomp double, goal_pomp double)"
     )
     con.execute("create table int_cf_extract_date as select date '2026-01-01' as extract_date")
     con.execute(
@@ -180,6 +225,23 @@ def _insert(con, name: str, course: Course) -> None:
         )
         if rating is not None:
             _insert_rating(con, name, course, number)
+
+
+def _insert_reports(con, name: str, answers: dict) -> None:
+    """Give an episode the answers to a questionnaire beside its alliance form."""
+    series, psq = key(f"reports-{name}"), PSQ
+    con.execute(
+        "insert into int_rupture_keys by name (select * replace (?::uuid as series_key, "
+        "? as instrument_id, ? as version, 0.0 as score_min, 1.0 as score_max, "
+        "? as family, null as rc_value, null as rc_operator) "
+        "from int_rupture_keys where series_key = ?)",
+        [series, psq.instrument_id, psq.version, psq.family, key(name)],
+    )
+    for session, answer in answers.items():
+        con.execute(
+            "insert into int_rupture_forms values (?, ?, ?, ?, ?, ?, ?, null, null, null)",
+            [series, key(name), session, psq.instrument_id, psq.version, psq.family, answer],
+        )
 
 
 def _insert_rating(con, name: str, course: Course, number: int) -> None:

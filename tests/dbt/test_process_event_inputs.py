@@ -1,5 +1,7 @@
 """Which forms gains and ruptures are looked for in, and which episodes are compared."""
 
+from dataclasses import dataclass
+
 import duckdb
 import pytest
 
@@ -115,70 +117,144 @@ def test_of_two_forms_of_a_session_the_last_counts(clinic):
     assert series_of(clinic)["gad7"] == [None, 9, None, None]
 
 
+BEFORE_AND_AFTER = ((2, 18), (6, 15), (7, 12), (9, 8))
+
+
 @pytest.mark.parametrize(
-    ("sessions", "rupture_class", "improvement", "expected"),
+    ("sessions", "is_judged", "scores", "expected"),
     [
-        (6, "none", 5.0, None),
-        (5, "none", 5.0, "fewer than 6 sessions attended"),
-        (6, "not assessable", 5.0, "rupture class not assessable"),
-        (6, "repaired", None, "no first and last outcome score"),
+        (6, True, BEFORE_AND_AFTER, None),
+        (5, True, BEFORE_AND_AFTER, "fewer than 6 sessions attended"),
+        (6, False, BEFORE_AND_AFTER, "rupture class not assessable"),
+        (6, True, ((2, 18), (6, 15)), "no outcome score up to the landmark and after it"),
+        (6, True, ((7, 18), (9, 15)), "no outcome score up to the landmark and after it"),
     ],
 )
-def test_the_landmark_keeps_episodes_in_which_every_class_could_occur(
-    sessions, rupture_class, improvement, expected
+def test_the_landmark_keeps_episodes_with_a_class_at_it_and_an_outcome_after_it(
+    sessions, is_judged, scores, expected
 ):
-    """Six attended sessions, a class and two outcome scores; else the reason."""
-    (found,) = candidates_of([("e1", "2025-01-01", sessions, rupture_class, improvement)])
+    """Six attended sessions, a class and a score on either side; else the reason."""
+    (found,) = candidates_of(
+        [Landmark("e1", sessions=sessions, is_judged=is_judged, scores=scores)]
+    )
 
-    assert found == ("e1", expected)
+    assert found[:2] == ("e1", expected)
+
+
+def test_the_outcome_is_what_changed_after_the_landmark():
+    """PHQ-9 18 to 8, of which 15 to 8 after session 6; the registry asks for 6 points."""
+    (found,) = candidates_of([Landmark("e1")])
+
+    assert found[3:] == (7, True)
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ((), "none"),
+        # Begun at 3: regained at 6 counts as repaired at the landmark, at 7 it does not.
+        (((3, "repaired", 6, 4),), "repaired"),
+        (((3, "repaired", 7, 4),), "unrepaired"),
+        (((5, "unrepaired", None, 6),), "unrepaired"),
+        # Begun at the landmark or after it: not known then.
+        (((6, "unrepaired", None, 7),), "none"),
+        (((2, "repaired", 3, 3), (4, "unrepaired", None, 5)), "unrepaired"),
+        # Not rated again up to the landmark: nobody knows.
+        (((5, "repaired", 7, 7),), "not assessable"),
+    ],
+)
+def test_the_class_is_what_was_known_at_the_landmark(events, expected):
+    """Begun, regained, followed by a rating: sessions on either side of the sixth."""
+    (found,) = candidates_of([Landmark("e1", events=events)])
+
+    assert found[2] == expected
+
+
+def test_a_detector_that_cannot_fire_before_the_landmark_has_no_class():
+    """A baseline of five sessions leaves the sixth as the first."""
+    (found,) = candidates_of([Landmark("e1")], detector="control_chart")
+
+    assert found[1] == "detector cannot fire before the landmark"
 
 
 def test_a_client_counts_once_with_the_first_episode_that_can_be_used():
     """An earlier episode that cannot be used does not take the place of a later one."""
     found = candidates_of(
         [
-            ("short", "2024-01-01", 3, "none", 5.0),
-            ("first", "2024-06-01", 8, "none", 5.0),
-            ("second", "2025-01-01", 9, "repaired", 5.0),
+            Landmark("short", start="2024-01-01", sessions=3),
+            Landmark("first", start="2024-06-01", sessions=8),
+            Landmark("second", start="2025-01-01", sessions=9),
         ]
     )
 
-    assert found == [
+    assert [each[:2] for each in found] == [
         ("first", None),
         ("second", "later episode of a client counted once"),
         ("short", "fewer than 6 sessions attended"),
     ]
 
 
-def candidates_of(episodes) -> list[tuple]:
-    """Return (episode, exclusion_reason) of one client's episodes, by name."""
+@dataclass(frozen=True)
+class Landmark:
+    """An episode: outcome by session; events as (session, state, repaired at, rated next at)."""
+
+    name: str
+    start: str = "2025-01-01"
+    sessions: int = 9
+    is_judged: bool = True
+    scores: tuple = BEFORE_AND_AFTER
+    events: tuple = ()
+
+
+def candidates_of(episodes, *, detector="drop_sd1") -> list[tuple]:
+    """Return (episode, exclusion_reason, class, improvement, reliable) of a client's episodes."""
     con = duckdb.connect()
-    con.execute("create table names (episode_key uuid, name varchar)")
     con.execute(
+        "create table names (episode_key uuid, name varchar);"
         "create table cf_alliance_ruptures (clinic_id varchar, clinic_group varchar, "
         "client_key uuid, episode_key uuid, detector varchar, instrument_id varchar, "
-        "version varchar, rupture_class varchar)"
-    )
-    con.execute(
+        "version varchar, is_judged boolean);"
         "create table fct_episodes (episode_key uuid, outcome_instrument_id varchar, "
-        "therapist_key uuid, start_date date, improvement double, is_reliably_improved boolean, "
-        "dropout_unilateral boolean, n_sessions_attended bigint)"
+        "therapist_key uuid, start_date date, dropout_unilateral boolean, "
+        "n_sessions_attended bigint);"
+        "create table fct_session_process (episode_key uuid, session_key uuid, "
+        "session_number bigint, outcome_score double);"
+        "create table int_episode_instruments (episode_key uuid, role varchar, "
+        "direction integer, rc_operator varchar, rc_value double);"
+        "create table int_rupture_events (episode_key uuid, detector varchar, "
+        "instrument_id varchar, version varchar, kind varchar, position bigint, "
+        "repair_state varchar, repaired_position bigint, position_ahead_1 bigint);"
+        "create table detectors as select * from (values ('drop_sd1', null), "
+        "('control_chart', 5)) as listed (detector, baseline_sessions)"
     )
-    for name, start, sessions, rupture_class, improvement in episodes:
-        con.execute("insert into names values (?, ?)", [key(name), name])
+    for episode in episodes:
+        at = key(episode.name)
+        con.execute("insert into names values (?, ?)", [at, episode.name])
         con.execute(
             "insert into cf_alliance_ruptures values "
-            "('harbor', 'coast', ?, ?, 'drop_sd1', 'wai_sr', 'standard', ?)",
-            [key("client"), key(name), rupture_class],
+            "('harbor', 'coast', ?, ?, ?, 'wai_sr', 'standard', ?)",
+            [key("client"), at, detector, episode.is_judged],
         )
         con.execute(
-            "insert into fct_episodes values (?, 'phq9', ?, ?, ?, false, false, ?)",
-            [key(name), key("therapist"), start, improvement, sessions],
+            "insert into fct_episodes values (?, 'phq9', ?, ?, false, ?)",
+            [at, key("therapist"), episode.start, episode.sessions],
         )
+        con.execute("insert into int_episode_instruments values (?, 'outcome', -1, '>=', 6)", [at])
+        for session, score in episode.scores:
+            con.execute(
+                "insert into fct_session_process values (?, ?, ?, ?)",
+                [at, key(f"{episode.name}-{session}"), session, score],
+            )
+        for event in episode.events:
+            con.execute(
+                "insert into int_rupture_events values "
+                "(?, ?, 'wai_sr', 'standard', 'drop_sd', ?, ?, ?, ?)",
+                [at, detector, *event],
+            )
     con.execute(f"create view int_cf_rupture_candidates as {rendered('int_cf_rupture_candidates')}")
     return con.execute(
-        "select name, exclusion_reason from int_cf_rupture_candidates "
-        "join names using (episode_key) order by name"
+        "select name, exclusion_reason, rupture_class, improvement, is_reliably_improved "
+        "from int_cf_rupture_candidates join names using (episode_key) order by name"
     ).fetchall()
 
 

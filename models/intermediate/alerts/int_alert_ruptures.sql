@@ -1,4 +1,8 @@
-{# Ruptures of the detectors that alert; several detectors at one session are one alert. #}
+{#
+    Ruptures of the detectors that alert; several detectors at one session are one alert. A detector
+    that finds no more than noise in {{ var('alert_noise_episodes', 50) }} courses or more of a form,
+    or fires on nearly everyone, does not alert on it (docs/adr/0068).
+#}
 
 with
 
@@ -18,6 +22,23 @@ sessions as (
     from {{ ref('fct_sessions') }}
 
     where session_number is not null
+
+),
+
+{# Over all clinics: which form a detector has been found to be useless on. #}
+no_better_than_noise as (
+
+    select
+        detector,
+        instrument_id,
+        version
+
+    from {{ ref('int_cf_rupture_base_rates') }}
+
+    where
+        scope_level = 'overall'
+        and n_episodes >= {{ var('alert_noise_episodes', 50) }}
+        and standing in ('no more than noise', 'fires on nearly everyone')
 
 ),
 
@@ -75,10 +96,19 @@ timed as (
             ruptures.episode_key = decided.episode_key
             and decided.session_number = ruptures.session_number + {{ var('rupture_repair_sessions', 3) }}
 
+    left join no_better_than_noise
+        on
+            ruptures.detector = no_better_than_noise.detector
+            and ruptures.instrument_id = no_better_than_noise.instrument_id
+            and ruptures.version = no_better_than_noise.version
+
     where
-        kinds.alert_kind <> 'unrepaired_rupture'
-        or ruptures.repair_state = 'unrepaired'
-        or (kinds.detector = 'self_report' and ruptures.resolution is null)
+        no_better_than_noise.detector is null
+        and (
+            kinds.alert_kind <> 'unrepaired_rupture'
+            or ruptures.repair_state = 'unrepaired'
+            or (kinds.detector = 'self_report' and ruptures.resolution is null)
+        )
 
 )
 

@@ -105,7 +105,11 @@ spells as (
                 order by position
             ) = 1,
             false
-        ) as is_continuing
+        ) as is_continuing,
+        position - row_number() over (
+            partition by series_key, detector
+            order by position
+        ) as run_number
 
     from fired
 
@@ -115,6 +119,11 @@ counted as (
 
     select
         *,
+        case
+            when kind in ('control_chart', 'trigger')
+                then max(position) over (partition by series_key, detector, run_number)
+            else position
+        end as last_firing_position,
         count(*) filter (where is_continuing) over (
             partition by series_key, detector
         ) as continuing_count,

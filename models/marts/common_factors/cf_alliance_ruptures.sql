@@ -12,6 +12,18 @@ ruptures as (
 
 ),
 
+ratings as (
+
+    select * from {{ ref('int_rupture_ratings') }}
+
+),
+
+noise as (
+
+    select * from {{ ref('int_rupture_noise') }}
+
+),
+
 extract_dates as (
 
     select * from {{ ref('int_cf_extract_date') }}
@@ -42,10 +54,85 @@ counted as (
 
 ),
 
+{# Sessions at which the client was asked for a rupture; of several forms one that reports it counts. #}
+reports as (
+
+    select
+        rules.episode_key,
+        ratings.position,
+        min(ratings.value) < 1 as is_reported
+
+    from ratings
+
+    inner join rules
+        on
+            ratings.series_key = rules.series_key
+            and rules.kind = 'report'
+
+    group by
+        rules.episode_key,
+        ratings.position
+
+),
+
+{# A detector is held against the report of a session at which it could fire. #}
+compared as (
+
+    select
+        rules.series_key,
+        rules.detector,
+        {% for name, report, found in [
+            ('reported_found', 'reports.is_reported', 'is not null'),
+            ('reported_missed', 'reports.is_reported', 'is null'),
+            ('unreported_found', 'not reports.is_reported', 'is not null'),
+            ('unreported_quiet', 'not reports.is_reported', 'is null'),
+        ] %}
+            count(*) filter (where {{ report }} and ruptures.series_key {{ found }}) as n_{{ name }}
+            {{- ',' if not loop.last }}
+        {% endfor %}
+
+    from rules
+
+    inner join ratings on rules.series_key = ratings.series_key
+
+    inner join reports
+        on
+            rules.episode_key = reports.episode_key
+            and ratings.position = reports.position
+
+    left join ruptures
+        on
+            rules.series_key = ruptures.series_key
+            and rules.detector = ruptures.detector
+            and ratings.position between ruptures.position and ruptures.last_firing_position
+
+    where
+        rules.not_assessable_reason is null
+        and case
+            when rules.kind in ('drop_sd', 'drop_reliable') then ratings.fall is not null
+            when rules.kind = 'control_chart'
+                then ratings.range_count >= rules.baseline_sessions - 1 and ratings.mean_range > 0
+            else rules.kind = 'trigger'
+        end
+
+    group by
+        rules.series_key,
+        rules.detector
+
+),
+
 joined as (
 
     select
         rules.*,
+        noise.n_noise_series,
+        noise.n_noise_ruptures,
+        noise.n_noise_repaired,
+        noise.n_noise_unrepaired,
+        compared.n_reported_found,
+        compared.n_reported_missed,
+        compared.n_unreported_found,
+        compared.n_unreported_quiet,
         {% for count in [
             'n_ruptures', 'n_repaired', 'n_unrepaired', 'n_unrepaired_terminal', 'n_pending',
             'n_not_rated_after', 'n_strictly_repaired', 'n_v_shapes',
@@ -66,6 +153,16 @@ joined as (
         on
             rules.series_key = counted.series_key
             and rules.detector = counted.detector
+
+    left join compared
+        on
+            rules.series_key = compared.series_key
+            and rules.detector = compared.detector
+
+    left join noise
+        on
+            cast(rules.series_key as {{ dbt.type_string() }}) = noise.series_key
+            and rules.detector = noise.detector
 
 ),
 
@@ -125,6 +222,12 @@ select
     coalesce(classed.is_u_shape, false) as is_u_shape,
     classed.quadratic as u_quadratic_points,
     classed.turning_position as u_turning_session,
+    {% for count in [
+        'n_noise_series', 'n_noise_ruptures', 'n_noise_repaired', 'n_noise_unrepaired',
+        'n_reported_found', 'n_reported_missed', 'n_unreported_found', 'n_unreported_quiet',
+    ] %}
+        classed.{{ count }},
+    {% endfor %}
     classed.evidence,
     {{ cf_definition_version() }} as definition_version,
     extract_dates.extract_date,

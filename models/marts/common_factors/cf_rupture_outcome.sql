@@ -33,8 +33,9 @@ labeled as (
     by=['detector', 'instrument_id', 'version'],
     beside=['sd_improvement', 'mean_sessions'],
     used='used_count',
-    benchmark="benchmarks.benchmark_id = 'eubanks_2018_repair_r' and labeled.rupture_class = 'repaired'",
-    caution='association, not cause: clients who improve stay long enough to repair, and more sessions hold more ruptures',
+    why_no_benchmark='published correlations are of whole treatments; this is change after a landmark by class at it',
+    caution='association, not cause: the threshold of a detector rests on the spread of all ratings of a course, '
+    ~ 'those after the landmark too',
 ) %}
     labeled.detector,
     labeled.instrument_id,
@@ -42,7 +43,7 @@ labeled as (
     'client' as rater,
     labeled.outcome_instrument_id,
     labeled.rupture_class,
-    'at least {{ var("rupture_landmark_session", 6) }} attended sessions' as landmark,
+    'class at session {{ var("rupture_landmark_session", 6) }}, outcome after it' as landmark,
     'mean_improvement' as metric,
     {% for measure in [
         'reliably_improved_percent', 'dropout_percent', 'improvement_vs_none',

@@ -12,6 +12,64 @@ sessions as (
 
 ),
 
+process as (
+
+    select
+        episode_key,
+        session_number,
+        {% for part in ['task', 'bond', 'goal'] %}
+            lag({{ part }}_pomp) over by_session - {{ part }}_pomp as {{ part }}_fall,
+        {% endfor %}
+        session_number - lag(session_number) over by_session as sessions_apart
+
+    from {{ ref('fct_session_process') }}
+
+    where session_number is not null
+
+    window by_session as (partition by episode_key order by session_number)
+
+),
+
+{# The part that fell most, and by how much more than the next; equal falls are of no one part. #}
+parts as (
+
+    select
+        *,
+        greatest(task_fall, bond_fall, goal_fall) as largest_fall,
+        task_fall + bond_fall + goal_fall
+        - greatest(task_fall, bond_fall, goal_fall)
+        - least(task_fall, bond_fall, goal_fall) as next_fall
+
+    from process
+
+    where
+        sessions_apart = 1
+        and task_fall is not null
+        and bond_fall is not null
+        and goal_fall is not null
+
+),
+
+typed as (
+
+    select
+        episode_key,
+        session_number,
+        round(largest_fall - next_fall, 9) as rupture_type_margin_pomp,
+        case largest_fall
+            when task_fall then 'task'
+            when bond_fall then 'bond'
+            else 'goal'
+        end as rupture_type
+
+    from parts
+
+    where
+        round(largest_fall, 9) > 0
+        and round(largest_fall - next_fall, 9) > 0
+
+),
+
 joined as (
 
     select
@@ -75,6 +133,8 @@ joined as (
         coalesce(events.is_u_shape, false) as is_episode_u_shape,
         events.is_ceiling_limited,
         events.rating_count,
+        typed.rupture_type,
+        typed.rupture_type_margin_pomp,
         events.evidence
 
     from events
@@ -83,6 +143,11 @@ joined as (
         on
             events.episode_key = sessions.episode_key
             and events.position = sessions.session_number
+
+    left join typed
+        on
+            events.episode_key = typed.episode_key
+            and events.position = typed.session_number
 
 )
 
@@ -118,6 +183,8 @@ select
     sd_used_points,
     center_line,
     mean_range,
+    rupture_type,
+    rupture_type_margin_pomp,
     intensity,
     resolution,
     repair_state,

@@ -29,7 +29,8 @@ BLOCKS = {
     ),
     "improvement by rupture": (
         alliance.RUPTURE_OUTCOME,
-        {"instrument_id": "srs", "outcome_instrument_id": "phq9", "rupture_class": "unrepaired"},
+        {"detector": "rci_drop"}
+        | {"instrument_id": "srs", "outcome_instrument_id": "phq9", "rupture_class": "unrepaired"},
         "PHQ-9, unrepaired",
     ),
     "odds of leaving": (course.DROPOUT_ODDS, {"alliance_instrument_id": "srs"}, "SRS"),

@@ -439,7 +439,6 @@ def test_every_table_of_the_field_has_its_benchmarks_labeled():
     ("table", "metric", "value"),
     [
         ("cf_rupture_summary", "rupture_percent", "46"),
-        ("cf_rupture_outcome", "r_repair", "0.29"),
         ("cf_alliance_outcome", "r", "0.278"),
         ("cf_empathy_outcome", "empathy", "0.28"),
         ("cf_core_conditions", "real_relationship", "0.38"),
