@@ -53,8 +53,6 @@ def template(tmp_path_factory) -> Home:
     home.published.symlink_to(".current/analytics.duckdb")
     home.building.parent.mkdir()
     home.building.write_bytes(b"half built")
-    (home.vault / "pages").mkdir()
-    (home.vault / "pages" / "names.html").write_text("who", encoding="utf-8")
     return home
 
 
@@ -117,6 +115,16 @@ def test_what_is_restored_is_what_was_backed_up(place, tmp_path):
     assert Ledger(other).audit_problems() == []
     assert [row["event"] for row in Ledger(other).audit_entries()][-1] == "restore"
     assert [row["event"] for row in Ledger(place).audit_entries()][-1] == "backup"
+
+
+def test_pages_that_name_clients_are_in_no_back_up(place, tmp_path):
+    (place.vault / "pages" / "case").mkdir(parents=True, mode=0o700)
+    (place.vault / "pages" / "case" / "c.html").write_text("who-it-is", encoding="utf-8")
+    back_up(place, tmp_path / "backup")
+
+    kept = [path for path in (tmp_path / "backup").rglob("*") if path.is_file()]
+    assert kept
+    assert not any(b"who-it-is" in path.read_bytes() for path in kept)
 
 
 def test_the_key_is_in_no_file_and_the_manifest_says_which_it_was(place, tmp_path):
