@@ -45,7 +45,7 @@
 
 {# CTE of the client identifiers that were given up, each with the one that stays. #}
 {% macro merged_clients() -%}
-merged_clients as (
+merges as (
 
     select * from {{ lake('merged_clients') }}
 
@@ -53,10 +53,10 @@ merged_clients as (
 {%- endmacro %}
 
 {% macro left_join_merged(rows) -%}
-    left join merged_clients on {{ rows }}.client_key = merged_clients.client_key
+    left join merges on {{ rows }}.client_key = merges.client_key
 {%- endmacro %}
 
 {# The client of a row: after a merge the one that stays, for what came before as well. #}
 {% macro one_person(rows) -%}
-    coalesce(merged_clients.merged_into_key, {{ rows }}.client_key)
+    coalesce(merges.merged_into_key, {{ rows }}.client_key)
 {%- endmacro %}

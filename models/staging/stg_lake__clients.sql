@@ -23,7 +23,7 @@ current_rows as (
         {{ one_person('lake_rows') }} as client_key,
 
         ---------- booleans
-        merged_clients.client_key is not null as is_merged,
+        merges.client_key is not null as is_merged,
 
         ---------- strings
         lake_rows.gender,

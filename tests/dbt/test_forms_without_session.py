@@ -22,9 +22,10 @@ def linked():
     """A function: the session of a form by instrument and moment, and whether it is ambiguous."""
     with duckdb.connect() as con:
         con.execute(
-            "create table stg_lake__instruments (instrument_id text, rater text, timing text)"
+            "create table stg_lake__instruments (instrument_id text, rater text, family text, "
+            "timing text)"
         )
-        con.executemany("insert into stg_lake__instruments values (?, 'client', ?)", TIMINGS)
+        con.executemany("insert into stg_lake__instruments values (?, 'client', null, ?)", TIMINGS)
         con.execute(
             "create table stg_lake__episodes (clinic_id text, episode_key text, client_key text, "
             "referral_date date, start_date date, end_date date)"

@@ -30,6 +30,7 @@ def test_an_end_counts_from_its_day_on(end, reason, expected):
             "create table superseded_episodes as select null::text as row_key, "
             "null::text as file_id, null::int as source_line limit 0"
         )
+        con.execute("create table merged_clients (client_key text, merged_into_key text)")
         query = rendered("stg_lake__episodes")
 
         assert (
