@@ -35,7 +35,7 @@ def test_no_chain_of_models_is_longer_than_fifteen(built):
     longer = {model.split(".")[-1]: depth(model) for model in needs if depth(model) > 15}
     assert longer == {"mbc_fidelity": 16, "completeness_by_month": 17}
     # 10 of them are views of the schema analysis, which nothing rests on.
-    assert len(manifest["nodes"]) <= 265
+    assert len(manifest["nodes"]) <= 269
 
 
 def test_the_file_holds_only_public_schemas(built):

@@ -163,7 +163,7 @@ def test_sessions_are_shared_sixty_twenty_five_fifteen(demo):
     assert 900 - 24 < attended["summit"] <= 900
 
 
-UNSENT = ("session_number", "occasion", "group_id")
+UNSENT = ("session_number", "occasion", "group_id", "merged_into")
 
 
 def test_canonical_files_hold_every_column_of_the_contract(clean):
