@@ -22,7 +22,7 @@ def scores(ask, place):
     return ask(
         place,
         "select score, score_source, submitted_score, n_answered from core.fct_scores "
-        f"where {OWN} order by completed_at",
+        f"where {OWN} and scale = 'total' order by completed_at",
     )
 
 
@@ -83,13 +83,16 @@ def test_scores_leave_as_fhir_observations_without_a_person(corrected, ask, tmp_
     everything = [json.loads(line) for line in target.read_text().splitlines()]
     ((n_scores,),) = ask(place, "select count(score) from core.fct_scores")
     ((client,),) = ask(place, f"select distinct client_key::text from core.fct_scores where {OWN}")
-    resources = [each for each in everything if client in json.dumps(each["subject"])]
+    theirs = [each for each in everything if client in json.dumps(each["subject"])]
+    # PHQ-9 total score, LOINC 44261-6 (US Core example); the eight items it shares have no code.
+    resources = [each for each in theirs if "44261-6" in json.dumps(each["code"])]
+    others = [each for each in theirs if each not in resources]
 
     assert result.exit_code == 0
     assert len(everything) == n_scores > 3
     assert [resource["resourceType"] for resource in resources] == ["Observation"] * 3
-    # PHQ-9 total score, LOINC 44261-6 (US Core example).
-    assert all("44261-6" in json.dumps(resource["code"]) for resource in resources)
+    assert all("eight_items" in json.dumps(each["code"]) for each in others) and others
+    assert not any("loinc.org" in json.dumps(each["code"]) for each in others)
     assert sorted(resource["valueQuantity"]["value"] for resource in resources) == [7, 9, 27]
     assert "k1" not in {resource["subject"].get("reference") for resource in everything}
     assert target.stat().st_mode & 0o077 == 0
