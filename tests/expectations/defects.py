@@ -479,7 +479,6 @@ KEEPS = [
     ("S06", fifty_forms("wai_s", up_to_six)),
     # 3 of 60 PHQ-9 forms are 5 %; the items also reach zero.
     ("S06", forms_of("phq9", 58, some_beyond(3))),
-    ("S41", forms_of("wai_s", 29, up_to_five)),
     ("S41", forms_of("wai_s", 30, up_to_six)),
     ("S41", forms_of("wsas", 30, lambda number: items(*[2] * 4, number and 1))),
     ("S07", cells("responses", "r1", item_7=6)),

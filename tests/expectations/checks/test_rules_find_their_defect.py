@@ -57,6 +57,15 @@ def test_a_rule_leaves_the_edge_alone(delivery, rule_id, change):
         assert n_failed == 0
 
 
+def test_twenty_nine_forms_are_too_few_to_tell_a_wrong_coding(delivery):
+    """Thirty of them fail S41, see BREAKS; fewer are not in scope."""
+    defects.forms_of("wai_s", 29, defects.up_to_five)(delivery)
+
+    delivery.mark(_only("S41"))
+
+    assert delivery.count("S41") == (0, 0)
+
+
 @pytest.mark.parametrize("rule", ROW_RULES, ids=lambda rule: rule.id)
 def test_every_rule_has_a_case_that_breaks_it_and_one_that_does_not(rule):
     """A rule without a defect of its own was never seen to work."""

@@ -45,6 +45,7 @@ def validations(tmp_path_factory):
             f"""
             create table common_factors.cf_alliance_outcome as
             select {BROKEN_ESTIMATE} as estimate, 0.2 as ci_low, 0.3 as ci_high,
+                0.2 as adjusted_r,
                 0.3 as zero_order_r, 0.3 as spearman_r, 12 as n_clients, 1.0 as benchmark_value,
                 '{CANARY}' as benchmark_source, true as benchmark_is_comparable,
                 '{CANARY}' as benchmark_why_not
@@ -120,7 +121,7 @@ def test_the_index_shows_the_state_of_each_suite(tab, docs):
     rows = [row.inner_text().split("\t") for row in tab.locator("tbody tr").all()]
     # Two parts of the mart: its values, and the rows that have a benchmark.
     assert [[cell.strip() for cell in row[:5]] for row in rows] == [
-        ["cf_alliance_outcome", "Failed", "8", "6", "2"],
+        ["cf_alliance_outcome", "Failed", "9", "7", "2"],
         ["responses", "Failed", "4", "2", "2"],
     ]
 
