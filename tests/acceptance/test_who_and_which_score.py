@@ -71,7 +71,9 @@ def _changes(place):
     )
 
     def ors(before, after):
-        return [("ors", before, "client", [6.75] * 4)] * 2 + [("ors", after, "client", [8] * 4)] * 2
+        return [("ors", before, "client", [6.7, 6.8] * 2)] * 2 + [
+            ("ors", after, "client", [8] * 4)
+        ] * 2
 
     _deliver(
         place,

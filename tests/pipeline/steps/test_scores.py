@@ -18,9 +18,12 @@ def registry():
 
 @pytest.fixture
 def score(con, stage, tmp_path, registry):
-    """Score the given forms; returns rows (scale, score, n_answered, source, submitted)."""
+    """Score the given forms; returns rows (scale, score, n_answered, source, submitted).
 
-    def call(*forms: dict) -> list[tuple]:
+    The eight items that PHQ-9 shares with PHQ-8 are left out unless they are asked for.
+    """
+
+    def call(*forms: dict, left_out: str = "eight_items") -> list[tuple]:
         rows = [
             {
                 "response_key": str(uuid.uuid5(uuid.NAMESPACE_OID, str(number))),
@@ -36,7 +39,8 @@ def score(con, stage, tmp_path, registry):
         scores.write_scores(con, stage("responses", rows), target, registry)
         return con.execute(
             "select scale, score, n_answered, score_source, submitted_score "
-            f"from read_parquet('{target}') order by source_line, scale"
+            f"from read_parquet('{target}') where scale <> ? order by source_line, scale",
+            [left_out],
         ).fetchall()
 
     return call
@@ -49,6 +53,13 @@ def phq9(*answers: float | None) -> dict:
 def test_answers_are_scored(score):
     """domain.md 6.4: 0,1,2,3,0,1,2,3,0 is 12."""
     assert score(phq9(0, 1, 2, 3, 0, 1, 2, 3, 0)) == [("total", 12.0, 9, "computed", None)]
+
+
+def test_the_eight_items_shared_with_phq8_are_a_scale_of_their_own(score):
+    """The ninth, 3 here, is not among them."""
+    rows = score(phq9(0, 1, 2, 3, 0, 1, 2, 3, 3), phq9(*[None] * 8, 3), left_out="total")
+
+    assert [row[:3] for row in rows] == [("eight_items", 12.0, 8), ("eight_items", None, 0)]
 
 
 def test_a_submitted_total_stands_beside_the_computed_one(score):
