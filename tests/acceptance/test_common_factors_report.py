@@ -139,7 +139,7 @@ def test_in_a_browser_it_is_accessible_offline_and_one_scope_at_a_time(page, loo
         assert tab.locator(".scope:visible").count() == 1
         tab.get_by_label("Show").select_option("clinic-lakeside")
         assert tab.locator(".scope:visible").get_attribute("data-scope") == "clinic-lakeside"
-        assert tab.locator(".scope:visible svg.plot").count() >= 4
+        assert tab.locator(".scope:visible svg.plot").count() >= 3
         tab.set_viewport_size({"width": 360, "height": 740})
         assert tab.evaluate("document.documentElement.scrollWidth") == 360
         browser.close()

@@ -7,6 +7,7 @@ formats are found once. Nothing else knows of it.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,7 +77,7 @@ def use() -> None:
     home = ["--home", str(folder / "home")]
     inspected = CliRunner().invoke(app, ["inspect", str(export), "--clinic", "harbor", *home])
     (folder / "drafted").mkdir()
-    (folder / "drafted" / "harbor.yml").write_text(inspected.stdout, encoding="utf-8")
+    (folder / "drafted" / "harbor.yml").write_text(_filled_in(inspected.stdout), encoding="utf-8")
     drafted = load_clinic(folder / "drafted", "harbor")
     clinic = load_clinic(folder / "right", "harbor")
     with duckdb.connect() as con:
@@ -93,6 +94,12 @@ def use() -> None:
         except ConfigError as error:
             said[name] = str(error)
     print(json.dumps(said | {"schema": json.loads(clinic_schema())}))
+
+
+def _filled_in(draft: str) -> str:
+    """Take the comment marks off the feeds of a draft and name the instrument, as a person does."""
+    live = re.sub(r"(?m)^#( *(?:- table|set|columns|items):)", r"\1", draft)
+    return live.replace("# feeds:", "feeds:").replace("CHANGE_ME", "phq9")
 
 
 def test_inspect_recognizes_it_and_drafts_a_yaml_that_is_valid(seen):

@@ -30,6 +30,7 @@ from transforms.formats.survey_times import SurveyTimes
 from transforms.intake.column_mapping import map_columns
 from transforms.intake.pseudonyms import GroupKey
 from transforms.intake.read_file import read_export
+from transforms.intake.stage import stage
 
 KEY = GroupKey.derive(b"0123456789abcdef0123456789abcdef", "north")
 EXPORTS = {
@@ -69,7 +70,7 @@ def read_path(con, path: Path, form: str, feed=None, **more):
 def staged(con, tmp_path):
     """Stage the rows of a Source; return chosen columns by line."""
 
-    def stage(source, form: str, *columns: str, feed=None, **more) -> list[tuple]:
+    def call(source, form: str, *columns: str, feed=None, **more) -> list[tuple]:
         clinic = Clinic(clinic="harbor", format=form, feeds=[feed or EXPORTS[form][1]], **more)
         out = tmp_path / "staged.parquet"
         stage(
@@ -88,7 +89,7 @@ def staged(con, tmp_path):
         chosen = f"select {', '.join(columns)} from '{out}' order by source_line"
         return con.execute(chosen).fetchall()
 
-    return stage
+    return call
 
 
 def rows(con, source, *columns: str) -> list[tuple]:
