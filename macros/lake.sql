@@ -45,7 +45,7 @@
 
 {# CTE of the client identifiers that were given up, each with the one that stays. #}
 {% macro merged_clients() -%}
-merges as (
+given_up as (
 
     select * from {{ lake('merged_clients') }}
 
@@ -53,10 +53,10 @@ merges as (
 {%- endmacro %}
 
 {% macro left_join_merged(rows) -%}
-    left join merges on {{ rows }}.client_key = merges.client_key
+    left join given_up on {{ rows }}.client_key = given_up.client_key
 {%- endmacro %}
 
 {# The client of a row: after a merge the one that stays, for what came before as well. #}
 {% macro one_person(rows) -%}
-    coalesce(merges.merged_into_key, {{ rows }}.client_key)
+    coalesce(given_up.merged_into_key, {{ rows }}.client_key)
 {%- endmacro %}

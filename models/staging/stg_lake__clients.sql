@@ -23,7 +23,7 @@ current_rows as (
         {{ one_person('lake_rows') }} as client_key,
 
         ---------- booleans
-        merges.client_key is not null as is_merged,
+        given_up.client_key is not null as is_merged,
 
         ---------- strings
         lake_rows.gender,
