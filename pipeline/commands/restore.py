@@ -16,7 +16,7 @@ from pipeline.home import Home
 from pipeline.storage import writer_lock
 from pipeline.storage.backup_manifest import NAME, Manifest, copy, read_manifest, sha256_of
 from pipeline.storage.ledger import Ledger
-from pipeline.vault.keys import fingerprint_in_use
+from pipeline.vault.keys import fingerprint_in_use, has_key
 from transforms.errors import BackupError
 
 LEDGER = "home/ledger.sqlite"
@@ -65,7 +65,7 @@ def restore(source: Path, home: Home) -> Restored:
         n_files=sum(name.startswith("home/") for name in manifest.files),
         n_copied=n_copied,
         key_fingerprint=manifest.key_fingerprint,
-        is_key_there=(home.vault / "key").exists() or "RAPPORT_KEY" in os.environ,
+        is_key_there=has_key(home),
         n_other_config=_n_other_config(home, manifest),
     )
 
