@@ -24,6 +24,7 @@ from pipeline.storage.lake import accept as accept_rows
 from pipeline.storage.landing import Delivery
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.quarantine import (
+    StagedRows,
     Verdict,
     excluded_query,
     load_rules,
@@ -196,7 +197,7 @@ def _settle_whole(
     home, delivery, table = night.home, verdict.delivery, looked.table
     accept_whole(staged, lake_file(home, table.name, delivery.clinic_id, staged.name))
     if delivery.file_id in looked.marked:
-        write_marks_of_kept(night.con, home, night.run_id, verdict, table, staged)
+        write_marks_of_kept(StagedRows(night.con, home, night.run_id, verdict, table, staged))
     if table.name == "responses":
         scored, target = _scores(night, delivery)
         accept_whole(scored, target)
@@ -209,19 +210,20 @@ def _settle_rows(
     """Move the rows of a file's table to where each belongs."""
     con, home, run_id, delivery = night.con, night.home, night.run_id, verdict.delivery
     table, clinic_id = looked.table, verdict.delivery.clinic_id
+    rows = StagedRows(con, home, run_id, verdict, table, staged)
     accepted = accept_rows(
         con,
         home,
         table,
         staged,
         clinic_id=clinic_id,
-        excluded=excluded_query(home, run_id, verdict, table, staged),
+        excluded=excluded_query(rows),
         marked_at=delivery.received_at,
         absent=_absent(con, home, clinic_id, snapshot, table.name, staged),
         current=looked.current,
     )
-    write_redeliveries(con, home, run_id, verdict, table, staged, snapshot)
-    write_quarantine(con, home, run_id, verdict, table, staged)
+    write_redeliveries(rows, snapshot)
+    write_quarantine(rows)
     if table.name == "responses":
         scored, target = _scores(night, delivery)
         keep_left_in(con, scored, target, "response_key")

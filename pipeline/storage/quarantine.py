@@ -40,6 +40,37 @@ class Verdict:
         return "rejected" if self.rejection else "accepted"
 
 
+@dataclass(frozen=True)
+class StagedRows:
+    """The rows of one table of a file that is being settled, and what becomes of the file."""
+
+    con: duckdb.DuckDBPyConnection
+    home: Home
+    run_id: str
+    verdict: Verdict
+    table: Table
+    path: Path
+
+    @property
+    def marks(self) -> str:
+        """SQL for the marks on these rows, with the severity of their rule."""
+        delivery = self.verdict.delivery
+        marks = self.home.work(self.run_id) / "marks" / f"{delivery.clinic_id}.parquet"
+        return f"""
+            select marks.*, rules.severity, rules.takes_row_out
+            from read_parquet({quoted(marks)}) as marks
+            inner join rules using (rule_id)
+            where marks.file_id = {quoted(delivery.file_id)}
+                and marks.table_name = '{self.table.name}'
+        """
+
+    def written(self, folder: str) -> Path:
+        """Return the file of this run, delivered file and table; the run makes it append-only."""
+        delivery = self.verdict.delivery
+        name = f"{self.run_id}_{delivery.file_id}_{self.table.name}.parquet"
+        return self.home.lake / "quality" / folder / delivery.clinic_id / name
+
+
 def load_rules(con: duckdb.DuckDBPyConnection, home: Home) -> None:
     """Make the temp table ``rules``: which rules take a row out of the night."""
     con.execute(
@@ -51,78 +82,49 @@ def load_rules(con: duckdb.DuckDBPyConnection, home: Home) -> None:
     )
 
 
-def excluded_query(home: Home, run_id: str, verdict: Verdict, table: Table, staged: Path) -> str:
+def excluded_query(staged: StagedRows) -> str:
     """Return SQL for the rows to quarantine: all of a rejected file, else the marked ones."""
-    if verdict.rejection:
-        return f"select {table.key} as row_key, source_line from read_parquet({quoted(staged)})"
-    return f"""
-        select row_key, source_line
-        from ({_marks(home, run_id, verdict)})
-        where table_name = '{table.name}' and takes_row_out
-    """
+    if staged.verdict.rejection:
+        key, path = staged.table.key, quoted(staged.path)
+        return f"select {key} as row_key, source_line from read_parquet({path})"
+    return f"select row_key, source_line from ({staged.marks}) where takes_row_out"
 
 
-def _marks(home: Home, run_id: str, verdict: Verdict) -> str:
-    """Return SQL for one file's marks with the severity of their rule."""
-    work, delivery = home.work(run_id), verdict.delivery
-    return f"""
-        select marks.*, rules.severity, rules.takes_row_out
-        from read_parquet({quoted(work / "marks" / f"{delivery.clinic_id}.parquet")}) as marks
-        inner join rules using (rule_id)
-        where marks.file_id = {quoted(delivery.file_id)}
-    """
-
-
-def write_quarantine(
-    con: duckdb.DuckDBPyConnection,
-    home: Home,
-    run_id: str,
-    verdict: Verdict,
-    table: Table,
-    staged: Path,
-) -> None:
+def write_quarantine(staged: StagedRows) -> None:
     """Keep the whole rows taken out, and for every marked row what is wrong with it."""
-    delivery = verdict.delivery
-    rows = home.quarantine / table.name / f"clinic={delivery.clinic_id}" / staged.name
+    table, clinic_id = staged.table, staged.verdict.delivery.clinic_id
+    rows = staged.home.quarantine / table.name / f"clinic={clinic_id}" / staged.path.name
     copy_unless_empty(
-        con,
+        staged.con,
         f"""
         select staged.*
-        from read_parquet({quoted(staged)}) as staged
+        from read_parquet({quoted(staged.path)}) as staged
         semi join unwanted
             on staged.{table.key} is not distinct from unwanted.row_key
             and staged.source_line = unwanted.source_line
         """,
         rows,
     )
-    _write_reasons(con, home, run_id, verdict, table, staged)
+    _write_reasons(staged)
 
 
-def _write_reasons(
-    con: duckdb.DuckDBPyConnection,
-    home: Home,
-    run_id: str,
-    verdict: Verdict,
-    table: Table,
-    staged: Path,
-) -> None:
+def _write_reasons(staged: StagedRows) -> None:
     """Write what is wrong with every marked row, and with those in the temp table ``unwanted``."""
-    delivery = verdict.delivery
+    table, verdict, delivery = staged.table, staged.verdict, staged.verdict.delivery
     whole_file = verdict.rejection.replace("'", "''")
     client = "client_key" if "client_key" in lake_columns(table) else "cast(null as uuid)"
     copy_unless_empty(
-        con,
+        staged.con,
         f"""
         with
         rows_of_file as (
             select {table.key} as row_key, {client} as client_of_row, source_line,
                 source_file, source_sheet
-            from read_parquet({quoted(staged)})
+            from read_parquet({quoted(staged.path)})
         ),
         marked as (
             select row_key, source_line, rule_id, column_name, reason, severity, takes_row_out
-            from ({_marks(home, run_id, verdict)})
-            where table_name = '{table.name}'
+            from ({staged.marks})
         ),
         reasons as (
             select * from marked
@@ -149,7 +151,7 @@ def _write_reasons(
             reasons.reason,
             reasons.severity,
             reasons.takes_row_out,
-            {quoted(run_id)} as run_id,
+            {quoted(staged.run_id)} as run_id,
             cast({quoted(delivery.received_at.isoformat())} as timestamp) as seen_at
         from reasons
         inner join rows_of_file
@@ -157,19 +159,11 @@ def _write_reasons(
             and reasons.source_line = rows_of_file.source_line
         order by reasons.source_line, reasons.rule_id, reasons.column_name, reasons.row_key
         """,
-        _quality_file(home, "quarantine", run_id, delivery, table),
+        staged.written("quarantine"),
     )
 
 
-def write_redeliveries(
-    con: duckdb.DuckDBPyConnection,
-    home: Home,
-    run_id: str,
-    verdict: Verdict,
-    table: Table,
-    staged: Path,
-    snapshot: Snapshot | None = None,
-) -> None:
+def write_redeliveries(staged: StagedRows, snapshot: Snapshot | None = None) -> None:
     """Note what this file tells about rows that the clinic's quarantine knows.
 
     A row that comes in good order was repaired, also when it equals the one already loaded. A row
@@ -177,8 +171,8 @@ def write_redeliveries(
     followed by its file, which the snapshot replaces. Uses the temp table ``unwanted`` that
     `pipeline.storage.lake.accept` leaves.
     """
-    delivery = verdict.delivery
-    folder = home.lake / "quality" / "quarantine" / delivery.clinic_id
+    table, delivery = staged.table, staged.verdict.delivery
+    folder = staged.home.lake / "quality" / "quarantine" / delivery.clinic_id
     held = sorted(folder.glob(f"*_{table.name}.parquet"))
     if not held:
         return
@@ -187,7 +181,7 @@ def write_redeliveries(
     came = f"""
         select distinct staged.{table.key} as row_key, 'delivered' as event,
             null::varchar as earlier_file_id
-        from read_parquet({quoted(staged)}) as staged
+        from read_parquet({quoted(staged.path)}) as staged
         semi join ({known}) as held on staged.{table.key} = held.row_key
         anti join unwanted
             on staged.{table.key} = unwanted.row_key
@@ -198,15 +192,15 @@ def write_redeliveries(
         union all
         select distinct row_key, 'deleted' as event,
             case when row_key is null then file_id end as earlier_file_id
-        from ({of_source(con, known, snapshot)}) as held
-        anti join read_parquet({quoted(staged)}) as staged on held.row_key = staged.{table.key}
+        from ({of_source(staged.con, known, snapshot)}) as held
+        anti join read_parquet({quoted(staged.path)}) as staged on held.row_key = staged.{table.key}
         where file_id <> {quoted(delivery.file_id)}
     """
         if snapshot
         else ""
     )
     copy_unless_empty(
-        con,
+        staged.con,
         f"""
         select
             {quoted(delivery.clinic_id)} as clinic_id,
@@ -216,29 +210,22 @@ def write_redeliveries(
             earlier_file_id,
             {quoted(delivery.file_id)} as file_id,
             {quoted(delivery.source_file)} as source_file,
-            {quoted(run_id)} as run_id,
+            {quoted(staged.run_id)} as run_id,
             cast({quoted(delivery.received_at.isoformat())} as timestamp) as happened_at
         from ({came} {gone})
         order by row_key, earlier_file_id
         """,
-        _quality_file(home, "quarantine_events", run_id, delivery, table),
+        staged.written("quarantine_events"),
     )
 
 
-def write_marks_of_kept(
-    con: duckdb.DuckDBPyConnection,
-    home: Home,
-    run_id: str,
-    verdict: Verdict,
-    table: Table,
-    staged: Path,
-) -> None:
+def write_marks_of_kept(staged: StagedRows) -> None:
     """Say what is wrong with the rows of a file of which none is taken out."""
-    con.execute(
+    staged.con.execute(
         "create or replace temp table unwanted as "
         "select null::uuid as row_key, null::bigint as source_line where false"
     )
-    _write_reasons(con, home, run_id, verdict, table, staged)
+    _write_reasons(staged)
 
 
 def forget(home: Home, run_id: str, clinic_id: str, file_ids: Set[str]) -> None:
@@ -287,9 +274,3 @@ def _is_leftover(
     run_id, file_id, _ = path.stem.split("_")
     delivery = path.parent.name, file_id
     return delivery in held or (run_id in ended and settled_in.get(delivery, "") < run_id)
-
-
-def _quality_file(home: Home, folder: str, run_id: str, delivery: Delivery, table: Table) -> Path:
-    """Return the file of one run, delivered file and table; the run makes it append-only."""
-    name = f"{run_id}_{delivery.file_id}_{table.name}.parquet"
-    return home.lake / "quality" / folder / delivery.clinic_id / name
