@@ -51,6 +51,12 @@ def only_row(result: Result) -> tuple[Any, ...]:
     return row
 
 
+def records(found: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Return the rows of an executed query as dictionaries, by the names of its columns."""
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
 def execute_quietly(
     con: duckdb.DuckDBPyConnection,
     statement: str,

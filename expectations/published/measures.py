@@ -19,6 +19,7 @@ from expectations.checks.decided_elsewhere import Measured
 from expectations.rows.delivery import parquet
 from expectations.verdicts import share_of, state_of
 from transforms.errors import ConfigError
+from transforms.sql import records
 
 MEASURES = Path(__file__).with_name("measures")
 # Rules that are not about one clinic after the other.
@@ -108,9 +109,7 @@ def _measure(con: duckdb.DuckDBPyConnection, rule: Rule, check: Measured) -> lis
     if needed and not _has_table(con, needed):
         return []
     try:
-        cursor = con.execute(query)
-        names = [column[0] for column in cursor.description]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        rows = records(con.execute(query))
     except duckdb.Error as error:
         kind = type(error).__name__.removesuffix("Exception")
         return [Measure(rule.id, None, "", 0, 0, error=f"{kind} error while the query ran")]

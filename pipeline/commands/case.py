@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
-
 from pipeline.commands.reidentify import reidentify
 from pipeline.commands.trace import Trace, trace
 from pipeline.home import Home
+from pipeline.storage.duckdb_session import open_published
 from pipeline.vault.pages import write_private
 from reports.clinical.case import case_page
+from transforms.sql import records
 from transforms.statistics.withheld import Record
 
 KIND = "case"  # folder of these among the pages of the vault
@@ -115,8 +115,11 @@ def write_case(home: Home, client_key: str, by: str) -> Path:
         "gains": GAINS,
         "alerts": ALERTS,
     }
-    with duckdb.connect(str(home.published.resolve()), read_only=True) as con:
-        rows = {part: _rows(con, query, client_key) for part, query in parts.items()}
+    with open_published(home, "case") as con:
+        rows = {
+            part: records(con.execute(query, {"client": client_key}))
+            for part, query in parts.items()
+        }
     clinics = {row["clinic_id"] for row in [*rows["episodes"], *traced.scores]}
     client_ids = [
         named
@@ -125,9 +128,3 @@ def write_case(home: Home, client_key: str, by: str) -> Path:
     ]
     case = Case(client_ids=sorted(set(client_ids)), trace=traced, **rows)
     return write_private(home, f"{KIND}/{client_key.lower()}.html", case_page(case))
-
-
-def _rows(con: duckdb.DuckDBPyConnection, query: str, client_key: str) -> list[Record]:
-    found = con.execute(query, {"client": client_key})
-    names = [column[0] for column in found.description]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

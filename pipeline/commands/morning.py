@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -18,12 +18,13 @@ from rich.console import Console
 
 from pipeline.home import Home
 from pipeline.storage.configuration import read_clinic
-from pipeline.storage.duckdb_session import duck, quoted
+from pipeline.storage.duckdb_session import duck, open_published, quoted
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.morning_settings import (
     Concern,
     Morning,
     Suggestion,
+    Suggestions,
     load_morning,
     load_suggestions,
 )
@@ -36,6 +37,7 @@ from reports.clinical.rendering import form_word, rule_words
 from reports.drawing.templating import percent
 from transforms.errors import NothingToDoError
 from transforms.intake.pseudonyms import GroupKey
+from transforms.sql import records
 from transforms.statistics.withheld import Record
 
 KIND = "morning"  # folder of the lists among the pages of the vault
@@ -170,11 +172,11 @@ def morning(
     NothingToDoError
         Nothing is published, the key is no key, or config/morning.yml names no such supervisor.
     """
-    settings = load_morning(home)
+    settings, suggestions = load_morning(home), load_suggestions(home)
     wanted = _wanted(settings, therapist, supervisor)
-    with _published(home) as con:
+    with open_published(home, KIND) as con:
         alerts = _waiting(con, home, today)
-        right = {(row["concern"], row["instrument_id"]): row for row in _rows(con, RIGHT)}
+        right = {(row["concern"], row["instrument_id"]): row for row in records(con.execute(RIGHT))}
         late = con.execute(LATE.format(days=LATELY), {"today": today}).fetchall()
     n_late = {(key, clinic): n for key, clinic, n in late}
     per_list: dict[tuple[uuid.UUID | None, str], list[Record]] = defaultdict(list)
@@ -190,7 +192,7 @@ def morning(
         drop_pages(home)
     lists = []
     for (key, clinic), rows in sorted(chosen.items(), key=lambda one: (one[0][1], str(one[0][0]))):
-        clients = _clients(home, rows, right, settings, names)
+        clients = _clients(rows, right, settings, suggestions, names)
         listed = clients[: settings.budget]
         rest = Counter(line.seen[0].concern for line in clients[settings.budget :])
         one = MorningList(
@@ -212,7 +214,7 @@ def waiting(home: Home, today: date, therapist: str | None = None) -> list[Recor
     Raises NothingToDoError when nothing is published or the key is no key.
     """
     wanted = _wanted(Morning(), therapist, None)
-    with _published(home) as con:
+    with open_published(home, KIND) as con:
         rows = _waiting(con, home, today)
     return [row for row in rows if wanted is None or row["therapist_key"] in wanted]
 
@@ -249,15 +251,9 @@ def print_list(one: MorningList, console: Console) -> None:
         )
 
 
-def _published(home: Home) -> duckdb.DuckDBPyConnection:
-    if not home.published.exists():
-        raise NothingToDoError("morning: nothing is published. Run `rapport run` first.")
-    return duckdb.connect(str(home.published.resolve()), read_only=True)
-
-
 def _waiting(con: duckdb.DuckDBPyConnection, home: Home, today: date) -> list[Record]:
     log = quoted(home.lake / "alerts" / "*.parquet")
-    return _rows(con, ALERTS.format(log=log), {"today": today})
+    return records(con.execute(ALERTS.format(log=log), {"today": today}))
 
 
 def _wanted(
@@ -279,14 +275,13 @@ def _wanted(
 
 
 def _clients(
-    home: Home,
     rows: list[Record],
     right: dict[tuple[str, str | None], Record],
     settings: Morning,
+    suggestions: Suggestions,
     names: dict[tuple[str, str, uuid.UUID | None], list[str]],
 ) -> list[Line]:
     """Return everybody with a listed concern: the most urgent first, then who waits longest."""
-    suggestions = load_suggestions(home)
     rank = {concern: place for place, concern in enumerate(settings.order)}
     per_client: dict[uuid.UUID, dict[Concern, list[Record]]] = defaultdict(
         lambda: defaultdict(list)
@@ -302,9 +297,7 @@ def _clients(
                 what=_what(concern, found),
                 since=found[0]["raised_at"],
                 how_often_right=_how_often(concern, found, right),
-                places=[
-                    f"{r['source_file']}:{r['source_line']}" for r in found if r["source_file"]
-                ],
+                places=_places(found),
                 alert_keys=[row["alert_key"] for row in found],
                 suggestion=suggestions.of(concern),
             )
@@ -380,10 +373,4 @@ def _shown(home: Home, one: MorningList, by: str, today: date) -> MorningList:
     )
     name = one.therapist_key or f"no-therapist-{one.clinic_id}"
     page = write_private(home, f"{KIND}/{name}.html", morning_page(one, today, SEEN, LATELY))
-    return MorningList(**{**one.__dict__, "page": page})
-
-
-def _rows(con: duckdb.DuckDBPyConnection, query: str, values: Record | None = None) -> list[Record]:
-    found = con.execute(query, values) if values else con.execute(query)
-    names = [column[0] for column in found.description]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    return replace(one, page=page)

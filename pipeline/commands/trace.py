@@ -16,10 +16,11 @@ from rich.table import Table
 
 from pipeline.home import Home
 from pipeline.storage.configuration import read_registry
-from pipeline.storage.duckdb_session import quoted
+from pipeline.storage.duckdb_session import open_published, quoted
 from transforms.errors import NothingToDoError
 from transforms.instruments.definition import Instrument
 from transforms.instruments.registry import Registry
+from transforms.sql import records
 from transforms.statistics.withheld import Record
 
 WARNING = (
@@ -94,9 +95,7 @@ def trace(home: Home, client_key: str, episode_key: str | None = None) -> Trace:
     keys = {"client": _key(client_key, "client"), "episode": None}
     if episode_key is not None:
         keys["episode"] = _key(episode_key, "episode")
-    if not home.published.exists():
-        raise NothingToDoError("trace: nothing is published. Run `rapport run` first.")
-    with duckdb.connect(str(home.published.resolve()), read_only=True) as con:
+    with open_published(home, "trace") as con:
         scores = _rows(con, FORMS, keys)
         episodes = _rows(con, EPISODES, keys)
         if not scores and not episodes:
@@ -137,9 +136,7 @@ def _key(text: str, what: str) -> str:
 
 
 def _rows(con: duckdb.DuckDBPyConnection, query: str, keys: Record) -> list[Record]:
-    found = con.execute(query.replace("$client", "cast($client as uuid)"), keys)
-    names = [column[0] for column in found.description]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    return records(con.execute(query.replace("$client", "cast($client as uuid)"), keys))
 
 
 def _items(home: Home, registry: Registry, scores: list[Record]) -> list[Record]:
@@ -180,9 +177,7 @@ def _answers(home: Home, forms: list[Record]) -> dict[tuple[object, ...], Record
                 "where response_key::varchar in (select unnest($1))",
                 [keys],
             )
-            names = [column[0] for column in result.description]
-            for values in result.fetchall():
-                row = dict(zip(names, values, strict=True))
+            for row in records(result):
                 found[row["response_key"], row["source_file"], row["source_line"]] = row
     return found
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
-import duckdb
 import pyarrow as pa
 
 from pipeline.home import Home
+from pipeline.storage.duckdb_session import open_published
 from pipeline.storage.parquet import write_rows
 from transforms.errors import NothingToDoError
 
@@ -92,9 +92,7 @@ def _check(given: Answer) -> None:
 
 def _open_kind(home: Home, key: uuid.UUID, command: str) -> str:
     """Return the kind of a published alert that can still be answered."""
-    if not home.published.exists():
-        raise NothingToDoError(f"{command}: nothing is published. Run `rapport run` first.")
-    with duckdb.connect(str(home.published.resolve()), read_only=True) as con:
+    with open_published(home, command) as con:
         found = con.execute(
             "select alert_kind, status from process.fct_alerts where alert_key = ?", [str(key)]
         ).fetchone()

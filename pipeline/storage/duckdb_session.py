@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from pipeline.home import Home
+from transforms.errors import NothingToDoError
 
 # 2 of the 4 GiB a night may use; Python, Airflow and the tables being written need the rest.
 MEMORY = "2GB"
@@ -45,6 +46,16 @@ def for_few_rows(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     finally:
         con.execute("pragma enable_optimizer")
         con.execute("reset threads")
+
+
+def open_published(home: Home, who: str) -> duckdb.DuckDBPyConnection:
+    """Open the published release to read; ``who`` asks, for the message.
+
+    Raises NothingToDoError when nothing is published.
+    """
+    if not home.published.exists():
+        raise NothingToDoError(f"{who}: nothing is published. Run `rapport run` first.")
+    return duckdb.connect(str(home.published.resolve()), read_only=True)
 
 
 def quoted(path: Path | str) -> str:

@@ -17,6 +17,7 @@ from reports.validation.attrition import BY_SESSION, ClinicAttrition, attrition_
 from reports.validation.headline import Headline, headlines
 from reports.validation.tables import RunQuality
 from reports.validation.trends import RUNS, Trend, trends_of
+from transforms.sql import records
 
 # Rules about the way a form was answered (domain: careless and invalid responding): the same
 # answer throughout, impossible speed, repeated answers, all at the top; then jumps, another mode
@@ -150,8 +151,8 @@ def read_findings(con: duckdb.DuckDBPyConnection, quality: RunQuality) -> Findin
     run_id = quality.run_id
     return Findings(
         headlines=headlines(con, quality),
-        trends=trends_of(_rows(con, RUNS, {"run_id": run_id})),
-        answering=attrition_of(_rows(con, BY_SESSION, None))
+        trends=trends_of(records(con.execute(RUNS, {"run_id": run_id}))),
+        answering=attrition_of(records(con.execute(BY_SESSION)))
         if "fct_session_process" in there
         else [],
         denominators=defaultdict(
@@ -161,15 +162,9 @@ def read_findings(con: duckdb.DuckDBPyConnection, quality: RunQuality) -> Findin
             else [],
         ),
         parts={
-            part: _rows(con, sql, {"run_id": run_id} if "$run_id" in sql else None)
+            part: records(con.execute(sql, {"run_id": run_id} if "$run_id" in sql else None))
             if table in there
             else []
             for part, (table, sql) in _PARTS.items()
         },
     )
-
-
-def _rows(con: duckdb.DuckDBPyConnection, sql: str, values: Any) -> list[dict[str, Any]]:
-    cursor = con.execute(sql, values)
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

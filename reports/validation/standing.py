@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import duckdb
+
+from transforms.sql import records
 
 # A row is lost while it is open in quarantine. A row of two rules is one row.
 _ROWS = """
@@ -254,13 +255,13 @@ class Loss:
 
 def read_standings(con: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, Standing]:
     """Return every clinic that ever delivered, per id."""
-    rows = _rows(con, _sql(con, _STANDINGS), {"run_id": run_id})
+    rows = records(con.execute(_sql(con, _STANDINGS), {"run_id": run_id}))
     return {row["clinic_id"]: Standing(**row) for row in rows}
 
 
 def read_losses(con: duckdb.DuckDBPyConnection, run_id: str) -> dict[tuple[str, str], Loss]:
     """Return what each rule lost, per (rule_id, clinic_id)."""
-    rows = _rows(con, _sql(con, _LOSSES), {"run_id": run_id})
+    rows = records(con.execute(_sql(con, _LOSSES), {"run_id": run_id}))
     return {(row.pop("rule_id"), row.pop("clinic_id")): Loss(**row) for row in rows}
 
 
@@ -277,9 +278,3 @@ def _sql(con: duckdb.DuckDBPyConnection, query: str) -> str:
         "off": _OFF,
     }
     return query.format(**parts, rows=_ROWS.format(**parts))
-
-
-def _rows(con: duckdb.DuckDBPyConnection, sql: str, values: Any) -> list[dict[str, Any]]:
-    cursor = con.execute(sql, values)
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from reports.validation.standing import Loss, Standing, read_losses, read_standings
-from transforms.sql import only_row
+from transforms.sql import only_row, records
 
 EVERY_CLINIC = "all"  # scope of a check that belongs to no single clinic, such as one on a mart
 COUNTED_SCHEMAS = ("core", "process", "common_factors", "quality")
@@ -176,9 +176,7 @@ def read_run_quality(analytics: Path, run_id: str) -> RunQuality:
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, sql: str, *values: object) -> list[dict[str, Any]]:
-    cursor = connection.execute(sql, list(values))
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return records(connection.execute(sql, list(values)))
 
 
 def _read_run_at(connection: duckdb.DuckDBPyConnection, run_id: str) -> datetime | None:
