@@ -12,6 +12,22 @@
     end
 {%- endmacro %}
 
+{#
+    The class of a change, of a row that says whether it is reliable and whether the client was a
+    case before and after; NULL where nobody can say whether it is reliable.
+#}
+{% macro change_class() -%}
+    case
+        when is_reliably_improved and is_case_at_start and not is_case_at_end
+            then 'recovered'
+        when is_reliably_improved then 'improved'
+        when is_reliably_deteriorated and not is_case_at_start and is_case_at_end
+            then 'harmed'
+        when is_reliably_deteriorated then 'deteriorated'
+        when not is_reliably_improved and not is_reliably_deteriorated then 'unchanged'
+    end
+{%- endmacro %}
+
 {# Percent of the maximum possible: 0 is the lowest, 100 the highest score the scale allows. #}
 {% macro pomp(score, score_min, score_max) -%}
     ({{ score }} - {{ score_min }}) * 100.0 / nullif({{ score_max }} - {{ score_min }}, 0)

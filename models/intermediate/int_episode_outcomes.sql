@@ -136,15 +136,10 @@ classified as (
         is_case_at_start as jt_is_case_at_start,
         is_reliably_improved,
         is_reliably_deteriorated,
+        {# Without a cut-off at both ends there is no class of this method. #}
         case
-            when is_case_at_start is null or is_case_at_end is null then null
-            when is_reliably_improved and is_case_at_start and not is_case_at_end
-                then 'recovered'
-            when is_reliably_improved then 'improved'
-            when is_reliably_deteriorated and not is_case_at_start and is_case_at_end
-                then 'harmed'
-            when is_reliably_deteriorated then 'deteriorated'
-            when not is_reliably_improved and not is_reliably_deteriorated then 'unchanged'
+            when is_case_at_start is not null and is_case_at_end is not null
+                then {{ change_class() }}
         end as jt_class
 
     from judged

@@ -100,15 +100,7 @@ classified as (
 
     select
         *,
-        case
-            when is_reliably_improved and is_case_at_start and not is_case_at_end
-                then 'recovered'
-            when is_reliably_improved then 'improved'
-            when is_reliably_deteriorated and not is_case_at_start and is_case_at_end
-                then 'harmed'
-            when is_reliably_deteriorated then 'deteriorated'
-            when not is_reliably_improved and not is_reliably_deteriorated then 'unchanged'
-        end as change_class
+        {{ change_class() }} as change_class
 
     from judged
 
