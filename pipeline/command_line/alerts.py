@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.command_line.home import HomeOption, home_of, refusals, writing_in
+from pipeline.command_line.home import HomeOption, asked_by, home_of, refusals, writing_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,17 +37,14 @@ def morning(
 
     Example: rapport morning --supervisor "north team"
     """
-    import getpass
-
     from rich.console import Console
 
     from pipeline.commands.morning import morning as lists_of
     from pipeline.commands.morning import print_counts, print_list
 
     place, console = home_of(home), Console(highlight=False, markup=False, soft_wrap=True)
-    by = by.strip() or getpass.getuser()
     with refusals():  # does not wait for a night: an alert may be urgent
-        lists = lists_of(place, date.today(), by, therapist, supervisor)
+        lists = lists_of(place, date.today(), asked_by(by), therapist, supervisor)
     if therapist or supervisor:
         for one in lists:
             print_list(one, console)
@@ -67,13 +64,11 @@ def case(
 
     Example: rapport case --client 0c5f…
     """
-    import getpass
-
     from pipeline.commands.case import write_case
 
     place = home_of(home)
     with refusals():
-        page = write_case(place, client, by.strip() or getpass.getuser())
+        page = write_case(place, client, asked_by(by))
     typer.echo(str(page))
 
 

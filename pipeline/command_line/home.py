@@ -46,6 +46,13 @@ def writing_in(folder: Path | None, owner: str) -> Iterator[Home]:
             yield place
 
 
+def asked_by(given: str) -> str:
+    """Return who asks: as given, else the user here."""
+    import getpass
+
+    return given.strip() or getpass.getuser()
+
+
 def home_of(folder: Path | None) -> Home:
     from pipeline.home import Home
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.command_line.home import HomeOption, home_of, refusals, writing_in
+from pipeline.command_line.home import HomeOption, asked_by, home_of, refusals, writing_in
 
 
 def reidentify(
@@ -23,11 +23,9 @@ def reidentify(
 
     Example: rapport reidentify --clinic harbor --client-key 0c5f… --reason "risk alert, call back"
     """
-    import getpass
-
     from pipeline.commands.reidentify import reidentify as find
 
-    by, reason = by.strip() or getpass.getuser(), reason.strip()
+    by, reason = asked_by(by), reason.strip()
     if not reason:
         typer.echo("reidentify: say --reason.", err=True)
         raise typer.Exit(2)

@@ -5,7 +5,6 @@ Fatal findings are not asked about: they have already stopped their file or the 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.home import Home
 from pipeline.storage.configuration import rules
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.site_settings import read_settings
+from pipeline.storage.site_settings import read_settings, schema_of
 from transforms.errors import ConfigError
 
 EVERY_CLINIC = "all clinics"
@@ -95,8 +94,7 @@ def load_gate(home: Home) -> Gate:
 
 def gate_schema() -> str:
     """Return the text of config/schema/gate.schema.json."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return json.dumps(schema | Gate.model_json_schema(), indent=2) + "\n"
+    return schema_of(Gate)
 
 
 def known_clinics(home: Home) -> set[str]:

@@ -162,12 +162,11 @@ class Ledger:
             with self._transaction() as connection:
                 connection.execute(insert(names).prefix_with("or ignore"), rows)
 
-    def record_file(self, file: Record, tables: list[Record]) -> None:
-        """Record a file's verdict with its row counts, replacing an earlier verdict."""
-        self.record_files([(file, tables)])
-
     def record_files(self, settled: Iterable[tuple[Record, list[Record]]]) -> None:
-        """Record the verdicts of several files, each with its row counts, all or none of them."""
+        """Record the verdicts of files with their row counts, all or none of them.
+
+        An earlier verdict on a file is replaced.
+        """
         settled = list(settled)
         if not settled:
             return

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from pipeline.home import REPOSITORY, Home
-from pipeline.storage.site_settings import read_settings
+from pipeline.home import Home
+from pipeline.storage.site_settings import read_settings, schema_of
 
-SCHEMA = REPOSITORY / "config" / "schema" / "morning.schema.json"
 FILE, SUGGESTIONS = "morning.yml", "suggestions.yml"
 Concern = Literal[
     "risk", "reported_rupture", "not_on_track", "alliance_fall", "leaving_soon", "no_form"
@@ -78,5 +76,4 @@ def load_suggestions(home: Home) -> Suggestions:
 
 def morning_schema() -> str:
     """Return the text of config/schema/morning.schema.json."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return json.dumps(schema | Morning.model_json_schema(), indent=2) + "\n"
+    return schema_of(Morning)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pipeline.home import REPOSITORY, Home
-from pipeline.storage.site_settings import read_settings
+from pipeline.home import Home
+from pipeline.storage.site_settings import read_settings, schema_of
 
-SCHEMA = REPOSITORY / "config" / "schema" / "notify.schema.json"
 FILE = "notify.yml"
 PASSWORD, WEBHOOK_URL = "RAPPORT_SMTP_PASSWORD", "RAPPORT_WEBHOOK_URL"
 Kind = Literal["success", "failure", "approval", "late", "few_rows"]
@@ -70,5 +68,4 @@ def load_notify(home: Home) -> Notify:
 
 def notify_schema() -> str:
     """Return the text of config/schema/notify.schema.json."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return json.dumps(schema | Notify.model_json_schema(), indent=2) + "\n"
+    return schema_of(Notify)

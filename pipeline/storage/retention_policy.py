@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.home import REPOSITORY, Home
-from pipeline.storage.site_settings import read_settings
+from pipeline.home import Home
+from pipeline.storage.site_settings import read_settings, schema_of
 
-SCHEMA = REPOSITORY / "config" / "schema" / "retention.schema.json"
 FILE = "retention.yml"
 
 
@@ -39,5 +36,4 @@ def load_retention(home: Home) -> Retention:
 
 def retention_schema() -> str:
     """Return the text of config/schema/retention.schema.json."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return json.dumps(schema | Retention.model_json_schema(), indent=2) + "\n"
+    return schema_of(Retention)

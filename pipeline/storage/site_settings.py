@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +13,12 @@ from pipeline.home import Home
 from transforms.errors import ConfigError
 
 Settings = TypeVar("Settings", bound=BaseModel)
+
+
+def schema_of(model: type[BaseModel]) -> str:
+    """Return the JSON Schema of a settings file, as config/schema/ holds it."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps(schema | model.model_json_schema(), indent=2) + "\n"
 
 
 def read_settings(home: Home, name: str, model: type[Settings], remedy: str) -> Settings:

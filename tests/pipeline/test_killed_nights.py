@@ -43,7 +43,7 @@ def test_rows_that_no_release_has_make_a_night(home, monkeypatch, run_id, status
     release.touch()
     home.published.symlink_to(release)
     ledger.open_run(KILLED, AT, state)
-    ledger.record_file(FILE | {"run_id": run_id, "status": status}, [])
+    ledger.record_files([(FILE | {"run_id": run_id, "status": status}, [])])
 
     assert night.open_run()["is_new"] is is_new
     assert ledger.run(KILLED)["status"] == "failed"

@@ -38,7 +38,7 @@ def place(home, con) -> Home:
     file |= {"size_bytes": 1, "received_at": AT, "run_id": RUN, "status": "accepted"}
     table = {"clinic_id": "harbor", "file_id": "f1", "table_name": "clients", "n_received": 3}
     table |= {"n_accepted": 3, "n_duplicate": 0, "n_quarantined": 0, "n_erased": 0}
-    ledger.record_file(file | {"reason": None, "fingerprint": "f"}, [table])
+    ledger.record_files([(file | {"reason": None, "fingerprint": "f"}, [table])])
     rows = lake.lake_file(home, "clients", "harbor", "f1.parquet")
     rows.parent.mkdir(parents=True)
     con.execute(f"copy (select * from range(3)) to '{rows}'")

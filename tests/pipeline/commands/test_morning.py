@@ -15,12 +15,15 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.commands.morning import morning
+from pipeline.home import REPOSITORY
 from pipeline.storage.alert_log import Answer, answer, write_empty_log
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.morning_settings import SCHEMA, load_suggestions, morning_schema
+from pipeline.storage.morning_settings import load_suggestions, morning_schema
 from pipeline.vault.keys import identities_folder, open_vault
 from tests.conftest import key
 from transforms.errors import ConfigError, NothingToDoError, VaultError
+
+SCHEMA = REPOSITORY / "config" / "schema" / "morning.schema.json"
 
 TODAY = date(2026, 3, 10)
 A, B = key("therapist a"), key("therapist b")

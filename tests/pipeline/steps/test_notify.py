@@ -16,10 +16,12 @@ from pipeline import night
 from pipeline.home import REPOSITORY, Home
 from pipeline.steps import notify
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.notify_settings import SCHEMA, load_notify, notify_schema
+from pipeline.storage.notify_settings import load_notify, notify_schema
 from pipeline.storage.remarks import read_remarks
 from tests.pipeline.smtp_server import Smtp
 from transforms.errors import BuildError, ConfigError, NothingToDoError
+
+SCHEMA = REPOSITORY / "config" / "schema" / "notify.schema.json"
 
 AT, RUN = datetime(2026, 1, 2, 2), "2026-01-02T02-00-00Z"
 SECRET_NAME = "Smith-10423.csv"
@@ -74,7 +76,7 @@ def place(tmp_path, monkeypatch) -> Home:
         table = {"clinic_id": "fjord", "file_id": f"f{number}", "table_name": "responses"}
         table |= {"n_received": 7, "n_accepted": 4, "n_duplicate": 2, "n_quarantined": 1}
         tables = [table | {"n_erased": 0}] if status == "accepted" else []
-        ledger.record_file(row | {"reason": None, "fingerprint": "f"}, tables)
+        ledger.record_files([(row | {"reason": None, "fingerprint": "f"}, tables)])
     return home
 
 

@@ -15,10 +15,12 @@ from pipeline.steps import retention
 from pipeline.storage import lake
 from pipeline.storage.as_of import rows_as_of
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.retention_policy import SCHEMA, load_retention, retention_schema
+from pipeline.storage.retention_policy import load_retention, retention_schema
 from tests.pipeline.steps.test_withdraw import account, form, take_back
 from transforms.contract import TABLES
 from transforms.errors import BalanceError, ConfigError
+
+SCHEMA = REPOSITORY / "config" / "schema" / "retention.schema.json"
 
 NOW = datetime(2028, 1, 1, 12)
 

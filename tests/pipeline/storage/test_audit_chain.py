@@ -37,7 +37,7 @@ TABLE = {
 def ledger(home) -> Ledger:
     kept = Ledger(home)
     kept.open_run("r1", AT, "f")
-    kept.record_file(dict(FILE), [TABLE])
+    kept.record_files([(dict(FILE), [TABLE])])
     kept.note("waivers", only_if_new=True, sha256="w1")
     kept.note("waivers", only_if_new=True, sha256="w1")
     kept.log_approval({"run_id": "r1", "asked_at": AT, "asked_because": "harbor: many"})

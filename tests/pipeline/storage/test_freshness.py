@@ -42,7 +42,7 @@ def take_in(home: Home, at: datetime, *names: str) -> None:
         size = (home.landing / "fjord" / name).stat().st_size
         row = {"clinic_id": "fjord", "file_id": name, "sha256": name, "source_file": name}
         row |= {"size_bytes": size, "received_at": at, "run_id": run_id, "status": "accepted"}
-        ledger.record_file(row | {"reason": None, "fingerprint": "f"}, [])
+        ledger.record_files([(row | {"reason": None, "fingerprint": "f"}, [])])
 
 
 def of_fjord(home: Home, now: datetime):

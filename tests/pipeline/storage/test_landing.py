@@ -28,17 +28,14 @@ def found(home, ledger, fingerprint="v1"):
 def settle(home, ledger, status, fingerprint="v1"):
     ledger.open_run("r1", NOW, fingerprint)
     for delivery in new_deliveries(home, ledger, NOW, fingerprint):
-        ledger.record_file(
-            delivery.as_row()
-            | {
-                "run_id": "r1",
-                "status": status,
-                "reason": None,
-                "fingerprint": fingerprint,
-                "score_fingerprint": None,
-            },
-            [],
-        )
+        file = delivery.as_row() | {
+            "run_id": "r1",
+            "status": status,
+            "reason": None,
+            "fingerprint": fingerprint,
+            "score_fingerprint": None,
+        }
+        ledger.record_files([(file, [])])
 
 
 def test_files_come_in_the_order_of_their_names(home):

@@ -153,9 +153,9 @@ def test_the_sweep_leaves_what_a_live_run_writes_and_what_nobody_knows(home, con
         ledger.open_run(run_id, AT, "f")
     ledger.close_run("ended", AT, "failed")
     for status in ("accepted", "rejected", "held"):
-        ledger.record_file(FILE | {"file_id": status, "run_id": "ended", "status": status}, [])
+        ledger.record_files([(FILE | {"file_id": status, "run_id": "ended", "status": status}, [])])
     # What was held is read again by the live run.
-    ledger.record_file(FILE | {"file_id": "again", "run_id": "ended", "status": "held"}, [])
+    ledger.record_files([(FILE | {"file_id": "again", "run_id": "ended", "status": "held"}, [])])
     ledger.begin_files("ended", [("harbor", "begun")])
     ledger.begin_files("live", [("harbor", "live"), ("harbor", "again")])
     names = ("accepted", "rejected", "held", "again", "begun", "live", "unknown")
@@ -214,4 +214,4 @@ def test_a_full_disk_is_one_sentence(home):
 
 def _fill(ledger: Ledger) -> None:
     for number in range(1000):
-        ledger.record_file(FILE | {"file_id": f"secret{number}", "status": "accepted"}, [])
+        ledger.record_files([(FILE | {"file_id": f"secret{number}", "status": "accepted"}, [])])
