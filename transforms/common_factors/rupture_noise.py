@@ -31,19 +31,9 @@ from transforms.statistics.rupture_detectors import Rule, Series, ruptures_of
 SERIES = 40  # simulated per course; its share of noise has a Monte Carlo error of at most 8 points
 # What a client reports is observed: there is no noise that gives it.
 JUDGED = "not_assessable_reason is null and kind <> 'report'"
-RULE_COLUMNS = (
-    "clinic_id",
-    "instrument_id",
-    "version",
-    "detector",
+# What a detector is, whatever the course; the first and two of the others are words.
+_SHARED = (
     "kind",
-    "score_min",
-    "score_max",
-    "last_position",
-    "is_open",
-    "fall_needed",
-    "sd_pooled",
-    "is_more_needed",
     "threshold_sd",
     "sd_min_ratings",
     "threshold_points",
@@ -53,6 +43,21 @@ RULE_COLUMNS = (
     "baseline_sessions",
     "limit_constant",
     "repair_share",
+)
+_WORDS = ("kind", "threshold_operator", "item_operator")
+RULE_COLUMNS = (
+    "clinic_id",
+    "instrument_id",
+    "version",
+    "detector",
+    "score_min",
+    "score_max",
+    "last_position",
+    "is_open",
+    "fall_needed",
+    "sd_pooled",
+    "is_more_needed",
+    *_SHARED,
 )
 KEY = "cast(series_key as varchar) as series_key"
 RATING_COLUMNS = ("position", "value", "lowest_item")
@@ -203,23 +208,6 @@ def _found(
                 "n_noise_repaired": n_repaired,
                 "n_noise_unrepaired": n_unrepaired,
             }
-
-
-_SHARED = (
-    "kind",
-    "threshold_sd",
-    "sd_min_ratings",
-    "threshold_points",
-    "threshold_operator",
-    "item_threshold",
-    "item_operator",
-    "baseline_sessions",
-    "limit_constant",
-    "repair_share",
-)
-
-
-_WORDS = ("kind", "threshold_operator", "item_operator")
 
 
 def _shared(rule: Facts) -> tuple[Any, ...]:
