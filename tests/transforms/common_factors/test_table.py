@@ -74,26 +74,28 @@ def test_a_bound_is_about_a_column_of_its_table():
                 assert column in columns
 
 
+CANDIDATES = pa.table(
+    {
+        "stratum": [0, 0, 0, 0, 1, 1, 1, 1],
+        "clinic_id": ["north"] * 4 + ["south"] * 4,
+        "clinic_group": pa.array([None] * 8, pa.string()),
+        "alliance_instrument_id": ["wai_sr"] * 8,
+        "outcome_instrument_id": ["phq9"] * 8,
+        "therapist_code": [1, 1, 2, 2, 3, 3, 4, 4],
+        "alliance_pomp": [50.0, 62.0, 71.0, 80.0, 41.0, 55.0, 68.0, 90.0],
+        "is_at_ceiling": [0.0] * 8,
+        "score_before_alliance": [-15.0, -15.0, -12.0, -18.0, -10.0, -11.0, -17.0, -9.0],
+        "pre_score": [-18.0, -15.0, -16.0, -20.0, -11.0, -14.0, -17.0, -12.0],
+        "post_score": [-12.0, -9.0, -11.0, -8.0, -10.0, -9.0, -6.0, -4.0],
+    }
+)
+
+
 def test_the_rows_do_not_hang_on_the_order_of_candidates():
     """Another engine may hand over the same frame in any order."""
-    candidates = pa.table(
-        {
-            "stratum": [0, 0, 0, 0, 1, 1, 1, 1],
-            "clinic_id": ["north"] * 4 + ["south"] * 4,
-            "clinic_group": pa.array([None] * 8, pa.string()),
-            "alliance_instrument_id": ["wai_sr"] * 8,
-            "outcome_instrument_id": ["phq9"] * 8,
-            "therapist_code": [1, 1, 2, 2, 3, 3, 4, 4],
-            "alliance_pomp": [50.0, 62.0, 71.0, 80.0, 41.0, 55.0, 68.0, 90.0],
-            "is_at_ceiling": [0.0] * 8,
-            "score_before_alliance": [-15.0, -15.0, -12.0, -18.0, -10.0, -11.0, -17.0, -9.0],
-            "pre_score": [-18.0, -15.0, -16.0, -20.0, -11.0, -14.0, -17.0, -12.0],
-            "post_score": [-12.0, -9.0, -11.0, -8.0, -10.0, -9.0, -6.0, -4.0],
-        }
-    )
-    turned = candidates.take(pa.array([7, 2, 5, 0, 3, 6, 1, 4]))
+    turned = CANDIDATES.take(pa.array([7, 2, 5, 0, 3, 6, 1, 4]))
 
-    rows = ALLIANCE_OUTCOME.fill(candidates)
+    rows = ALLIANCE_OUTCOME.fill(CANDIDATES)
 
     assert rows.schema == schema_of(ALLIANCE_OUTCOME.row)
     assert rows["scope_level"].to_pylist() == ["overall", "clinic", "clinic"]
@@ -103,21 +105,6 @@ def test_the_rows_do_not_hang_on_the_order_of_candidates():
 
 def test_a_stratum_of_which_nobody_is_wanted_leaves_no_gap():
     """Strata are numbered before the candidates are filtered: 1 and 4 are what is left here."""
-    candidates = pa.table(
-        {
-            "stratum": [1, 1, 1, 1, 4, 4, 4, 4],
-            "clinic_id": ["north"] * 4 + ["south"] * 4,
-            "clinic_group": pa.array([None] * 8, pa.string()),
-            "alliance_instrument_id": ["wai_sr"] * 8,
-            "outcome_instrument_id": ["phq9"] * 8,
-            "therapist_code": [1, 1, 2, 2, 3, 3, 4, 4],
-            "alliance_pomp": [50.0, 62.0, 71.0, 80.0, 41.0, 55.0, 68.0, 90.0],
-            "is_at_ceiling": [0.0] * 8,
-            "pre_score": [-18.0, -15.0, -16.0, -20.0, -11.0, -14.0, -17.0, -12.0],
-            "score_before_alliance": [-15.0, -14.0, -13.0, -16.0, -11.0, -12.0, -13.0, -9.0],
-            "post_score": [-12.0, -9.0, -11.0, -8.0, -10.0, -9.0, -6.0, -4.0],
-        }
-    )
-    without_gaps = candidates.set_column(0, "stratum", pa.array([0] * 4 + [1] * 4))
+    gaps = CANDIDATES.set_column(0, "stratum", pa.array([1] * 4 + [4] * 4))
 
-    assert ALLIANCE_OUTCOME.fill(candidates).equals(ALLIANCE_OUTCOME.fill(without_gaps))
+    assert ALLIANCE_OUTCOME.fill(gaps).equals(ALLIANCE_OUTCOME.fill(CANDIDATES))
