@@ -261,7 +261,7 @@ def close_run(run_id: str) -> Said:
 
 def _n_clinics(home: Home, run_id: str) -> int:
     """Return how many clinics the run's remarks name: a wrong YAML, broke off, or left out."""
-    return sum(one.where.startswith("clinic ") for one in read_remarks(home, run_id))
+    return sum(bool(one.clinic) for one in read_remarks(home, run_id))
 
 
 def _tell(home: Home, run_id: str, notices: list[notify.Notice]) -> None:

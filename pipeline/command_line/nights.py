@@ -51,7 +51,6 @@ def print_night(place: Home) -> int:
         only_progress_shown,
         run_nightly,
     )
-    from pipeline.steps.notify import WHERE as NOT_TOLD
     from pipeline.steps.summary import summary_text
     from pipeline.storage.ledger import Ledger
     from pipeline.storage.remarks import read_remarks
@@ -65,7 +64,7 @@ def print_night(place: Home) -> int:
         typer.echo(summary_text(place, row["run_id"]), nl=False)
     is_done = bool(runs) and all(row["status"] in ("published", "nothing_new") for row in runs)
     remarks = (one for row in runs for one in read_remarks(place, row["run_id"]))
-    if is_done and not all(one.waits or one.where == NOT_TOLD for one in remarks):
+    if is_done and any(one.is_unread for one in remarks):
         typer.echo("Not everything was read: see above, and `rapport status`.", err=True)
         return LEFT_OUT
     if state != "success":

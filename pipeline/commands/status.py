@@ -56,7 +56,7 @@ def _print_landing(console: Console, home: Home, last_run: str) -> None:
     earlier = [
         remark
         for remark in read_remarks(home, last_run)
-        if remark.where.startswith("clinic ") and remark.where not in told
+        if remark.clinic and remark.where not in told
     ]
     print_remarks(console, [*looked.remarks, *now, *earlier])
     if looked.n_noise:

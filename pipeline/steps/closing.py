@@ -35,11 +35,10 @@ def require_whole(home: Home, run_id: str, status: str) -> None:
             "says which promise. Report it as a defect."
         )
     # Who broke off or was left out was raised above.
-    if wrong := [one for one in read_remarks(home, run_id) if one.where.startswith("clinic ")]:
-        names = ", ".join(one.where.removeprefix("clinic ") for one in wrong)
+    if wrong := [one.clinic for one in read_remarks(home, run_id) if one.clinic]:
         raise BuildError(
             f"run {run_id}: published without what {len(wrong)} clinic(s) sent, whose YAML is "
-            f"wrong: {names}. Correct it; the next run reads their files."
+            f"wrong: {', '.join(wrong)}. Correct it; the next run reads their files."
         )
 
 

@@ -63,7 +63,8 @@ def tell(home: Home, notices: Iterable[Notice]) -> list[Remark]:
     try:
         channels = ways(load_notify(home))
     except ConfigError as error:
-        return [Remark(WHERE, f"{plural(len(rows), 'notice')} reached nobody. {error}")]
+        said = f"{plural(len(rows), 'notice')} reached nobody. {error}"
+        return [Remark(WHERE, said, is_unread=False)]
     failed = []
     for name, (kinds, send) in channels.items():
         if wanted := [row for row in rows if row["kind"] in kinds]:
@@ -73,7 +74,7 @@ def tell(home: Home, notices: Iterable[Notice]) -> list[Remark]:
                 # Its message may hold an address that is a secret.
                 what = f"{plural(len(wanted), 'notice')} not sent by {name} "
                 what += f"({type(error).__name__}). Mend the channel; notifications.jsonl has them."
-                failed.append(Remark(WHERE, what))
+                failed.append(Remark(WHERE, what, is_unread=False))
     for remark in failed:
         say(f"  ! {remark}")
     return failed

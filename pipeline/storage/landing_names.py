@@ -117,7 +117,7 @@ def _of_clinic(home: Home, clinic: Path, links: Counter[tuple[int, int]]) -> Loo
         elif _leads_out(home, path) or _is_linked_elsewhere(path, links):
             remarks.append(Remark(where, LEADS_OUT))
         elif path.is_file() and path.suffix.lower() in HALF_WRITTEN:
-            remarks.append(Remark(where, SENDING.format(path.suffix), waits=True))
+            remarks.append(Remark(where, SENDING.format(path.suffix), waits=True, is_unread=False))
         elif path.is_file() and not is_ignored(path):
             # The composed form sorts last, and wins.
             if (earlier := found.get(one_name(name))) is not None:

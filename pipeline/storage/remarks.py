@@ -18,12 +18,20 @@ from pipeline.home import Home
 class Remark:
     """One place and what is the matter with it, with what to do; never a cell.
 
-    waits : nothing is wrong yet, such as a file that is still being sent: told, no exit code 4
+    waits : nothing is wrong yet, such as a file that is still being sent
+    is_unread : something was not read or fell out, which exit code 4 says
     """
 
     where: str
     what: str
     waits: bool = False
+    is_unread: bool = True
+
+    @property
+    def clinic(self) -> str:
+        """The clinic it is about as a whole; empty where it is about a place."""
+        name = self.where.removeprefix("clinic ")
+        return name if name != self.where else ""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"
