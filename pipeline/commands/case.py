@@ -54,12 +54,21 @@ SESSIONS = """
     where sessions.client_key = $client::uuid
     order by sessions.session_at, sessions.session_key
 """
+# Below fifty courses (too imprecise) nobody can say that a detector finds noise.
 RUPTURES = """
     select
-        episode_key, session_number, session_at, detector, instrument_id, rater, drop_points,
-        intensity, resolution, repair_state, repaired_session_number
-    from process.fct_ruptures where client_key = $client::uuid
-    order by session_at, detector, rupture_key
+        ruptures.episode_key, ruptures.session_number, ruptures.session_at, ruptures.detector,
+        ruptures.instrument_id, ruptures.rater, ruptures.drop_points, ruptures.intensity,
+        ruptures.resolution, ruptures.repair_state, ruptures.repaired_session_number,
+        rates.detector is not null as is_like_noise
+    from process.fct_ruptures as ruptures
+    left join common_factors.cf_rupture_base_rates as rates
+        on rates.scope_level = 'overall' and rates.precision_label = 'exploratory'
+        and rates.standing in ('no more than noise', 'fires on nearly everyone')
+        and ruptures.detector = rates.detector and ruptures.instrument_id = rates.instrument_id
+        and ruptures.version = rates.version and ruptures.rater = rates.rater
+    where ruptures.client_key = $client::uuid
+    order by ruptures.session_at, ruptures.detector, ruptures.rupture_key
 """
 GAINS = """
     select

@@ -129,9 +129,13 @@ def _episode(case: Any, key: object, record: dict[str, Any] | None) -> Episode:
 
 
 def _rupture_marks(ruptures: Sequence[dict[str, Any]]) -> list[Mark]:
-    """One mark per session with a rupture, and one where a rupture was repaired."""
-    numbers = {row["session_number"] for row in ruptures} - {None}
-    repaired = {row["repaired_session_number"] for row in ruptures} - {None}
+    """One mark per session with a rupture, and one where a rupture was repaired.
+
+    Detectors that find here what noise gives would mark nearly every session: not drawn.
+    """
+    drawn = [row for row in ruptures if not row["is_like_noise"]]
+    numbers = {row["session_number"] for row in drawn} - {None}
+    repaired = {row["repaired_session_number"] for row in drawn} - {None}
     return [
         *(Mark("rupture", number) for number in sorted(numbers)),
         *(Mark("repaired", number) for number in sorted(repaired)),
